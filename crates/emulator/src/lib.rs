@@ -1,0 +1,1 @@
+//! The IntelliAuth platform on your machine.

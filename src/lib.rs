@@ -1,0 +1,1 @@
+//! The right access token for every API.
