@@ -1,0 +1,36 @@
+//! `cargo xtask test`: everything that must pass before a change is merged.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::shell::{cargo, run};
+use crate::steps::{Outcome, Step};
+use crate::{check, interop};
+
+/// The steps of `check`, then whatever runs the code.
+pub(crate) fn steps(root: &Path) -> Vec<Step<'_>> {
+    let mut steps = check::steps(root);
+    steps.extend([
+        Step::new("tests", || {
+            run(cargo(root).args(["test", "--workspace", "--all-features"]))?;
+            Ok(Outcome::Passed)
+        }),
+        Step::new("examples", || {
+            run(cargo(root).args(["build", "--workspace", "--examples"]))?;
+            Ok(Outcome::Passed)
+        }),
+        Step::new("quickstart", || quickstart(root)),
+        Step::new("interop", || interop::test(root)),
+    ]);
+    steps
+}
+
+/// The first thing a newcomer runs has to work without an account or a file.
+fn quickstart(root: &Path) -> Result<Outcome> {
+    if !root.join("examples/quickstart.rs").exists() {
+        return Ok(Outcome::Skipped("there is no examples/quickstart.rs"));
+    }
+    run(cargo(root).args(["run", "--example", "quickstart"]))?;
+    Ok(Outcome::Passed)
+}
