@@ -1,0 +1,446 @@
+//! Which token answers a request: one slot an audience, one flight a key, nothing shared on a hit.
+//!
+//! `moka` bounds what is kept and never stands in the way of a hit; see `index.rs`.
+
+mod admission;
+mod backoff;
+mod flight;
+mod index;
+mod slot;
+mod throttle;
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::Guard;
+use tokio::{runtime::Handle, sync::Notify, sync::watch, time::timeout};
+
+pub(crate) use admission::AudienceRule;
+use flight::{Boarding, Outcome};
+use index::Index;
+pub(crate) use index::Pinned;
+pub(crate) use slot::Place;
+use slot::{KeyRef, Slot};
+use throttle::Throttle;
+
+use crate::{
+    endpoint::Endpoint,
+    error::{DeniedReason, Error, Unavailable, UnavailableReason},
+    flow::BoxedFlow,
+    request::{CacheMode, Details, Parameters, Principal, TokenRequest},
+    scope::Audience,
+    time::{Moment, TimeSource},
+    token::{AccessToken, Phase, Source, Token},
+};
+
+/// When a token is refreshed before its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RefreshAhead {
+    /// The first call in the refresh window starts a refresh and nobody waits for it. The default.
+    #[default]
+    Background,
+    /// The first call in the refresh window waits for the refresh; if it fails, the old token is
+    /// returned. For programs that end before a background task could.
+    Inline,
+    /// A token is used to its end, and then the callers wait for the next.
+    Off,
+}
+
+/// What the builder sets about the cache.
+#[derive(Debug)]
+pub(crate) struct CacheSettings {
+    pub(crate) capacity: u64,
+    pub(crate) refresh_ahead: RefreshAhead,
+    pub(crate) flight_timeout: Duration,
+    pub(crate) wait_timeout: Duration,
+    pub(crate) audiences: AudienceRule,
+    pub(crate) clock: TimeSource,
+}
+
+/// What a client has done so far, from [`Client::counts`](crate::Client::counts).
+///
+/// Hits are not counted: a counter that all threads write would cost more than the hit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Flights that were started: each makes one token request, or a few where it is retried.
+    pub flights: u64,
+    /// Of these, the ones that nobody waited for: refreshes ahead of time.
+    pub background_flights: u64,
+    /// Calls that waited for a flight which another call had started.
+    pub joined: u64,
+    /// Flights that brought no token.
+    pub failures: u64,
+    /// Calls that were answered with a remembered failure, without a request.
+    pub remembered: u64,
+    /// Slots that had to make room for others.
+    pub evictions: u64,
+}
+
+/// All tokens of one application at one issuer.
+pub(crate) struct TokenCache {
+    index: Arc<Index>,
+    clock: TimeSource,
+    settings: CacheSettings,
+    endpoint: Endpoint,
+    flow: Arc<dyn BoxedFlow>,
+    throttle: Throttle,
+    /// Orders flights by their departure: an older one never overwrites what a newer one published.
+    sequence: AtomicU64,
+    in_flight: AtomicUsize,
+    landed: Notify,
+    /// The runtime that the last flight was started in: for callers outside of any.
+    runtime: Mutex<Option<Handle>>,
+    counters: Counters,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    flights: AtomicU64,
+    background: AtomicU64,
+    joined: AtomicU64,
+    failures: AtomicU64,
+    remembered: AtomicU64,
+}
+
+impl TokenCache {
+    pub(crate) fn new(
+        settings: CacheSettings,
+        endpoint: Endpoint,
+        flow: Arc<dyn BoxedFlow>,
+    ) -> Arc<Self> {
+        let clock = settings.clock.clone();
+        Arc::new(Self {
+            index: Index::new(settings.capacity, clock.clone()),
+            clock,
+            settings,
+            endpoint,
+            flow,
+            throttle: Throttle::default(),
+            sequence: AtomicU64::new(0),
+            in_flight: AtomicUsize::new(0),
+            landed: Notify::new(),
+            runtime: Mutex::new(None),
+            counters: Counters::default(),
+        })
+    }
+
+    /// The cached token that answers `request`, without waiting; in its window it is refreshed.
+    #[inline]
+    pub(crate) fn look(
+        self: &Arc<Self>,
+        principal: &Principal,
+        request: &TokenRequest<'_>,
+    ) -> Option<Guard<Arc<Token>>> {
+        let details = request.details();
+        let parameters = details.map_or(&NO_PARAMETERS, |details| &details.parameters);
+        let key = KeyRef {
+            principal,
+            audience: request.audience(),
+            parameters,
+        };
+        let guard = self.index.guard();
+        let slot = self.index.get(&key, &guard)?;
+        self.index.touch(slot);
+        match details {
+            Some(details) if !details.scopes.is_empty() => self.look_named(slot, details),
+            _ => self.look_bare(slot),
+        }
+    }
+
+    #[inline]
+    fn look_bare(self: &Arc<Self>, slot: &Arc<Slot>) -> Option<Guard<Arc<Token>>> {
+        let token = slot.bare().current();
+        let now = self.clock.now();
+        if token.freshness.is_fresh(now) {
+            return Some(token);
+        }
+        self.look_aged(token, now, || Some(Place::bare(slot)))
+    }
+
+    /// A hot handle's look: no map in between.
+    #[inline]
+    pub(crate) fn look_at(self: &Arc<Self>, place: &Place) -> Option<Guard<Arc<Token>>> {
+        let token = place.entry().current();
+        let now = self.clock.now();
+        let is_hit = token.freshness.is_fresh(now) && place.accepts(&token);
+        if is_hit {
+            return Some(token);
+        }
+        if place.accepts(&token) && token.freshness.is_usable(now) {
+            return self.look_aged(token, now, || Some(place.clone()));
+        }
+        None
+    }
+
+    /// The token fetched for exactly these scopes, else the smallest whose reported grant has them all.
+    fn look_named(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        details: &Details,
+    ) -> Option<Guard<Arc<Token>>> {
+        let now = self.clock.now();
+        let (place, token) = slot.answer(&details.scopes, details.exact_scopes, now)?;
+        if token.freshness.is_fresh(now) {
+            return Some(token);
+        }
+        self.look_aged(token, now, move || Some(place))
+    }
+
+    /// What to do with a token that is no longer fresh.
+    #[cold]
+    fn look_aged(
+        self: &Arc<Self>,
+        token: Guard<Arc<Token>>,
+        now: Moment,
+        place: impl FnOnce() -> Option<Place>,
+    ) -> Option<Guard<Arc<Token>>> {
+        let is_usable = token.freshness.phase(now) == Phase::Window;
+        match self.settings.refresh_ahead {
+            _ if !is_usable => None,
+            RefreshAhead::Off => Some(token),
+            RefreshAhead::Background => {
+                if let Some(place) = place() {
+                    self.refresh_in_background(&place, &token, now);
+                }
+                Some(token)
+            }
+            RefreshAhead::Inline => {
+                let is_due = place().is_some_and(|place| self.is_refresh_due(&place, now));
+                (!is_due).then_some(token)
+            }
+        }
+    }
+
+    /// The token for `details`: from the cache, a flight in the air, or a flight of its own.
+    pub(crate) async fn fetch(
+        self: &Arc<Self>,
+        principal: &Principal,
+        details: &Details,
+    ) -> Result<AccessToken, Error> {
+        details.check()?;
+        if details.mode == CacheMode::Only {
+            return Err(Error::NotCached(crate::error::NotCached::new(
+                details.audience.clone(),
+            )));
+        }
+        let limit = details.timeout.unwrap_or(self.settings.wait_timeout);
+        let work = self.fetch_without_limit(principal, details);
+        let outcome = if Handle::try_current().is_ok() {
+            timeout(limit, work)
+                .await
+                .unwrap_or_else(|_elapsed| Err(Error::unavailable(UnavailableReason::Timeout)))
+        } else {
+            // Nothing here can be awaited but a flight that runs elsewhere, and that has a limit.
+            work.await
+        };
+        outcome.or_else(|error| self.still_usable(principal, details).ok_or(error))
+    }
+
+    async fn fetch_without_limit(
+        self: &Arc<Self>,
+        principal: &Principal,
+        details: &Details,
+    ) -> Result<AccessToken, Error> {
+        let key = KeyRef {
+            principal,
+            audience: details.audience.as_str(),
+            parameters: &details.parameters,
+        };
+        let pinned = self.index.pinned(&key, &details.audience);
+        if let Some(broader) = pinned.expired_answer(details) {
+            match self.ride(&broader, details).await {
+                Ok(token) if token.token().reports(&details.scopes) => return Ok(token),
+                // What the broader set cannot have any more, the narrower one perhaps can.
+                Ok(_) | Err(Error::Denied(_) | Error::Consent(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        loop {
+            let place = pinned.place(&details.scopes, self.clock.now());
+            if let Some(outcome) = self.ride_once(&place, details).await {
+                return outcome;
+            }
+        }
+    }
+
+    async fn ride(
+        self: &Arc<Self>,
+        place: &Place,
+        details: &Details,
+    ) -> Result<AccessToken, Error> {
+        match self.ride_once(place, details).await {
+            Some(outcome) => outcome,
+            None => Err(Error::unavailable(UnavailableReason::Abandoned)),
+        }
+    }
+
+    /// Boards a flight and waits for it; nothing if the place was given up in the meantime.
+    async fn ride_once(
+        self: &Arc<Self>,
+        place: &Place,
+        details: &Details,
+    ) -> Option<Result<AccessToken, Error>> {
+        let boarding = self.board(place, details.mode);
+        Some(match boarding {
+            Boarding::Closed => return None,
+            Boarding::Token(token) => Ok(AccessToken::new(token, Source::Cache)),
+            Boarding::Refused(error) => Err(error),
+            Boarding::Waiting(flight) => landing(flight)
+                .await
+                .map(|token| AccessToken::new(token, Source::Issuer)),
+        })
+    }
+
+    /// After a refresh that the caller waited for has failed, the old token does if there is one.
+    fn still_usable(&self, principal: &Principal, details: &Details) -> Option<AccessToken> {
+        let may_fall_back = self.settings.refresh_ahead == RefreshAhead::Inline
+            && details.mode == CacheMode::Prefer;
+        if !may_fall_back {
+            return None;
+        }
+        let key = KeyRef {
+            principal,
+            audience: details.audience.as_str(),
+            parameters: &details.parameters,
+        };
+        let guard = self.index.guard();
+        let slot = self.index.get(&key, &guard)?;
+        let (_, token) = slot.answer(&details.scopes, details.exact_scopes, self.clock.now())?;
+        Some(AccessToken::new(Guard::into_inner(token), Source::Cache))
+    }
+
+    /// Keeps a slot from being evicted, and says where in it `request` is answered.
+    pub(crate) fn pin(&self, principal: &Principal, details: &Details) -> Pinned {
+        let key = KeyRef {
+            principal,
+            audience: details.audience.as_str(),
+            parameters: &details.parameters,
+        };
+        self.index.pinned(&key, &details.audience)
+    }
+
+    pub(crate) fn place(&self, pinned: &Pinned, details: &Details) -> Place {
+        pinned.place(&details.scopes, self.clock.now())
+    }
+
+    /// Forgets `rejected` if it is still what would be handed out.
+    ///
+    /// A token that itself replaced a rejected one moments ago is kept: the API refuses whatever the
+    /// issuer mints, and another request would change nothing.
+    pub(crate) fn reject(&self, principal: &Principal, rejected: &Arc<Token>) -> Result<(), Error> {
+        let audience = rejected.audience.as_str();
+        let key = KeyRef {
+            principal,
+            audience,
+            parameters: &rejected.parameters,
+        };
+        let guard = self.index.guard();
+        let Some(place) = self
+            .index
+            .get(&key, &guard)
+            .and_then(|slot| slot.existing(&rejected.asked))
+        else {
+            return Ok(());
+        };
+        let now = self.clock.now();
+        if place.entry().reject(rejected, now) {
+            tracing::debug!(%audience, "token was rejected by its API and is forgotten");
+            return Ok(());
+        }
+        if Arc::ptr_eq(&place.entry().current(), rejected) {
+            let asked = Details::for_key(&rejected.audience, &rejected.asked, &rejected.parameters);
+            return Err(Error::denied(&asked.asked(), DeniedReason::RejectedByApi));
+        }
+        Ok(())
+    }
+
+    /// Forgets everything about `audience`, for this principal; flights in the air publish nothing.
+    pub(crate) fn clear(&self, principal: &Principal, audience: &Audience) {
+        let sequence = self.next_sequence();
+        self.index.for_each(|slot| {
+            if slot.belongs_to(principal, audience) {
+                slot.clear(sequence);
+            }
+        });
+    }
+
+    /// Waits until no flight is in the air.
+    pub(crate) async fn drain(&self) {
+        loop {
+            let landed = self.landed.notified();
+            tokio::pin!(landed);
+            landed.as_mut().enable();
+            if self.in_flight.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            landed.await;
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            flights: read(&self.counters.flights),
+            background_flights: read(&self.counters.background),
+            joined: read(&self.counters.joined),
+            failures: read(&self.counters.failures),
+            remembered: read(&self.counters.remembered),
+            evictions: self.index.evictions(),
+        }
+    }
+
+    pub(crate) fn issuer(&self) -> &str {
+        self.endpoint.issuer()
+    }
+
+    pub(crate) fn client_id(&self) -> &str {
+        self.endpoint.client_id()
+    }
+
+    fn next_sequence(&self) -> u64 {
+        self.sequence.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The runtime of this thread, else the one that the last flight was started in.
+    fn runtime(&self) -> Option<Handle> {
+        let mut last = lock(&self.runtime);
+        if let Ok(current) = Handle::try_current() {
+            *last = Some(current.clone());
+            return Some(current);
+        }
+        last.clone()
+    }
+}
+
+impl fmt::Debug for TokenCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenCache")
+            .field("flow", &self.flow)
+            .field("counts", &self.counts())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Waits for a flight to land. Its end without a word means that its runtime died under it.
+async fn landing(mut flight: watch::Receiver<Option<Outcome>>) -> Outcome {
+    let abandoned = || Error::Unavailable(Unavailable::new(UnavailableReason::Abandoned));
+    match flight.wait_for(Option::is_some).await {
+        Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(abandoned())),
+        Err(_gone) => Err(abandoned()),
+    }
+}
+
+/// Locks, also after a panic elsewhere: what is guarded here is valid between any two statements.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+static NO_PARAMETERS: Parameters = Parameters::none();

@@ -1,0 +1,148 @@
+//! What an answer must be like before it is cached: the right audience, and what it grants.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use crate::{
+    endpoint::LIFETIME_MAX,
+    error::{Asked, Denied, Error, UnavailableReason, Violation},
+    flow::TokenResponse,
+    jwt::UnverifiedClaims,
+    request::Parameters,
+    scope::{Audience, Scopes},
+    time::Moment,
+    token::{Freshness, Grant, Key, Token},
+};
+
+/// What a token has to name as its audience.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AudienceRule {
+    /// For issuers that call an API in the token by another name than in the request.
+    pub(crate) expected: HashMap<Audience, Audience>,
+    pub(crate) is_skipped: bool,
+}
+
+/// What comes out of a flight: a token to cache, an error for those who waited, or both.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub(super) token: Option<Arc<Token>>,
+    pub(super) error: Option<Error>,
+}
+
+impl From<Error> for Admitted {
+    fn from(error: Error) -> Self {
+        Self {
+            token: None,
+            error: Some(error),
+        }
+    }
+}
+
+/// Who asked for what, and when.
+pub(super) struct Admission<'a> {
+    pub(super) asked: &'a Asked,
+    pub(super) parameters: &'a Parameters,
+    pub(super) rule: &'a AudienceRule,
+    pub(super) started: Moment,
+    pub(super) landed: Moment,
+}
+
+impl Admission<'_> {
+    /// Checks `response` and makes it a token.
+    pub(super) fn admit(&self, response: TokenResponse) -> Admitted {
+        match self.token(response) {
+            Err(error) => error.into(),
+            // Not handed out inside its reserve, not even on arrival.
+            Ok(token) if !token.freshness.is_usable(self.landed) => {
+                Error::unavailable(UnavailableReason::Timeout).into()
+            }
+            Ok(token) => {
+                let is_narrowed = !token.suffices(&self.asked.scopes);
+                let error = is_narrowed
+                    .then(|| Error::Denied(Denied::narrowed(self.asked, &token.granted)));
+                Admitted {
+                    token: Some(Arc::new(token)),
+                    error,
+                }
+            }
+        }
+    }
+
+    fn token(&self, response: TokenResponse) -> Result<Token, Error> {
+        let secret = response.access_token.expose();
+        let claims = UnverifiedClaims::read(secret);
+        let audience_is_checked = self.check_audience(claims.as_ref())?;
+        let lifetime = self.lifetime(response.lifetime, claims.as_ref())?;
+        let reported = response.scopes.or_else(|| claims.as_ref()?.scopes());
+        let grant = Grant {
+            scopes_are_reported: reported.is_some(),
+            scopes: reported.map_or_else(|| self.asked.scopes.clone(), |scopes| self.share(scopes)),
+            audience_is_checked,
+        };
+        let requested_at = response.requested_at.unwrap_or(self.started);
+        let freshness = Freshness::new(requested_at, lifetime, fastrand::f64());
+        let key = Key {
+            audience: self.asked.audience.clone(),
+            scopes: self.asked.scopes.clone(),
+            parameters: self.parameters.clone(),
+        };
+        Token::new(secret, key, grant, freshness)
+            .ok_or_else(|| self.violation("its access token cannot stand in a header"))
+    }
+
+    /// A set that is equal to what was asked for need not be kept twice.
+    fn share(&self, scopes: Scopes) -> Scopes {
+        if scopes == self.asked.scopes {
+            self.asked.scopes.clone()
+        } else {
+            scopes
+        }
+    }
+
+    /// Whether the token names its audience; an error if it names others.
+    fn check_audience(&self, claims: Option<&UnverifiedClaims>) -> Result<bool, Error> {
+        let Some(claims) = claims.filter(|_| !self.rule.is_skipped) else {
+            return Ok(false);
+        };
+        let asked = &self.asked.audience;
+        let expected = self.rule.expected.get(asked).unwrap_or(asked);
+        let found = claims.audiences();
+        if found.contains(&expected.as_str()) {
+            return Ok(true);
+        }
+        let found = found.into_iter().map(str::to_owned).collect();
+        let violation = Violation::WrongAudience {
+            expected: expected.clone(),
+            found,
+        };
+        Err(Error::protocol(Some(self.asked), violation))
+    }
+
+    /// What the reply says, else the token, else a cautious guess; at most a day.
+    fn lifetime(
+        &self,
+        replied: Option<Duration>,
+        claims: Option<&UnverifiedClaims>,
+    ) -> Result<Duration, Error> {
+        let claimed = || {
+            let seconds = claims?.lifetime()?.min(LIFETIME_MAX.as_secs_f64());
+            Some(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+        };
+        let lifetime = replied
+            .or_else(claimed)
+            .unwrap_or(LIFETIME_GUESS)
+            .min(LIFETIME_MAX);
+        if lifetime.is_zero() {
+            return Err(self.violation("its lifetime is zero or less"));
+        }
+        Ok(lifetime)
+    }
+
+    fn violation(&self, problem: &str) -> Error {
+        Error::protocol(Some(self.asked), Violation::Reply(problem.to_owned()))
+    }
+}
+
+/// The life of a token of which neither the reply nor the token itself says how long it is.
+///
+/// RFC 6749 section 5.1 leaves that possible; five minutes is short enough to be true nearly always.
+const LIFETIME_GUESS: Duration = Duration::from_secs(300);

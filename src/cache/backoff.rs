@@ -1,0 +1,214 @@
+//! What a failed flight leaves behind: an error to return at once, and when to try again.
+
+use std::time::Duration;
+
+use crate::{
+    error::Error,
+    time::Moment,
+    token::{Freshness, Phase},
+};
+
+/// A remembered failure of one key.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    error: Error,
+    /// Until then the error is returned without a request.
+    until: Moment,
+    /// In the window of a token that is still usable, the next refresh is not before this.
+    refresh_from: Moment,
+    /// Whether the issuer asked for it: then a forced call waits too.
+    is_asked_for: bool,
+    /// How many flights in a row found no usable answer.
+    streak: u32,
+    /// The start of the minute in which `in_minute` refreshes failed.
+    minute: Moment,
+    in_minute: u32,
+}
+
+impl Failure {
+    /// Remembers `error`, after `before` on the same key; `token` is what is still in use.
+    pub(super) fn new(
+        error: &Error,
+        before: Option<&Self>,
+        token: &Freshness,
+        now: Moment,
+        spread: f64,
+    ) -> Self {
+        let streak = before.map_or(0, |before| before.streak);
+        let (wait, is_asked_for) = wait(error, streak, spread);
+        let (minute, in_minute) = match before {
+            Some(before) if now.since(before.minute) < MINUTE => {
+                (before.minute, before.in_minute + 1)
+            }
+            _ => (now, 1),
+        };
+        let mut refresh_wait = match token.phase(now) {
+            Phase::Stale => wait,
+            Phase::Fresh | Phase::Window => token.retry_after(now, spread),
+        };
+        if is_asked_for {
+            refresh_wait = refresh_wait.max(wait);
+        }
+        if in_minute >= PER_MINUTE {
+            refresh_wait = refresh_wait.max(now.until(minute.plus(MINUTE)));
+        }
+        Self {
+            error: error.clone(),
+            until: now.plus(wait),
+            refresh_from: now.plus(refresh_wait),
+            is_asked_for,
+            streak: if error.is_retryable() { streak + 1 } else { 0 },
+            minute,
+            in_minute,
+        }
+    }
+
+    /// The error to return now; nothing once it is time to try again.
+    pub(super) fn error(&self, now: Moment) -> Option<Error> {
+        if now.has_reached(self.until) {
+            return None;
+        }
+        Some(match &self.error {
+            Error::Unavailable(unavailable) => {
+                Error::Unavailable(unavailable.with_retry_after(now.until(self.until)))
+            }
+            other => other.clone(),
+        })
+    }
+
+    /// Whether the issuer asked to be left alone until a moment that has not come.
+    pub(super) fn holds_everybody(&self, now: Moment) -> bool {
+        self.is_asked_for && !now.has_reached(self.until)
+    }
+
+    pub(super) fn allows_refresh(&self, now: Moment) -> bool {
+        now.has_reached(self.refresh_from)
+    }
+
+    /// Whether forgetting it would let somebody ask too early.
+    pub(super) fn is_live(&self, now: Moment) -> bool {
+        !now.has_reached(self.until)
+    }
+}
+
+/// How long an error is returned without a request, and whether the issuer asked for that.
+fn wait(error: &Error, streak: u32, spread: f64) -> (Duration, bool) {
+    match error {
+        Error::Unavailable(unavailable) => match unavailable.issuer_retry_after() {
+            Some(said) if !said.is_zero() => (said, true),
+            _ => {
+                let base = UNAVAILABLE_MAX.min(Duration::from_secs(1 << streak.min(6)));
+                (base.mul_f64(0.5 + spread.clamp(0.0, 1.0)), false)
+            }
+        },
+        Error::Consent(_) | Error::Login(_) | Error::StepUp(_) => (PERSON, false),
+        _ => (REFUSED, false),
+    }
+}
+
+/// Without an answer the next try comes after 1, 2, 4 … seconds, up to this; each ± half.
+const UNAVAILABLE_MAX: Duration = Duration::from_secs(60);
+
+/// An administrator needs longer than this to change anything; a restart is not needed after it.
+const REFUSED: Duration = Duration::from_secs(30);
+
+/// A person has to act, and whatever they do in this program is noticed at once.
+const PERSON: Duration = Duration::from_secs(120);
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// After this many failed refreshes in a minute the next waits for its end: at most ten requests a
+/// minute for one audience, however the random waits fall.
+const PER_MINUTE: u32 = 9;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        error::{Asked, IssuerAnswer, Refusal},
+        scope::Scopes,
+        time::{Clock, ManualClock},
+    };
+
+    fn answered(status: u16, code: &str, retry_after: Option<u64>) -> Error {
+        let asked = Asked {
+            audience: "api".into(),
+            scopes: Scopes::none(),
+        };
+        let answer = IssuerAnswer::new(status).with_code(Some(code.to_owned()));
+        let retry_after = retry_after.map(Duration::from_secs);
+        Error::from_answer(
+            &asked,
+            answer,
+            Refusal {
+                retry_after,
+                ..Refusal::default()
+            },
+        )
+    }
+
+    fn seconds(error: &Error, streak: u32) -> f64 {
+        wait(error, streak, 0.5).0.as_secs_f64()
+    }
+
+    #[test]
+    fn patience_grows_with_each_missing_answer() {
+        let error = answered(503, "", None);
+        let waits: Vec<f64> = (0..9).map(|streak| seconds(&error, streak)).collect();
+        assert_eq!(waits, [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]);
+        assert_eq!(wait(&error, 1, 0.0).0, Duration::from_secs(1));
+        assert_eq!(wait(&error, 1, 1.0).0, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn refusals_and_people_have_their_own_times() {
+        assert!((seconds(&answered(400, "invalid_scope", None), 5) - 30.0).abs() < f64::EPSILON);
+        assert!((seconds(&answered(200, "odd", None), 0) - 30.0).abs() < f64::EPSILON);
+        assert!(
+            (seconds(&answered(400, "consent_required", None), 0) - 120.0).abs() < f64::EPSILON
+        );
+        assert!((seconds(&answered(400, "invalid_grant", None), 0) - 120.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn what_the_issuer_asks_for_is_kept_to_the_second_and_binds_everybody() {
+        let error = answered(429, "rate_limited", Some(30));
+        assert_eq!(wait(&error, 3, 0.0), (Duration::from_secs(30), true));
+        let now = ManualClock::new().now();
+        let failure = Failure::new(&error, None, &Freshness::NEVER, now, 0.0);
+        assert!(failure.holds_everybody(now.plus(Duration::from_secs(29))));
+        assert!(!failure.holds_everybody(now.plus(Duration::from_secs(30))));
+        let Some(Error::Unavailable(later)) = failure.error(now.plus(Duration::from_secs(10)))
+        else {
+            panic!()
+        };
+        assert_eq!(later.retry_after(), Duration::from_secs(20));
+    }
+
+    #[test]
+    fn at_most_ten_refreshes_fail_in_a_minute_however_the_dice_fall() {
+        let clock = ManualClock::new();
+        let token = Freshness::new(clock.now(), Duration::from_secs(300), 0.0);
+        clock.advance(Duration::from_secs(210));
+        let start = clock.now();
+        let (mut failure, mut requests) = (None::<Failure>, 0);
+        while clock.now().since(start) < MINUTE {
+            if failure
+                .as_ref()
+                .is_none_or(|failure| failure.allows_refresh(clock.now()))
+            {
+                requests += 1;
+                let error = answered(503, "", None);
+                failure = Some(Failure::new(
+                    &error,
+                    failure.as_ref(),
+                    &token,
+                    clock.now(),
+                    0.0,
+                ));
+            }
+            clock.advance(Duration::from_millis(100));
+        }
+        assert!(requests <= 10, "{requests}");
+    }
+}

@@ -1,0 +1,374 @@
+//! One audience of one principal: its tokens by scope set.
+
+mod entry;
+
+use std::{
+    hash::{Hash, Hasher},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+};
+
+use arc_swap::{ArcSwapOption, Guard};
+use papaya::Equivalent;
+
+pub(super) use entry::Flight;
+pub(crate) use entry::{Entry, State};
+
+use super::lock;
+use crate::{
+    request::{Details, Parameters, Principal},
+    scope::{Audience, Scopes},
+    time::Moment,
+    token::{Phase, Token},
+};
+
+/// One audience of one principal, with one set of extra parameters.
+pub(crate) struct Slot {
+    id: u64,
+    principal: Principal,
+    audience: Audience,
+    parameters: Parameters,
+    /// Whoever names no scopes.
+    bare: Entry,
+    /// Those who do, at most [`SCOPE_SETS`]; copied on write, since they change rarely.
+    named: ArcSwapOption<Vec<Arc<Entry>>>,
+    changing: Mutex<()>,
+    /// How many flights, handles and waiting calls need it; or that it is no longer in the index.
+    pins: AtomicU32,
+    /// The eviction epoch in which it was last seen in use.
+    touched: AtomicU32,
+    is_parked: AtomicBool,
+}
+
+/// A slot keeps the tokens of at most this many scope sets.
+///
+/// An application has a handful of fixed sets; one that makes them up would otherwise fill the memory.
+const SCOPE_SETS: usize = 16;
+
+/// The sign that a slot was evicted: it will never be found again, so nothing may be started in it.
+const RETIRED: u32 = 1 << 31;
+
+impl Slot {
+    pub(super) fn new(id: u64, key: &KeyRef<'_>, audience: Audience, nothing: &Arc<Token>) -> Self {
+        Self {
+            id,
+            principal: key.principal.clone(),
+            audience,
+            parameters: key.parameters.clone(),
+            bare: Entry::new(Scopes::none(), Arc::clone(nothing)),
+            named: ArcSwapOption::empty(),
+            changing: Mutex::new(()),
+            pins: AtomicU32::new(0),
+            touched: AtomicU32::new(0),
+            is_parked: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(super) fn key(&self) -> KeyRef<'_> {
+        KeyRef {
+            principal: &self.principal,
+            audience: self.audience.as_str(),
+            parameters: &self.parameters,
+        }
+    }
+
+    pub(super) fn belongs_to(&self, principal: &Principal, audience: &Audience) -> bool {
+        self.principal == *principal && self.audience == *audience
+    }
+
+    #[inline]
+    pub(super) fn bare(&self) -> &Entry {
+        &self.bare
+    }
+
+    /// Where `scopes` have a token of their own, if they ever had.
+    pub(super) fn existing(self: &Arc<Self>, scopes: &Scopes) -> Option<Place> {
+        if scopes.is_empty() {
+            return Some(Place::bare(self));
+        }
+        let named = self.named.load();
+        let entry = named
+            .as_ref()?
+            .iter()
+            .find(|entry| entry.scopes() == scopes)?;
+        Some(Place {
+            slot: Arc::clone(self),
+            named: Some(Arc::clone(entry)),
+        })
+    }
+
+    /// Where `scopes` have a token of their own, from now on.
+    pub(super) fn place(self: &Arc<Self>, scopes: &Scopes, now: Moment) -> Place {
+        if let Some(place) = self.existing(scopes) {
+            return place;
+        }
+        let _changing = lock(&self.changing);
+        if let Some(place) = self.existing(scopes) {
+            return place;
+        }
+        let mut named = self
+            .named
+            .load_full()
+            .as_deref()
+            .cloned()
+            .unwrap_or_default();
+        if named.len() >= SCOPE_SETS {
+            drop_one(&mut named, now);
+        }
+        let entry = Arc::new(Entry::new(scopes.clone(), Arc::new(Token::nothing())));
+        named.push(Arc::clone(&entry));
+        self.named.store(Some(Arc::new(named)));
+        Place {
+            slot: Arc::clone(self),
+            named: Some(entry),
+        }
+    }
+
+    /// The usable token that answers `scopes`: the one fetched for exactly these, else the smallest
+    /// whose reported grant has them all, whatever the order in which they came.
+    pub(super) fn answer(
+        self: &Arc<Self>,
+        scopes: &Scopes,
+        is_exact: bool,
+        now: Moment,
+    ) -> Option<(Place, Guard<Arc<Token>>)> {
+        let own = self.existing(scopes).map(|place| {
+            let token = place.entry().current();
+            (place, token)
+        });
+        let is_answer = |token: &Token| token.freshness.is_usable(now) && token.suffices(scopes);
+        if let Some((place, token)) = own
+            && is_answer(&token)
+        {
+            return Some((place, token));
+        }
+        if is_exact || scopes.is_empty() {
+            return None;
+        }
+        self.broader(scopes, |token| token.freshness.is_usable(now))
+    }
+
+    /// The place whose token has ended and held all of the scopes that `details` names, if these have
+    /// no place of their own: to renew it serves both, and leaves no second token behind.
+    pub(super) fn expired_answer(
+        self: &Arc<Self>,
+        details: &Details,
+        now: Moment,
+    ) -> Option<Place> {
+        let scopes = &details.scopes;
+        if details.exact_scopes || scopes.is_empty() || self.existing(scopes).is_some() {
+            return None;
+        }
+        self.broader(scopes, |token| token.freshness.phase(now) == Phase::Stale)
+            .map(|(place, _)| place)
+    }
+
+    /// The place with the smallest reported grant that has all of `scopes` and passes `filter`.
+    fn broader(
+        self: &Arc<Self>,
+        scopes: &Scopes,
+        filter: impl Fn(&Token) -> bool,
+    ) -> Option<(Place, Guard<Arc<Token>>)> {
+        let named = self.named.load();
+        let named = named.iter().flat_map(|named| named.iter()).map(Some);
+        std::iter::once(None)
+            .chain(named)
+            .map(|entry| (entry, entry.map_or(&self.bare, |entry| &**entry).current()))
+            .filter(|(_, token)| token.reports(scopes) && filter(token))
+            .min_by_key(|(_, token)| token.granted.len())
+            .map(|(entry, token)| {
+                (
+                    Place {
+                        slot: Arc::clone(self),
+                        named: entry.cloned(),
+                    },
+                    token,
+                )
+            })
+    }
+
+    /// Forgets every token and failure; what is in the air publishes nothing.
+    pub(super) fn clear(&self, sequence: u64) {
+        self.bare.clear(sequence);
+        for entry in self.named.load().iter().flat_map(|named| named.iter()) {
+            entry.clear(sequence);
+        }
+    }
+
+    /// Keeps it in the index; false if it is no longer there.
+    pub(super) fn pin(&self) -> bool {
+        let is_retired = self.pins.fetch_add(1, Ordering::AcqRel) & RETIRED != 0;
+        if is_retired {
+            self.unpin();
+        }
+        !is_retired
+    }
+
+    pub(super) fn unpin(&self) {
+        self.pins.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Gives it up for good, unless somebody needs it or has to be kept from asking too early.
+    pub(super) fn retire(&self, now: Moment) -> bool {
+        let is_idle = self.pins.load(Ordering::Acquire) == 0 && !self.has_live_failure(now);
+        is_idle
+            && self
+                .pins
+                .compare_exchange(0, RETIRED, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok()
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.pins.load(Ordering::Acquire) & RETIRED != 0
+    }
+
+    /// Marks it as seen in `epoch`; true if it was not yet.
+    #[inline]
+    pub(super) fn touch(&self, epoch: u32) -> bool {
+        // A plain read first: a hit must not write what other threads read.
+        self.touched.load(Ordering::Relaxed) != epoch
+            && self.touched.swap(epoch, Ordering::Relaxed) != epoch
+    }
+
+    /// Marks whether it waits to be evicted later; true if that changed.
+    pub(super) fn set_parked(&self, is_parked: bool) -> bool {
+        self.is_parked.swap(is_parked, Ordering::AcqRel) != is_parked
+    }
+
+    fn has_live_failure(&self, now: Moment) -> bool {
+        let is_live = |entry: &Entry| entry.has_live_failure(now);
+        is_live(&self.bare)
+            || self
+                .named
+                .load()
+                .iter()
+                .flat_map(|named| named.iter())
+                .any(|entry| is_live(entry))
+    }
+}
+
+/// Makes room among the scope sets: the one whose token ends first, of those that nobody needs.
+fn drop_one(named: &mut Vec<Arc<Entry>>, now: Moment) {
+    let is_idle = |entry: &Arc<Entry>| Arc::strong_count(entry) == 1 + COPIES;
+    let until = |entry: &Arc<Entry>| now.until(entry.current().freshness.usable_until());
+    let idle = named.iter().enumerate().filter(|(_, entry)| is_idle(entry));
+    let by_worth = |entry: &Arc<Entry>| (entry.has_live_failure(now), until(entry));
+    let first = idle
+        .min_by_key(|(_, entry)| by_worth(entry))
+        .map(|(position, _)| position);
+    if let Some(position) = first
+        && named[position].close()
+    {
+        named.swap_remove(position);
+    }
+}
+
+/// While the list is changed there are two of it: the one in the slot and the copy.
+const COPIES: usize = 1;
+
+/// Where a request is answered: a slot and, if scopes are named, one of its entries.
+#[derive(Clone)]
+pub(crate) struct Place {
+    slot: Arc<Slot>,
+    named: Option<Arc<Entry>>,
+}
+
+impl Place {
+    pub(super) fn bare(slot: &Arc<Slot>) -> Self {
+        Self {
+            slot: Arc::clone(slot),
+            named: None,
+        }
+    }
+
+    #[inline]
+    pub(super) fn slot(&self) -> &Arc<Slot> {
+        &self.slot
+    }
+
+    #[inline]
+    pub(crate) fn entry(&self) -> &Entry {
+        self.named.as_deref().unwrap_or(&self.slot.bare)
+    }
+
+    /// Whether a token found here is enough for those whose place it is.
+    #[inline]
+    pub(super) fn accepts(&self, token: &Token) -> bool {
+        self.named
+            .as_ref()
+            .is_none_or(|entry| token.suffices(entry.scopes()))
+    }
+
+    /// What a flight for this place asks for.
+    pub(super) fn details(&self) -> Details {
+        Details::for_key(
+            &self.slot.audience,
+            self.entry().scopes(),
+            &self.slot.parameters,
+        )
+    }
+
+    pub(super) fn principal(&self) -> &Principal {
+        &self.slot.principal
+    }
+}
+
+/// What makes two requests meet in one slot, borrowed: compared as a structure.
+#[derive(Clone, Copy)]
+pub(super) struct KeyRef<'a> {
+    pub(super) principal: &'a Principal,
+    pub(super) audience: &'a str,
+    pub(super) parameters: &'a Parameters,
+}
+
+impl PartialEq for KeyRef<'_> {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.audience == other.audience
+            && self.principal == other.principal
+            && self.parameters == other.parameters
+    }
+}
+
+impl Hash for KeyRef<'_> {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.audience.hash(state);
+        if let Principal::Session(name) = self.principal {
+            name.hash(state);
+        }
+        if !self.parameters.is_empty() {
+            self.parameters.hash(state);
+        }
+    }
+}
+
+/// A slot as the index keeps it: found by its key.
+pub(super) struct Indexed(pub(super) Arc<Slot>);
+
+impl PartialEq for Indexed {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key() == other.0.key()
+    }
+}
+
+impl Eq for Indexed {}
+
+impl Hash for Indexed {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.key().hash(state);
+    }
+}
+
+impl Equivalent<Indexed> for KeyRef<'_> {
+    #[inline]
+    fn equivalent(&self, indexed: &Indexed) -> bool {
+        *self == indexed.0.key()
+    }
+}

@@ -1,0 +1,172 @@
+//! One scope set of a slot: its token, its flights, its last failure.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, TryLockError},
+    time::Duration,
+};
+
+use arc_swap::{ArcSwap, Guard};
+use tokio::sync::watch;
+
+use super::super::{admission::Admitted, backoff::Failure, flight::Outcome, lock};
+use crate::{error::Error, scope::Scopes, time::Moment, token::Token};
+
+/// One scope set of a slot.
+pub(crate) struct Entry {
+    scopes: Scopes,
+    /// What a hit reads; nothing else of the entry is touched by one.
+    current: ArcSwap<Token>,
+    state: Mutex<State>,
+}
+
+/// What happens around the token, for those who do not find a fresh one.
+#[derive(Default)]
+pub(crate) struct State {
+    /// The flight that a call can join.
+    pub(in super::super) current: Option<Box<Flight>>,
+    /// A forced flight that departs when the current one has landed.
+    pub(in super::super) queued: Option<Box<Flight>>,
+    pub(in super::super) failure: Option<Box<Failure>>,
+    /// The departure of the flight whose result stands; older ones come too late.
+    published: u64,
+    is_closed: bool,
+    /// The API refused the last token, and there has been none since.
+    awaits_replacement: bool,
+    /// The current token came after the API had refused the one before.
+    is_replacement: bool,
+}
+
+/// A flight in the air, or one that waits to depart.
+pub(crate) struct Flight {
+    pub(in super::super) id: u64,
+    pub(in super::super) is_forced: bool,
+    pub(in super::super) outcome: watch::Receiver<Option<Outcome>>,
+}
+
+/// A replacement that the API refuses as well within this time is not replaced again.
+const REPLACEMENT_TRIAL: Duration = Duration::from_secs(30);
+
+impl Entry {
+    pub(super) fn new(scopes: Scopes, nothing: Arc<Token>) -> Self {
+        Self {
+            scopes,
+            current: ArcSwap::new(nothing),
+            state: Mutex::default(),
+        }
+    }
+
+    #[inline]
+    pub(in super::super) fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    #[inline]
+    pub(in super::super) fn current(&self) -> Guard<Arc<Token>> {
+        self.current.load()
+    }
+
+    /// The state; nothing if the entry was given up.
+    pub(in super::super) fn state(&self) -> Option<MutexGuard<'_, State>> {
+        let state = lock(&self.state);
+        (!state.is_closed).then_some(state)
+    }
+
+    /// The state if nobody else is busy with it: for those who must not wait.
+    pub(in super::super) fn try_state(&self) -> Option<MutexGuard<'_, State>> {
+        let state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        (!state.is_closed).then_some(state)
+    }
+
+    /// Takes in what the flight that departed as `sequence` brought, unless a newer one was faster.
+    pub(in super::super) fn land(&self, id: u64, sequence: u64, admitted: &Admitted, now: Moment) {
+        let mut state = lock(&self.state);
+        state.current.take_if(|flight| flight.id == id);
+        state.queued.take_if(|flight| flight.id == id);
+        if sequence <= state.published {
+            return;
+        }
+        if let Some(token) = &admitted.token {
+            state.published = sequence;
+            state.failure = None;
+            state.is_replacement = std::mem::take(&mut state.awaits_replacement);
+            self.current.store(Arc::clone(token));
+        }
+        if let Some(error) = &admitted.error {
+            let token = self.current.load();
+            let before = state.failure.as_deref();
+            let failure = Failure::new(error, before, &token.freshness, now, fastrand::f64());
+            state.failure = Some(Box::new(failure));
+        }
+    }
+
+    /// Takes back what was said of a flight that ended without a word.
+    pub(in super::super) fn abandon(&self, id: u64) {
+        let mut state = lock(&self.state);
+        state.current.take_if(|flight| flight.id == id);
+        state.queued.take_if(|flight| flight.id == id);
+    }
+
+    /// Forgets `rejected`; false if it is not current, or has just replaced a rejected one.
+    pub(in super::super) fn reject(&self, rejected: &Arc<Token>, now: Moment) -> bool {
+        let mut state = lock(&self.state);
+        let is_current = Arc::ptr_eq(&self.current.load(), rejected);
+        let is_on_trial = state.is_replacement && rejected.freshness.age(now) < REPLACEMENT_TRIAL;
+        if !is_current || is_on_trial {
+            return false;
+        }
+        state.awaits_replacement = true;
+        self.current.store(Arc::new(Token::nothing()));
+        true
+    }
+
+    pub(super) fn clear(&self, sequence: u64) {
+        let mut state = lock(&self.state);
+        let is_closed = state.is_closed;
+        *state = State {
+            published: sequence,
+            is_closed,
+            ..State::default()
+        };
+        self.current.store(Arc::new(Token::nothing()));
+    }
+
+    /// Gives it up, if nothing is in the air.
+    pub(super) fn close(&self) -> bool {
+        let Some(mut state) = self.try_state() else {
+            return false;
+        };
+        state.is_closed = state.current.is_none() && state.queued.is_none();
+        state.is_closed
+    }
+
+    /// Whether to forget it would let somebody ask too early. In doubt, yes.
+    pub(super) fn has_live_failure(&self, now: Moment) -> bool {
+        let Some(state) = self.try_state() else {
+            return true;
+        };
+        state
+            .failure
+            .as_ref()
+            .is_some_and(|failure| failure.is_live(now))
+    }
+}
+
+impl State {
+    /// The remembered error to return now.
+    pub(in super::super) fn remembered(&self, now: Moment) -> Option<Error> {
+        self.failure.as_ref()?.error(now)
+    }
+
+    /// Whether a token in its window may be refreshed now.
+    pub(in super::super) fn allows_refresh(&self, now: Moment) -> bool {
+        self.current.is_none()
+            && self
+                .failure
+                .as_ref()
+                .is_none_or(|failure| failure.allows_refresh(now))
+    }
+}

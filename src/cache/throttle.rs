@@ -1,0 +1,101 @@
+//! The issuer asked to be left alone: when that holds for all of its keys.
+
+use std::{sync::Mutex, time::Duration};
+
+use super::lock;
+use crate::{scope::Audience, scope::Scopes, time::Moment};
+
+/// Whether the whole issuer is to be left alone.
+///
+/// One key that meets a `Retry-After` may have a limit of its own. When a second one meets it within
+/// a minute, the limit is the tenant's (the platform counts requests per tenant), and every further
+/// request would only prolong it.
+#[derive(Debug, Default)]
+pub(super) struct Throttle(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// The key that met it last, and when.
+    last: Option<(Met, Moment)>,
+    hold: Option<Moment>,
+}
+
+/// Who met a `Retry-After`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Met {
+    pub(super) audience: Audience,
+    pub(super) scopes: Scopes,
+    pub(super) slot: u64,
+}
+
+/// Two keys within this time mean that the limit is the issuer's.
+const WITHIN: Duration = Duration::from_secs(60);
+
+impl Throttle {
+    /// `key` was asked to come back after `wait`.
+    pub(super) fn met(&self, key: Met, now: Moment, wait: Duration) {
+        let mut state = lock(&self.0);
+        let is_second = state
+            .last
+            .as_ref()
+            .is_some_and(|(last, at)| *last != key && now.since(*at) <= WITHIN);
+        if is_second {
+            let until = now.plus(wait);
+            let held_longer = state.hold.is_some_and(|hold| now.until(hold) > wait);
+            if !held_longer {
+                state.hold = Some(until);
+            }
+            tracing::warn!(?wait, "the issuer asks to be left alone for all audiences");
+        }
+        state.last = Some((key, now));
+    }
+
+    /// How long no key may ask.
+    pub(super) fn wait(&self, now: Moment) -> Option<Duration> {
+        let hold = lock(&self.0).hold?;
+        (!now.has_reached(hold)).then(|| now.until(hold))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{Clock, ManualClock};
+
+    fn key(name: &str) -> Met {
+        Met {
+            audience: name.into(),
+            scopes: Scopes::none(),
+            slot: 0,
+        }
+    }
+
+    #[test]
+    fn one_key_alone_holds_nobody_else() {
+        let (clock, throttle) = (ManualClock::new(), Throttle::default());
+        for _ in 0..3 {
+            throttle.met(key("a"), clock.now(), Duration::from_secs(30));
+        }
+        assert_eq!(throttle.wait(clock.now()), None);
+    }
+
+    #[test]
+    fn two_keys_within_a_minute_hold_all() {
+        let (clock, throttle) = (ManualClock::new(), Throttle::default());
+        throttle.met(key("a"), clock.now(), Duration::from_secs(30));
+        clock.advance(Duration::from_secs(59));
+        throttle.met(key("b"), clock.now(), Duration::from_secs(30));
+        assert_eq!(throttle.wait(clock.now()), Some(Duration::from_secs(30)));
+        clock.advance(Duration::from_secs(30));
+        assert_eq!(throttle.wait(clock.now()), None);
+    }
+
+    #[test]
+    fn two_keys_far_apart_hold_nobody() {
+        let (clock, throttle) = (ManualClock::new(), Throttle::default());
+        throttle.met(key("a"), clock.now(), Duration::from_secs(30));
+        clock.advance(Duration::from_secs(61));
+        throttle.met(key("b"), clock.now(), Duration::from_secs(30));
+        assert_eq!(throttle.wait(clock.now()), None);
+    }
+}

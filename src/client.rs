@@ -1,0 +1,252 @@
+//! [`Client`]: the one call, and what stands around it.
+
+mod builder;
+mod environment;
+mod handle;
+
+use std::{fmt, future::Future, sync::Arc};
+
+pub use builder::{
+    BuildError, ClientBuilder, DEFAULT_CACHE_CAPACITY, DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES,
+    DEFAULT_WAIT_TIMEOUT,
+};
+pub use handle::AudienceHandle;
+
+use crate::{
+    cache::{Counts, TokenCache},
+    error::Error,
+    flow::{ClientCredentials, Flow},
+    request::{CacheMode, Details, Principal, TokenRequest},
+    scope::Audience,
+    token::{AccessToken, Source, TokenRef},
+};
+use arc_swap::Guard;
+
+/// Gets the right access token for each API, from the cache whenever there is a fresh one.
+///
+/// Clones share everything; build one per application and pass it around. It can be built outside a
+/// runtime and sends nothing by itself; a call that has to make a request needs a tokio runtime with
+/// I/O and time enabled.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// use intelliauth::Client;
+///
+/// let client = Client::for_application("https://banking-cymmetri.intelliauth.local", "app_01HZX0SERVICE")
+///     .client_secret(std::env::var("INTELLIAUTH_M2M_CLIENT_SECRET")?)
+///     .build()?;
+/// let token = client.get_access_token("api.banking.cymmetri.com").await?;
+/// let request = http::Request::get("https://api.banking.cymmetri.com/transactions")
+///     .header(http::header::AUTHORIZATION, token.header_value());
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    cache: Arc<TokenCache>,
+    principal: Principal,
+}
+
+impl Client {
+    /// A client for an application that acts for itself (client credentials, RFC 6749 section 4.4).
+    ///
+    /// `issuer` is the tenant's URL, exactly as its metadata calls it (on the platform: without a
+    /// slash at the end); `client_id` names the application.
+    pub fn for_application(
+        issuer: impl Into<String>,
+        client_id: impl Into<String>,
+    ) -> ClientBuilder {
+        Self::builder(issuer, client_id, ClientCredentials::new())
+    }
+
+    /// A client that obtains its tokens with a [`Flow`] of yours.
+    pub fn builder(
+        issuer: impl Into<String>,
+        client_id: impl Into<String>,
+        flow: impl Flow,
+    ) -> ClientBuilder {
+        ClientBuilder::new(issuer.into(), client_id.into(), Arc::new(flow))
+    }
+
+    /// A client for the application that the environment describes, by the names that the platform
+    /// documents.
+    ///
+    /// | variable | |
+    /// |---|---|
+    /// | `INTELLIAUTH_TENANT_URL` | the issuer |
+    /// | `INTELLIAUTH_M2M_CLIENT_ID` | the application's client id |
+    /// | `INTELLIAUTH_M2M_CLIENT_SECRET` | its secret |
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`], which names the variable that is missing or wrong.
+    pub fn from_env() -> Result<Self, BuildError> {
+        ClientBuilder::from_env()?.build()
+    }
+
+    /// The access token for an audience: cached, or else fetched by one request for everybody who asks.
+    ///
+    /// Takes a `&str`, an [`Audience`], or a [`TokenRequest`] (also by reference) that names scopes and
+    /// more. In the last part of a token's life it is refreshed in the background, and callers keep
+    /// getting the old one at once. A caller that stops waiting harms nobody.
+    ///
+    /// # Errors
+    ///
+    /// One variant for each next move: see [`Error`]. A failure is remembered for a while and returned
+    /// at once to those who ask again: [`Unavailable`](Error::Unavailable) for 1, 2, 4 … 60 s,
+    /// [`Denied`](Error::Denied) and [`Protocol`](Error::Protocol) for 30 s, those that need a person
+    /// for 120 s.
+    pub fn get_access_token<'a>(
+        &'a self,
+        request: impl Into<TokenRequest<'a>>,
+    ) -> impl Future<Output = Result<AccessToken, Error>> + Send {
+        let request = request.into();
+        async move {
+            match self.look(&request) {
+                Some(token) => Ok(AccessToken::new(Guard::into_inner(token), Source::Cache)),
+                None => Box::pin(self.fetch(request)).await,
+            }
+        }
+    }
+
+    /// A borrowed look at the cached token, without waiting; in its window it is refreshed.
+    pub fn current<'a>(&self, request: impl Into<TokenRequest<'a>>) -> Option<TokenRef> {
+        self.look(&request.into()).map(TokenRef::new)
+    }
+
+    /// A handle for calls to one audience: it skips the look-up, and its token is never evicted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Request`] if the request makes no sense, for example if the audience is empty.
+    pub fn audience<'a>(
+        &self,
+        request: impl Into<TokenRequest<'a>>,
+    ) -> Result<AudienceHandle, Error> {
+        AudienceHandle::new(self.clone(), request.into().into_details())
+    }
+
+    /// The next token after an API has answered 401 to `rejected`.
+    ///
+    /// `rejected` is forgotten only if it is still the current one: of fifty calls that fail together
+    /// one makes a request, and if somebody has fetched a new token meanwhile, none does. Repeat the
+    /// API call once with what this returns.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_access_token`](Self::get_access_token); [`Error::Denied`] without a request if the API
+    /// rejects a token that has just replaced a rejected one.
+    pub async fn after_unauthorized(&self, rejected: &AccessToken) -> Result<AccessToken, Error> {
+        let token = rejected.token();
+        self.cache.reject(&self.principal, token)?;
+        let details = Details::for_key(&token.audience, &token.asked, &token.parameters);
+        self.get_access_token(TokenRequest::from(details)).await
+    }
+
+    /// Fetches tokens for several audiences at once, for a start without waiting later.
+    ///
+    /// Results come in the order of the audiences.
+    pub async fn warm<'a, R: Into<TokenRequest<'a>>>(
+        &'a self,
+        requests: impl IntoIterator<Item = R>,
+    ) -> Vec<Result<AccessToken, Error>> {
+        let calls = requests
+            .into_iter()
+            .map(|request| Box::pin(self.get_access_token(request)));
+        join_all(calls.collect()).await
+    }
+
+    /// The client of another session: same application, connections and cache, another's tokens.
+    ///
+    /// The name is part of every cache key, so no session is ever answered with a token of another.
+    /// It reaches a [`Flow`] as [`FlowContext::session`](crate::FlowContext::session).
+    #[must_use]
+    pub fn session(&self, name: impl Into<Arc<str>>) -> Self {
+        Self {
+            cache: Arc::clone(&self.cache),
+            principal: Principal::Session(name.into()),
+        }
+    }
+
+    /// Forgets the tokens and failures of an audience, for this session.
+    ///
+    /// A request that is in the air answers those who wait for it and is not cached.
+    pub fn clear(&self, audience: impl Into<Audience>) {
+        self.cache.clear(&self.principal, &audience.into());
+    }
+
+    /// Waits until no request is in the air: call it before the program ends.
+    ///
+    /// A background refresh dies with the runtime. It takes at most as long as one flight may
+    /// ([`DEFAULT_FLIGHT_TIMEOUT`]). The client can be used after it.
+    pub async fn close(&self) {
+        self.cache.drain().await;
+    }
+
+    /// What has been done so far.
+    pub fn counts(&self) -> Counts {
+        self.cache.counts()
+    }
+
+    /// The issuer, as it was configured.
+    pub fn issuer(&self) -> &str {
+        self.cache.issuer()
+    }
+
+    /// The application's `client_id`.
+    pub fn client_id(&self) -> &str {
+        self.cache.client_id()
+    }
+
+    #[inline]
+    fn look(&self, request: &TokenRequest<'_>) -> Option<Guard<Arc<crate::token::Token>>> {
+        let is_forced = request
+            .details()
+            .is_some_and(|d| d.mode == CacheMode::Refresh);
+        if is_forced {
+            None
+        } else {
+            self.cache.look(&self.principal, request)
+        }
+    }
+
+    async fn fetch(&self, request: TokenRequest<'_>) -> Result<AccessToken, Error> {
+        self.cache
+            .fetch(&self.principal, &request.into_details())
+            .await
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("issuer", &self.issuer())
+            .field("client_id", &self.client_id())
+            .field("principal", &self.principal)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Awaits all of them at once, in one task.
+async fn join_all<F: Future + Unpin>(mut calls: Vec<F>) -> Vec<F::Output> {
+    use std::{pin::Pin, task::Poll};
+
+    let mut results: Vec<Option<F::Output>> = calls.iter().map(|_| None).collect();
+    std::future::poll_fn(|cx| {
+        for (call, result) in calls.iter_mut().zip(&mut results) {
+            if result.is_none()
+                && let Poll::Ready(value) = Pin::new(call).poll(cx)
+            {
+                *result = Some(value);
+            }
+        }
+        if results.iter().all(Option::is_some) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+    results.into_iter().flatten().collect()
+}

@@ -1,0 +1,113 @@
+//! [`AudienceHandle`]: the hot way to one audience.
+
+use std::{fmt, sync::Arc};
+
+use arc_swap::Guard;
+
+use super::Client;
+use crate::{
+    cache::{Pinned, Place},
+    error::Error,
+    request::{CacheMode, Details, TokenRequest},
+    scope::Audience,
+    token::{AccessToken, Source, Token, TokenRef},
+};
+
+/// One audience of one client, found once: a call through it looks nothing up.
+///
+/// From [`Client::audience`]. It is `Clone` and `'static`, shares its token with calls that name the
+/// audience, and keeps it from being evicted.
+///
+/// # Examples
+///
+/// ```
+/// # fn f(client: &intelliauth::Client) -> Result<(), intelliauth::Error> {
+/// let banking = client.audience("api.banking.cymmetri.com")?;
+/// if let Some(token) = banking.current() {
+///     let _header: &http::HeaderValue = token.header_value();
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct AudienceHandle {
+    client: Client,
+    details: Arc<Details>,
+    place: Place,
+    _pinned: Pinned,
+}
+
+impl AudienceHandle {
+    pub(super) fn new(client: Client, details: Box<Details>) -> Result<Self, Error> {
+        details.check()?;
+        let pinned = client.cache.pin(&client.principal, &details);
+        let place = client.cache.place(&pinned, &details);
+        Ok(Self {
+            client,
+            details: Arc::from(details),
+            place,
+            _pinned: pinned,
+        })
+    }
+
+    /// The access token: as [`Client::get_access_token`] with what the handle was made for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::get_access_token`].
+    pub async fn get_access_token(&self) -> Result<AccessToken, Error> {
+        match self.look() {
+            Some(token) => Ok(AccessToken::new(Guard::into_inner(token), Source::Cache)),
+            None => Box::pin(self.client.fetch(TokenRequest::from(&*self.details))).await,
+        }
+    }
+
+    /// A borrowed, synchronous look at the cached token, for interceptors that cannot wait.
+    ///
+    /// In the token's window it starts the refresh too. Nothing if there is no usable token: then
+    /// [`get_access_token`](Self::get_access_token) is needed.
+    #[inline]
+    pub fn current(&self) -> Option<TokenRef> {
+        self.look().map(TokenRef::new)
+    }
+
+    /// As [`Client::after_unauthorized`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::after_unauthorized`].
+    pub async fn after_unauthorized(&self, rejected: &AccessToken) -> Result<AccessToken, Error> {
+        self.client
+            .cache
+            .reject(&self.client.principal, rejected.token())?;
+        self.get_access_token().await
+    }
+
+    /// The audience.
+    pub fn audience(&self) -> &Audience {
+        &self.details.audience
+    }
+
+    #[inline]
+    fn look(&self) -> Option<Guard<Arc<Token>>> {
+        if self.details.mode == CacheMode::Refresh {
+            return None;
+        }
+        // A token of its own first; a broader one of the same audience may answer as well.
+        let own = self.client.cache.look_at(&self.place);
+        if own.is_some() || self.details.scopes.is_empty() {
+            return own;
+        }
+        self.client
+            .cache
+            .look(&self.client.principal, &TokenRequest::from(&*self.details))
+    }
+}
+
+impl fmt::Debug for AudienceHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AudienceHandle")
+            .field("audience", self.audience())
+            .field("scopes", &self.details.scopes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,80 @@
+//! What issuers do differently where the RFCs leave room, as data.
+
+/// How an issuer speaks OAuth 2, where the RFCs leave room or servers take it.
+///
+/// The default fits the platform. A server that names APIs with RFC 8707 resource indicators is
+/// spoken to with [`resource_indicators`](Self::resource_indicators); for anything in between, start
+/// from one of them and change a field.
+///
+/// # Examples
+///
+/// ```
+/// use intelliauth::{AudienceParameter, Dialect};
+///
+/// let mut dialect = Dialect::intelliauth();
+/// dialect.audience_parameter = AudienceParameter::Both;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dialect {
+    /// Which parameter carries the audience.
+    ///
+    /// The platform documents `audience` for the client credentials and token exchange grants. A
+    /// server that wants `resource` usually ignores `audience` without a word and answers with a
+    /// token for something else, which this client then refuses if it can read the token.
+    pub audience_parameter: AudienceParameter,
+    /// Whether `client_secret_basic` sends the id and secret as they are.
+    ///
+    /// RFC 6749 section 2.3.1 wants them form-encoded first, and most servers decode them; some do
+    /// not. It matters only for secrets with characters other than letters, digits and `-._*`.
+    pub raw_basic: bool,
+}
+
+/// Which parameter of a token request carries the audience.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AudienceParameter {
+    /// `audience`, as the platform and RFC 8693 have it.
+    Audience,
+    /// `resource`, an absolute URI as RFC 8707 has it.
+    Resource,
+    /// Both, for servers that read either and refuse neither.
+    Both,
+}
+
+impl Dialect {
+    /// The IntelliAuth platform: `audience`, and Basic authentication by the letter of RFC 6749.
+    #[must_use]
+    pub fn intelliauth() -> Self {
+        Self {
+            audience_parameter: AudienceParameter::Audience,
+            raw_basic: false,
+        }
+    }
+
+    /// A server that follows RFC 8707: the audience goes out as `resource`.
+    #[must_use]
+    pub fn resource_indicators() -> Self {
+        Self {
+            audience_parameter: AudienceParameter::Resource,
+            ..Self::intelliauth()
+        }
+    }
+}
+
+impl Default for Dialect {
+    fn default() -> Self {
+        Self::intelliauth()
+    }
+}
+
+impl AudienceParameter {
+    /// The names of the parameters to send.
+    pub(crate) fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Audience => &["audience"],
+            Self::Resource => &["resource"],
+            Self::Both => &["audience", "resource"],
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Where the issuer's endpoints are: read once, kept for a day, read again when one has moved.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Map, Value};
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::{
+    issuer::{Issuer, is_allowed_endpoint},
+    retry::{Replay, RetryPolicy},
+    transport::{Answer, Transport},
+};
+use crate::{
+    error::{Error, Violation},
+    time::{Moment, TimeSource},
+};
+
+/// Endpoints that were configured instead of discovered.
+#[derive(Clone, Debug)]
+pub(crate) struct GivenEndpoints {
+    pub(crate) token_endpoint: Url,
+}
+
+/// What the client needs to know of the issuer's metadata.
+#[derive(Debug)]
+pub(super) struct Metadata {
+    pub(super) token_endpoint: Url,
+    /// `token_endpoint_auth_methods_supported`, where the issuer says.
+    pub(super) authentication_methods: Option<Vec<String>>,
+}
+
+/// The issuer's metadata, fetched by one caller for all.
+#[derive(Debug)]
+pub(super) struct Discovery {
+    issuer: Issuer,
+    given: Option<Arc<Metadata>>,
+    /// Held over the fetch: whoever waits for it finds the result, or the failure, when it gets it.
+    state: Mutex<State>,
+    retries: RetryPolicy,
+    clock: TimeSource,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: Option<(Arc<Metadata>, Moment)>,
+    failure: Option<(Error, Moment)>,
+    failures: u32,
+}
+
+impl Discovery {
+    pub(super) fn new(
+        issuer: Issuer,
+        given: Option<GivenEndpoints>,
+        retries: RetryPolicy,
+        clock: TimeSource,
+    ) -> Self {
+        let given = given.map(|given| {
+            Arc::new(Metadata {
+                token_endpoint: given.token_endpoint,
+                authentication_methods: None,
+            })
+        });
+        Self {
+            issuer,
+            given,
+            state: Mutex::default(),
+            retries,
+            clock,
+        }
+    }
+
+    pub(super) fn issuer(&self) -> &str {
+        self.issuer.as_str()
+    }
+
+    /// The metadata: what was given, what is known for less than a day, or what the issuer says now.
+    pub(super) async fn metadata(&self, transport: &Transport) -> Result<Arc<Metadata>, Error> {
+        if let Some(given) = &self.given {
+            return Ok(Arc::clone(given));
+        }
+        let mut state = self.state.lock().await;
+        let now = self.clock.now();
+        if let Some((known, until)) = &state.known
+            && !now.has_reached(*until)
+        {
+            return Ok(Arc::clone(known));
+        }
+        match self.read(transport, &mut state).await {
+            Ok(metadata) => Ok(metadata),
+            // An issuer that is down for a moment has not moved: what was known is the best guess.
+            Err(error) => match &state.known {
+                Some((known, _)) if error.is_retryable() => Ok(Arc::clone(known)),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Reads the metadata again because an endpoint of `used` is gone; nothing if nothing changed.
+    pub(super) async fn replace(
+        &self,
+        transport: &Transport,
+        used: &Arc<Metadata>,
+    ) -> Result<Option<Arc<Metadata>>, Error> {
+        if self.given.is_some() {
+            return Ok(None);
+        }
+        let mut state = self.state.lock().await;
+        let newer = match &state.known {
+            // Somebody else noticed first.
+            Some((known, _)) if !Arc::ptr_eq(known, used) => Arc::clone(known),
+            _ => self.read(transport, &mut state).await?,
+        };
+        let has_moved = newer.token_endpoint != used.token_endpoint;
+        Ok(has_moved.then_some(newer))
+    }
+
+    async fn read(&self, transport: &Transport, state: &mut State) -> Result<Arc<Metadata>, Error> {
+        let now = self.clock.now();
+        if let Some((error, until)) = &state.failure
+            && !now.has_reached(*until)
+        {
+            return Err(error.clone());
+        }
+        match self.fetch(transport).await {
+            Ok(metadata) => {
+                let metadata = Arc::new(metadata);
+                *state = State::default();
+                state.known = Some((Arc::clone(&metadata), now.plus(KEPT_FOR)));
+                tracing::debug!(
+                    issuer = self.issuer(), token_endpoint = %metadata.token_endpoint,
+                    "issuer metadata read"
+                );
+                Ok(metadata)
+            }
+            Err(error) => {
+                let pause = FAILURE_MAX.min(Duration::from_secs(1 << state.failures.min(6)));
+                state.failures += 1;
+                state.failure = Some((error.clone(), self.clock.now().plus(pause)));
+                tracing::debug!(issuer = self.issuer(), %error, ?pause, "issuer metadata not read");
+                Err(error)
+            }
+        }
+    }
+
+    async fn fetch(&self, transport: &Transport) -> Result<Metadata, Error> {
+        let mut tried = Vec::new();
+        for location in self.issuer.metadata_locations() {
+            let answer = self.get(transport, &location).await?;
+            if answer.status.is_redirection() {
+                return Err(Error::protocol(None, Violation::Redirect));
+            }
+            match answer.success_object() {
+                Ok(document) => return self.read_document(&document),
+                Err(problem) => tried.push(format!("{location}: {problem}")),
+            }
+        }
+        Err(Error::protocol(None, Violation::Metadata(tried.join(", "))))
+    }
+
+    async fn get(&self, transport: &Transport, location: &str) -> Result<Answer, Error> {
+        let mut attempts = self.retries.attempts(Replay::Safe);
+        loop {
+            let answer = transport.get(location, METADATA_LIMIT).await;
+            let outcome = answer.and_then(|answer| answer.try_later().map_or(Ok(answer), Err));
+            if !attempts.again(location, &outcome).await {
+                return outcome;
+            }
+        }
+    }
+
+    fn read_document(&self, document: &Map<String, Value>) -> Result<Metadata, Error> {
+        let text = |name: &str| document.get(name).and_then(Value::as_str);
+        // RFC 8414 section 3.3: identical, or the metadata must not be used.
+        let found = text("issuer").unwrap_or_default();
+        if found != self.issuer() {
+            let (expected, found) = (self.issuer().to_owned(), found.to_owned());
+            return Err(Error::protocol(
+                None,
+                Violation::WrongIssuer { expected, found },
+            ));
+        }
+        let violation = |problem: String| Error::protocol(None, Violation::Metadata(problem));
+        let endpoint = text("token_endpoint")
+            .ok_or_else(|| violation("there is no token_endpoint in it".to_owned()))?;
+        let token_endpoint = Url::parse(endpoint).map_err(|error| {
+            violation(format!(
+                "the token_endpoint {endpoint:?} is no URL ({error})"
+            ))
+        })?;
+        if let Some(open) = self.unencrypted_endpoint(document) {
+            return Err(violation(format!("{open} is not encrypted")));
+        }
+        let methods = document
+            .get("token_endpoint_auth_methods_supported")
+            .and_then(Value::as_array);
+        let authentication_methods = methods.map(|list| {
+            list.iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect()
+        });
+        Ok(Metadata {
+            token_endpoint,
+            authentication_methods,
+        })
+    }
+
+    /// The first endpoint that secrets must not be sent to: one such makes the document suspect.
+    fn unencrypted_endpoint(&self, document: &Map<String, Value>) -> Option<String> {
+        let is_address = |name: &str| name.ends_with("_endpoint") || name == "jwks_uri";
+        document
+            .iter()
+            .filter(|(name, _)| is_address(name))
+            .find_map(|(name, value)| {
+                let url = value.as_str()?;
+                let is_allowed =
+                    Url::parse(url).is_ok_and(|url| is_allowed_endpoint(&self.issuer, &url));
+                (!is_allowed).then(|| format!("the {name} {url:?}"))
+            })
+    }
+}
+
+/// Metadata is read again after a day: endpoints move rarely, and a move is noticed by a 404 at once.
+const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// A failed read is repeated after 1, 2, 4 … seconds, and at most this long.
+const FAILURE_MAX: Duration = Duration::from_secs(60);
+
+/// Larger metadata makes no sense (in bytes).
+const METADATA_LIMIT: usize = 64 * 1024;

@@ -1,0 +1,148 @@
+//! What can go wrong, one variant for each next move of the caller.
+
+mod payload;
+mod table;
+
+pub(crate) use payload::{Asked, Refusal};
+pub use payload::{
+    ConsentRequired, Denied, DeniedReason, InvalidRequest, IssuerAnswer, LoginRequired, NotCached,
+    ProtocolViolation, StepUpRequired, Unavailable, UnavailableReason, Violation,
+};
+
+/// Why there is no access token, by what the caller does next.
+///
+/// The enum is small and cheap to clone: every caller that waited for the same request gets the same
+/// error. Messages name the API and what is missing; they never hold a token, a secret or the body
+/// of a reply. The cause, where there is one, is in [`source`](std::error::Error::source).
+///
+/// # Examples
+///
+/// ```
+/// # fn handle(error: intelliauth::Error) -> &'static str {
+/// use intelliauth::Error;
+///
+/// match error {
+///     Error::Consent(_) | Error::Login(_) | Error::StepUp(_) => "send the person to sign in",
+///     Error::Denied(_) => "tell an administrator: asking again will not help",
+///     Error::Unavailable(_) => "answer 503, with its retry_after()",
+///     _ => "a mistake in the program or its configuration",
+/// }
+/// # }
+/// ```
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A person has to consent to scopes first.
+    ///
+    /// Comes from `consent_required` and `interaction_required` alone, never from an allowlist gap:
+    /// that is [`Denied`](Self::Denied), which no prompt would end.
+    #[error(transparent)]
+    Consent(ConsentRequired),
+    /// A person has to sign in, or to sign in again.
+    #[error(transparent)]
+    Login(LoginRequired),
+    /// A person has to prove more: a second factor, or a fresh sign-in.
+    #[error(transparent)]
+    StepUp(StepUpRequired),
+    /// The issuer refuses, and only an administrator or another request changes that.
+    #[error(transparent)]
+    Denied(Denied),
+    /// There is no usable answer at present; the same call may succeed later.
+    #[error(transparent)]
+    Unavailable(Unavailable),
+    /// The issuer's answer breaks a rule, so that it cannot be trusted.
+    #[error(transparent)]
+    Protocol(ProtocolViolation),
+    /// The request itself makes no sense; nothing useful was sent.
+    #[error(transparent)]
+    Request(InvalidRequest),
+    /// [`CacheMode::Only`](crate::CacheMode::Only) was asked for, and there is nothing usable.
+    #[error(transparent)]
+    NotCached(NotCached),
+}
+
+impl Error {
+    /// Whether the same call can succeed later without anybody's doing.
+    ///
+    /// True for [`Unavailable`](Self::Unavailable) alone.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+
+    /// What to do about it, as a sentence for a person who runs the program.
+    pub fn next_move(&self) -> String {
+        match self {
+            Self::Consent(consent) => consent.next_move(),
+            Self::Login(_) => "have the person sign in, then repeat the call".to_owned(),
+            Self::StepUp(_) => {
+                "have the person sign in again with a stronger or fresher factor, then repeat the call"
+                    .to_owned()
+            }
+            Self::Denied(denied) => denied.next_move(),
+            Self::Unavailable(unavailable) => unavailable.next_move(),
+            Self::Protocol(violation) => violation.next_move(),
+            Self::Request(request) => request.next_move(),
+            Self::NotCached(_) => {
+                "call again with CacheMode::Prefer where a request may be made".to_owned()
+            }
+        }
+    }
+
+    /// What the issuer answered, where it answered at all.
+    pub fn answer(&self) -> Option<&IssuerAnswer> {
+        match self {
+            Self::Consent(payload) => payload.answer(),
+            Self::Login(payload) => payload.answer(),
+            Self::StepUp(payload) => payload.answer(),
+            Self::Denied(payload) => payload.answer(),
+            Self::Unavailable(payload) => payload.answer(),
+            Self::Protocol(payload) => payload.answer(),
+            Self::Request(payload) => payload.answer(),
+            Self::NotCached(_) => None,
+        }
+    }
+
+    /// A short name of the variant, for logs and metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Consent(_) => "consent",
+            Self::Login(_) => "login",
+            Self::StepUp(_) => "step_up",
+            Self::Denied(_) => "denied",
+            Self::Unavailable(_) => "unavailable",
+            Self::Protocol(_) => "protocol",
+            Self::Request(_) => "request",
+            Self::NotCached(_) => "not_cached",
+        }
+    }
+
+    /// The error that an answer with a known code, or else its status, stands for.
+    pub(crate) fn from_answer(asked: &Asked, answer: IssuerAnswer, refused: Refusal) -> Self {
+        table::verdict(&answer).into_error(asked, answer, refused)
+    }
+
+    /// A request that cannot be sent as it is.
+    pub(crate) fn request(problem: impl Into<String>) -> Self {
+        Self::Request(InvalidRequest::new(problem))
+    }
+
+    /// An answer that cannot be trusted.
+    pub(crate) fn protocol(asked: Option<&Asked>, violation: Violation) -> Self {
+        Self::Protocol(ProtocolViolation::new(asked, violation, None))
+    }
+
+    /// A refusal that was found out without an answer of the issuer.
+    pub(crate) fn denied(asked: &Asked, reason: DeniedReason) -> Self {
+        Self::Denied(Denied::new(
+            asked,
+            reason,
+            crate::scope::Scopes::none(),
+            None,
+        ))
+    }
+
+    /// No usable answer.
+    pub(crate) fn unavailable(reason: UnavailableReason) -> Self {
+        Self::Unavailable(Unavailable::new(reason))
+    }
+}

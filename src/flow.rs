@@ -1,0 +1,266 @@
+//! How tokens are obtained: a [`Flow`] turns one request into one answer.
+
+mod client_credentials;
+
+use std::{fmt, future::Future, pin::Pin, time::Duration};
+
+pub use client_credentials::ClientCredentials;
+use oauth2::TokenResponse as _;
+
+use crate::{
+    endpoint::{Endpoint, Grant, GrantKind, Replay, TokenReply},
+    error::{Asked, Error},
+    request::{Parameters, Principal},
+    scope::{Audience, Scopes},
+    secret::Secret,
+    time::Moment,
+};
+
+/// A way to obtain an access token for an audience.
+///
+/// [`ClientCredentials`] is the one for an application that acts for itself. Write one of your own
+/// for another grant, or for a source of tokens that is no OAuth server at all: the client caches
+/// what it returns, calls it at most once for everybody who asks, and refreshes ahead.
+///
+/// # Examples
+///
+/// The JWT bearer grant (RFC 7523), for a workload that has an assertion from its platform:
+///
+/// ```
+/// use intelliauth::{Error, Flow, FlowContext, Secret, TokenResponse};
+///
+/// #[derive(Debug)]
+/// struct WorkloadIdentity;
+///
+/// impl Flow for WorkloadIdentity {
+///     async fn acquire(&self, cx: FlowContext<'_>) -> Result<TokenResponse, Error> {
+///         let assertion = Secret::from("read it from the place where the platform renews it");
+///         cx.extension_grant("urn:ietf:params:oauth:grant-type:jwt-bearer")
+///             .secret_parameter("assertion", assertion)
+///             .can_be_repeated()
+///             .send()
+///             .await
+///     }
+/// }
+/// ```
+pub trait Flow: fmt::Debug + Send + Sync + 'static {
+    /// Obtains a token for [`FlowContext::audience`].
+    ///
+    /// # Errors
+    ///
+    /// Whatever kept it from doing so; the error is remembered for a while and handed to everybody
+    /// who asks for the same in the meantime.
+    fn acquire(
+        &self,
+        cx: FlowContext<'_>,
+    ) -> impl Future<Output = Result<TokenResponse, Error>> + Send;
+}
+
+/// [`Flow`] behind a pointer.
+pub(crate) trait BoxedFlow: fmt::Debug + Send + Sync {
+    fn acquire<'a>(
+        &'a self,
+        cx: FlowContext<'a>,
+    ) -> Pin<Box<dyn Future<Output = Result<TokenResponse, Error>> + Send + 'a>>;
+}
+
+impl<F: Flow> BoxedFlow for F {
+    fn acquire<'a>(
+        &'a self,
+        cx: FlowContext<'a>,
+    ) -> Pin<Box<dyn Future<Output = Result<TokenResponse, Error>> + Send + 'a>> {
+        Box::pin(Flow::acquire(self, cx))
+    }
+}
+
+/// What a [`Flow`] is asked for, and what it may use.
+#[derive(Clone, Copy)]
+pub struct FlowContext<'a> {
+    pub(crate) endpoint: &'a Endpoint,
+    pub(crate) asked: &'a Asked,
+    pub(crate) parameters: &'a Parameters,
+    pub(crate) principal: &'a Principal,
+    pub(crate) in_background: bool,
+}
+
+impl<'a> FlowContext<'a> {
+    /// The API that the token has to be for.
+    pub fn audience(&self) -> &'a Audience {
+        &self.asked.audience
+    }
+
+    /// The scopes that were named; none means whatever the issuer gives by itself.
+    pub fn scopes(&self) -> &'a Scopes {
+        &self.asked.scopes
+    }
+
+    /// The extra parameters of the request, names and values.
+    pub fn parameters(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.parameters.iter()
+    }
+
+    /// Whose token it is: the name of a session, or nothing for the application itself.
+    pub fn session(&self) -> Option<&'a str> {
+        match self.principal {
+            Principal::Application => None,
+            Principal::Session(name) => Some(name),
+        }
+    }
+
+    /// The issuer, as it was configured.
+    pub fn issuer(&self) -> &'a str {
+        self.endpoint.issuer()
+    }
+
+    /// This application's `client_id`.
+    pub fn client_id(&self) -> &'a str {
+        self.endpoint.client_id()
+    }
+
+    /// Whether nobody waits for this: a refresh ahead of time.
+    pub fn is_background_refresh(&self) -> bool {
+        self.in_background
+    }
+
+    /// A token request with a grant of your own (RFC 6749 section 4.5).
+    ///
+    /// Client authentication, audience, scope and the extra parameters of the request are added by
+    /// the client.
+    pub fn extension_grant(self, grant_type: impl Into<String>) -> ExtensionGrant<'a> {
+        ExtensionGrant {
+            cx: self,
+            grant_type: grant_type.into(),
+            parameters: Vec::new(),
+            replay: Replay::IfUnsent,
+        }
+    }
+
+    fn grant<'k>(&self, kind: GrantKind<'k>) -> Grant<'k>
+    where
+        'a: 'k,
+    {
+        Grant {
+            kind,
+            asked: self.asked,
+            parameters: self.parameters,
+            in_background: self.in_background,
+        }
+    }
+}
+
+impl fmt::Debug for FlowContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FlowContext")
+            .field("audience", self.audience())
+            .field("scopes", self.scopes())
+            .field("session", &self.session())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A token request of a [`Flow`]'s own, from [`FlowContext::extension_grant`].
+#[derive(Debug)]
+#[must_use = "nothing is sent before `send` is awaited"]
+pub struct ExtensionGrant<'a> {
+    cx: FlowContext<'a>,
+    grant_type: String,
+    parameters: Vec<(String, Secret)>,
+    replay: Replay,
+}
+
+impl ExtensionGrant<'_> {
+    /// Adds a parameter.
+    pub fn parameter(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.secret_parameter(name, Secret::new(value))
+    }
+
+    /// Adds a parameter that must not be seen.
+    pub fn secret_parameter(mut self, name: impl Into<String>, value: Secret) -> Self {
+        self.parameters.push((name.into(), value));
+        self
+    }
+
+    /// Says that sending it twice is harmless, so that an answer that was lost can be asked for again.
+    ///
+    /// Without this it is repeated only if it never reached the issuer.
+    pub fn can_be_repeated(mut self) -> Self {
+        self.replay = Replay::Safe;
+        self
+    }
+
+    /// Sends it.
+    ///
+    /// # Errors
+    ///
+    /// What the issuer's answer, or its absence, stands for.
+    pub async fn send(self) -> Result<TokenResponse, Error> {
+        let kind = GrantKind::Extension {
+            grant_type: &self.grant_type,
+            parameters: &self.parameters,
+            replay: self.replay,
+        };
+        self.cx
+            .endpoint
+            .token(&self.cx.grant(kind))
+            .await
+            .map(TokenResponse::from)
+    }
+}
+
+/// What a [`Flow`] brings back.
+#[derive(Debug)]
+pub struct TokenResponse {
+    pub(crate) access_token: Secret,
+    pub(crate) lifetime: Option<Duration>,
+    pub(crate) scopes: Option<Scopes>,
+    /// The instant before it was asked for; the start of the flight where a flow does not know.
+    pub(crate) requested_at: Option<Moment>,
+}
+
+impl TokenResponse {
+    /// A token from a source of your own.
+    pub fn new(access_token: impl Into<Secret>) -> Self {
+        Self {
+            access_token: access_token.into(),
+            lifetime: None,
+            scopes: None,
+            requested_at: None,
+        }
+    }
+
+    /// How long it is valid, from before it was asked for; at most a day is believed.
+    ///
+    /// Without it, a JWT's `exp − iat` counts, else five minutes.
+    #[must_use]
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+
+    /// What it allows, if the source said so.
+    #[must_use]
+    pub fn scopes(mut self, scopes: Scopes) -> Self {
+        self.scopes = Some(scopes);
+        self
+    }
+}
+
+impl From<TokenReply> for TokenResponse {
+    fn from(
+        TokenReply {
+            reply,
+            requested_at,
+        }: TokenReply,
+    ) -> Self {
+        let scopes = reply.scopes().map(|scopes| {
+            let joined: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+            Scopes::from_reply(&joined.join(" "))
+        });
+        Self {
+            access_token: Secret::from(reply.access_token().secret().as_str()),
+            lifetime: reply.expires_in(),
+            scopes,
+            requested_at: Some(requested_at),
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! What a caller asks for, and what makes two requests the same.
+
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+
+use crate::{
+    error::{Asked, Error},
+    scope::{Audience, Scopes},
+};
+
+/// A request for an access token: an audience, and what else matters.
+///
+/// Anything that names an audience can stand in its place: `&str`, `&Audience`, `&TokenRequest`. A
+/// request that is built once and passed by reference costs no allocation.
+///
+/// # Examples
+///
+/// ```
+/// use intelliauth::{CacheMode, TokenRequest};
+///
+/// let transactions = TokenRequest::new("api.banking.cymmetri.com").scope("read:transactions");
+/// let again = TokenRequest::from(&transactions).cache_mode(CacheMode::Refresh);
+/// assert_eq!(again.audience(), "api.banking.cymmetri.com");
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct TokenRequest<'a>(Repr<'a>);
+
+#[derive(Clone)]
+enum Repr<'a> {
+    Audience(&'a str),
+    Borrowed(&'a Details),
+    Owned(Box<Details>),
+}
+
+/// How a request uses the cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CacheMode {
+    /// The cached token if it is usable, else a request. The default.
+    #[default]
+    Prefer,
+    /// The cached token, else [`Error::NotCached`]: never a request.
+    Only,
+    /// A request that starts after this call, whatever is cached.
+    ///
+    /// It passes remembered failures too, but not the time for which the issuer asked to be left
+    /// alone (`Retry-After`). The token it replaces stays in use if the request fails.
+    Refresh,
+}
+
+/// Everything a request says; the part that is a key is compared as a structure.
+#[derive(Clone)]
+pub(crate) struct Details {
+    pub(crate) audience: Audience,
+    pub(crate) scopes: Scopes,
+    pub(crate) parameters: Parameters,
+    pub(crate) exact_scopes: bool,
+    pub(crate) mode: CacheMode,
+    pub(crate) timeout: Option<Duration>,
+    problem: Option<String>,
+}
+
+impl<'a> TokenRequest<'a> {
+    /// A request for a token for `audience`, with the scopes that the issuer gives by itself.
+    pub fn new(audience: impl Into<Cow<'a, str>>) -> Self {
+        match audience.into() {
+            Cow::Borrowed(audience) => Self(Repr::Audience(audience)),
+            Cow::Owned(audience) => Self(Repr::Owned(Box::new(Details::new(audience.into())))),
+        }
+    }
+
+    /// Names a scope, or several separated by spaces, in addition to those named before.
+    ///
+    /// A text that is no scope (RFC 6749 section 3.3) is reported when the request is used, as
+    /// [`Error::Request`].
+    pub fn scope(self, scope: impl AsRef<str>) -> Self {
+        self.with(|details| match scope.as_ref().parse::<Scopes>() {
+            Ok(scopes) => details.scopes = details.scopes.union(&scopes),
+            Err(error) => details.problem = Some(format!("scope {:?}: {error}", scope.as_ref())),
+        })
+    }
+
+    /// Names several scopes, in addition to those named before.
+    pub fn scopes<S: AsRef<str>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
+        scopes.into_iter().fold(self, Self::scope)
+    }
+
+    /// Takes only a token that was fetched for exactly these scopes.
+    ///
+    /// Without this, a cached token with a larger reported grant answers as well. Use it for a token
+    /// that is forwarded to a less trusted service.
+    pub fn exact_scopes(self) -> Self {
+        self.with(|details| details.exact_scopes = true)
+    }
+
+    /// How the cache is used; [`CacheMode::Prefer`] by default.
+    pub fn cache_mode(self, mode: CacheMode) -> Self {
+        self.with(|details| details.mode = mode)
+    }
+
+    /// Adds a parameter to the token request. It is part of the cache key.
+    ///
+    /// The parameters of the protocol itself (`grant_type`, `client_id`, `scope`, `audience`, …) are
+    /// refused with [`Error::Request`]: they have places of their own.
+    pub fn parameter(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.with(|details| {
+            let (name, value) = (name.into(), value.into());
+            if RESERVED.contains(&name.as_str()) {
+                details.problem = Some(format!("parameter `{name}` is set by the client itself"));
+            }
+            details.parameters = details.parameters.with(name, value);
+        })
+    }
+
+    /// How long this caller waits for a request; 30 s by default. The request itself goes on.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.with(|details| details.timeout = Some(timeout))
+    }
+
+    /// The audience that is asked for.
+    pub fn audience(&self) -> &str {
+        match &self.0 {
+            Repr::Audience(audience) => audience,
+            Repr::Borrowed(details) => details.audience.as_str(),
+            Repr::Owned(details) => details.audience.as_str(),
+        }
+    }
+
+    /// The details, unless this is an audience alone.
+    #[inline]
+    pub(crate) fn details(&self) -> Option<&Details> {
+        match &self.0 {
+            Repr::Audience(_) => None,
+            Repr::Borrowed(details) => Some(details),
+            Repr::Owned(details) => Some(details),
+        }
+    }
+
+    pub(crate) fn into_details(self) -> Box<Details> {
+        match self.0 {
+            Repr::Audience(audience) => Box::new(Details::new(audience.into())),
+            Repr::Borrowed(details) => Box::new(details.clone()),
+            Repr::Owned(details) => details,
+        }
+    }
+
+    fn with(self, change: impl FnOnce(&mut Details)) -> Self {
+        let mut details = self.into_details();
+        change(&mut details);
+        Self(Repr::Owned(details))
+    }
+}
+
+impl Details {
+    fn new(audience: Audience) -> Self {
+        Self {
+            audience,
+            scopes: Scopes::none(),
+            parameters: Parameters::default(),
+            exact_scopes: false,
+            mode: CacheMode::Prefer,
+            timeout: None,
+            problem: None,
+        }
+    }
+
+    /// The same request, as the cache makes it on its own behalf.
+    pub(crate) fn for_key(audience: &Audience, scopes: &Scopes, parameters: &Parameters) -> Self {
+        Self {
+            scopes: scopes.clone(),
+            parameters: parameters.clone(),
+            ..Self::new(audience.clone())
+        }
+    }
+
+    /// Refuses what could never be answered, before anything is sent.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let audience = self.audience.as_str();
+        if let Some(problem) = &self.problem {
+            return Err(Error::request(problem.clone()));
+        }
+        if audience.is_empty() {
+            return Err(Error::request(
+                "the audience is empty: name the API that the token is for",
+            ));
+        }
+        if audience.chars().any(char::is_control) {
+            return Err(Error::request(format!(
+                "the audience {audience:?} has control characters"
+            )));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn asked(&self) -> Asked {
+        Asked {
+            audience: self.audience.clone(),
+            scopes: self.scopes.clone(),
+        }
+    }
+}
+
+impl<'a> From<&'a str> for TokenRequest<'a> {
+    fn from(audience: &'a str) -> Self {
+        Self(Repr::Audience(audience))
+    }
+}
+
+impl<'a> From<&'a String> for TokenRequest<'a> {
+    fn from(audience: &'a String) -> Self {
+        Self(Repr::Audience(audience))
+    }
+}
+
+impl From<String> for TokenRequest<'_> {
+    fn from(audience: String) -> Self {
+        Self::new(audience)
+    }
+}
+
+impl<'a> From<&'a Audience> for TokenRequest<'a> {
+    fn from(audience: &'a Audience) -> Self {
+        Self(Repr::Audience(audience.as_str()))
+    }
+}
+
+impl From<Audience> for TokenRequest<'_> {
+    fn from(audience: Audience) -> Self {
+        Self(Repr::Owned(Box::new(Details::new(audience))))
+    }
+}
+
+impl From<Details> for TokenRequest<'_> {
+    fn from(details: Details) -> Self {
+        Self(Repr::Owned(Box::new(details)))
+    }
+}
+
+impl<'a> From<&'a Details> for TokenRequest<'a> {
+    fn from(details: &'a Details) -> Self {
+        Self(Repr::Borrowed(details))
+    }
+}
+
+impl<'a> From<&'a TokenRequest<'_>> for TokenRequest<'a> {
+    fn from(request: &'a TokenRequest<'_>) -> Self {
+        Self(match &request.0 {
+            Repr::Audience(audience) => Repr::Audience(audience),
+            Repr::Borrowed(details) => Repr::Borrowed(details),
+            Repr::Owned(details) => Repr::Borrowed(details),
+        })
+    }
+}
+
+impl fmt::Debug for TokenRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("TokenRequest");
+        debug.field("audience", &self.audience());
+        if let Some(details) = self.details() {
+            debug
+                .field("scopes", &details.scopes)
+                .field("cache_mode", &details.mode);
+            debug.field("parameters", &details.parameters);
+        }
+        debug.finish_non_exhaustive()
+    }
+}
+
+/// Extra parameters of a token request, in the order of their names. Values are hidden in `Debug`.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Parameters(Option<Arc<Vec<(String, String)>>>);
+
+impl Parameters {
+    pub(crate) const fn none() -> Self {
+        Self(None)
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .flat_map(|list| list.iter())
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// A name can stand more than once (RFC 8707 section 2); the same pair counts once.
+    fn with(&self, name: String, value: String) -> Self {
+        let mut list = self.0.as_deref().cloned().unwrap_or_default();
+        list.push((name, value));
+        list.sort_unstable();
+        list.dedup();
+        Self(Some(Arc::new(list)))
+    }
+}
+
+impl fmt::Debug for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set()
+            .entries(self.iter().map(|(name, _)| name))
+            .finish()
+    }
+}
+
+/// On whose behalf a token is fetched: part of every key, so that nobody gets another's token.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Principal {
+    /// The application itself.
+    #[default]
+    Application,
+    /// A person's session, by the name that the application gave it.
+    Session(Arc<str>),
+}
+
+/// Parameters that have a place of their own, or would change what the request is.
+const RESERVED: &[&str] = &[
+    "assertion",
+    "audience",
+    "client_assertion",
+    "client_assertion_type",
+    "client_id",
+    "client_secret",
+    "code",
+    "code_verifier",
+    "device_code",
+    "grant_type",
+    "redirect_uri",
+    "refresh_token",
+    "resource",
+    "scope",
+    "subject_token",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(request: TokenRequest<'_>) -> String {
+        request.into_details().check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_the_reason() {
+        assert!(problem("".into()).starts_with("the audience is empty"));
+        assert!(problem("a\nb".into()).contains("control characters"));
+        assert!(problem(TokenRequest::new("a").scope("ok b\"d")).starts_with("scope"));
+        assert!(problem(TokenRequest::new("a").parameter("scope", "x")).contains("`scope`"));
+    }
+
+    #[test]
+    fn scopes_add_up_in_any_order() {
+        let one = TokenRequest::new("a")
+            .scope("x y")
+            .scopes(["z"])
+            .into_details();
+        let other = TokenRequest::new("a")
+            .scope("z")
+            .scope("y")
+            .scope("x x")
+            .into_details();
+        assert_eq!(one.scopes, other.scopes);
+    }
+
+    #[test]
+    fn a_borrowed_request_is_changed_without_touching_the_original() {
+        let original = TokenRequest::new("a").scope("x");
+        let changed = TokenRequest::from(&original).scope("y");
+        assert_eq!(original.details().unwrap().scopes.to_string(), "x");
+        assert_eq!(changed.details().unwrap().scopes.to_string(), "x y");
+    }
+
+    #[test]
+    fn debug_hides_the_values_of_parameters() {
+        let request = TokenRequest::new("a").parameter("login_hint", "alice@example.com");
+        let shown = format!("{request:?}");
+        assert!(
+            shown.contains("login_hint") && !shown.contains("alice"),
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! Text that must not be seen: hidden in `Debug`, wiped when dropped.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// A client secret or another credential.
+///
+/// It has no `Display`, its `Debug` hides it, and its memory is wiped when it is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use intelliauth::Secret;
+///
+/// let secret = Secret::from("not-a-real-one");
+/// assert_eq!(format!("{secret:?}"), "Secret(hidden)");
+/// assert_eq!(secret.expose(), "not-a-real-one");
+/// ```
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Hides `value`.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(Zeroizing::new(value.into()))
+    }
+
+    /// The text itself. Whatever it is passed to is responsible for it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(value: &str) -> Self {
+        Self::new(value)
+    }
+}
+
+impl From<String> for Secret {
+    fn from(value: String) -> Self {
+        Self::new(value)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(hidden)")
+    }
+}
+
+/// Bytes shared by a token and its header value, wiped when the last of them is dropped.
+///
+/// The length is final: a `String` that grew would leave copies behind that nobody wipes.
+pub(crate) struct Wiped(Zeroizing<Box<str>>);
+
+impl Wiped {
+    pub(crate) fn new(value: String) -> Self {
+        Self(Zeroizing::new(value.into_boxed_str()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for Wiped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wiped(hidden)")
+    }
+}
