@@ -117,13 +117,8 @@ impl Client {
 
     /// A handle for calls to one audience: it skips the look-up, and its token is never evicted.
     ///
-    /// # Errors
-    ///
-    /// [`Error::Request`] if the request makes no sense, for example if the audience is empty.
-    pub fn audience<'a>(
-        &self,
-        request: impl Into<TokenRequest<'a>>,
-    ) -> Result<AudienceHandle, Error> {
+    /// A request that makes no sense is reported when a token is asked for.
+    pub fn audience<'a>(&self, request: impl Into<TokenRequest<'a>>) -> AudienceHandle {
         AudienceHandle::new(self.clone(), request.into().into_details())
     }
 

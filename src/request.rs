@@ -136,6 +136,7 @@ impl<'a> TokenRequest<'a> {
         }
     }
 
+    #[expect(clippy::unnecessary_box_returns, reason = "it is in a box already")]
     pub(crate) fn into_details(self) -> Box<Details> {
         match self.0 {
             Repr::Audience(audience) => Box::new(Details::new(audience.into())),

@@ -104,6 +104,7 @@ fn nanoseconds(duration: Duration) -> u64 {
 /// cost about 3 ns each without a system call, and lag by up to 4 ms. Elsewhere the standard
 /// library's clocks are read, which cost about ten times as much.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SystemClock {
     #[cfg(not(target_os = "linux"))]
     start: std::time::Instant,

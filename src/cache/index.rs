@@ -146,14 +146,14 @@ impl Index {
 
     /// Counts a new slot, and lets the oldest go where it is one too many.
     fn admit(&self, slot: &Arc<Slot>, id: u64) {
-        if id % self.epoch_length == 0 {
+        if id.is_multiple_of(self.epoch_length) {
             self.epoch.fetch_add(1, Ordering::Relaxed);
         }
         slot.touch(self.epoch.load(Ordering::Relaxed));
         self.offer_parked();
         self.bound.insert(slot.id(), Arc::clone(slot));
         // `moka` evicts in batches of its own; a small cache should not overshoot by one of them.
-        if id >= self.capacity && id % SETTLE_EVERY == 0 {
+        if id >= self.capacity && id.is_multiple_of(SETTLE_EVERY) {
             self.bound.run_pending_tasks();
         }
     }

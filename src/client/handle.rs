@@ -21,12 +21,12 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// # fn f(client: &intelliauth::Client) -> Result<(), intelliauth::Error> {
-/// let banking = client.audience("api.banking.cymmetri.com")?;
+/// # fn f(client: &intelliauth::Client) {
+/// let banking = client.audience("api.banking.cymmetri.com");
 /// if let Some(token) = banking.current() {
 ///     let _header: &http::HeaderValue = token.header_value();
 /// }
-/// # Ok(()) }
+/// # }
 /// ```
 #[derive(Clone)]
 pub struct AudienceHandle {
@@ -37,16 +37,15 @@ pub struct AudienceHandle {
 }
 
 impl AudienceHandle {
-    pub(super) fn new(client: Client, details: Box<Details>) -> Result<Self, Error> {
-        details.check()?;
+    pub(super) fn new(client: Client, details: Box<Details>) -> Self {
         let pinned = client.cache.pin(&client.principal, &details);
         let place = client.cache.place(&pinned, &details);
-        Ok(Self {
+        Self {
             client,
             details: Arc::from(details),
             place,
             _pinned: pinned,
-        })
+        }
     }
 
     /// The access token: as [`Client::get_access_token`] with what the handle was made for.
