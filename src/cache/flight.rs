@@ -44,7 +44,7 @@ impl TokenCache {
         let is_forced = mode == CacheMode::Refresh;
         if !is_forced {
             let token = place.entry().current();
-            if place.accepts(&token) && self.is_good_enough(&token, &state, now) {
+            if !token.is_narrowed && self.is_good_enough(&token, &state, now) {
                 return Boarding::Token(Guard::into_inner(token));
             }
         }

@@ -87,6 +87,17 @@ impl Slot {
         &self.bare
     }
 
+    /// The token that was last fetched for exactly `scopes`, in whatever state.
+    #[inline]
+    pub(super) fn named_token(&self, scopes: &Scopes) -> Option<Guard<Arc<Token>>> {
+        let named = self.named.load();
+        let entry = named
+            .as_ref()?
+            .iter()
+            .find(|entry| entry.scopes() == scopes)?;
+        Some(entry.current())
+    }
+
     /// Where `scopes` have a token of their own, if they ever had.
     pub(super) fn existing(self: &Arc<Self>, scopes: &Scopes) -> Option<Place> {
         if scopes.is_empty() {
@@ -142,7 +153,7 @@ impl Slot {
             let token = place.entry().current();
             (place, token)
         });
-        let is_answer = |token: &Token| token.freshness.is_usable(now) && token.suffices(scopes);
+        let is_answer = |token: &Token| token.freshness.is_usable(now) && !token.is_narrowed;
         if let Some((place, token)) = own
             && is_answer(&token)
         {
@@ -297,14 +308,6 @@ impl Place {
         self.named.as_deref().unwrap_or(&self.slot.bare)
     }
 
-    /// Whether a token found here is enough for those whose place it is.
-    #[inline]
-    pub(super) fn accepts(&self, token: &Token) -> bool {
-        self.named
-            .as_ref()
-            .is_none_or(|entry| token.suffices(entry.scopes()))
-    }
-
     /// What a flight for this place asks for.
     pub(super) fn details(&self) -> Details {
         Details::for_key(
@@ -339,7 +342,8 @@ impl PartialEq for KeyRef<'_> {
 impl Hash for KeyRef<'_> {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.audience.hash(state);
+        // Keys that differ only in where a part ends meet here, and are told apart when compared.
+        state.write(self.audience.as_bytes());
         if let Principal::Session(name) = self.principal {
             name.hash(state);
         }

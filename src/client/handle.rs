@@ -33,6 +33,7 @@ pub struct AudienceHandle {
     client: Client,
     details: Arc<Details>,
     place: Place,
+    is_forced: bool,
     _pinned: Pinned,
 }
 
@@ -42,6 +43,7 @@ impl AudienceHandle {
         let place = client.cache.place(&pinned, &details);
         Self {
             client,
+            is_forced: details.mode == CacheMode::Refresh,
             details: Arc::from(details),
             place,
             _pinned: pinned,
@@ -88,17 +90,21 @@ impl AudienceHandle {
 
     #[inline]
     fn look(&self) -> Option<Guard<Arc<Token>>> {
-        if self.details.mode == CacheMode::Refresh {
+        if self.is_forced {
             return None;
         }
-        // A token of its own first; a broader one of the same audience may answer as well.
         let own = self.client.cache.look_at(&self.place);
-        if own.is_some() || self.details.scopes.is_empty() {
-            return own;
+        if own.is_some() { own } else { self.look_broader() }
+    }
+
+    /// Without a token of its own, a broader one of the same audience may answer.
+    #[cold]
+    fn look_broader(&self) -> Option<Guard<Arc<Token>>> {
+        if self.details.scopes.is_empty() {
+            return None;
         }
-        self.client
-            .cache
-            .look(&self.client.principal, &TokenRequest::from(&*self.details))
+        let request = TokenRequest::from(&*self.details);
+        self.client.cache.look(&self.client.principal, &request)
     }
 }
 
