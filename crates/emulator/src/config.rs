@@ -172,6 +172,11 @@ impl Config {
         self.applications.iter()
     }
 
+    /// Whether the admin token is set, and so known to whoever wrote it.
+    pub fn has_admin_token(&self) -> bool {
+        self.admin_token.is_some()
+    }
+
     /// The APIs, in order of registration.
     pub fn apis(&self) -> impl Iterator<Item = &Api> {
         self.apis.iter()

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 pub use self::builder::{Builder, StartError};
 use crate::audit::AuditEntry;
-use crate::config::{Config, Switches};
+use crate::config::{Application, Config, Switches};
 use crate::fault::Fault;
 use crate::requests::RequestRecord;
 use crate::routes::Endpoint;
@@ -197,6 +197,15 @@ impl Emulator {
     pub fn rotate_secret(&self, application: &str) -> Result<String, ChangeError> {
         let (secret, _until) = self.tenant.rotate_secret(application, &By::handle())?;
         Ok(secret)
+    }
+
+    /// Registers an application.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`] if its id is taken, or a scope or an audience is unknown.
+    pub fn register(&self, application: Application) -> Result<(), ChangeError> {
+        self.tenant.register(application, &By::handle()).map(drop)
     }
 
     /// Enables or disables an application.

@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 
 pub use self::change::ChangeError;
 pub(crate) use self::change::{By, Lifetime, Update};
-pub(crate) use self::registry::Authenticated;
 use self::registry::Registry;
+pub(crate) use self::registry::{Authenticated, Registration};
 pub(crate) use self::tokens::Issued;
 use self::tokens::Tokens;
 use crate::audit::{AuditLog, Event};

@@ -44,8 +44,9 @@ impl Registry {
         }
     }
 
-    pub(crate) fn all(&self) -> &[Registration] {
-        &self.registrations
+    /// Every application as the admin API shows it.
+    pub(crate) fn views(&self) -> Vec<Value> {
+        self.registrations.iter().map(Registration::view).collect()
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<&Registration> {
