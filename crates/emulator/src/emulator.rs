@@ -1,0 +1,313 @@
+//! The handle of a running emulator.
+
+mod builder;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+pub use self::builder::{Builder, StartError};
+use crate::audit::AuditEntry;
+use crate::config::{Application, Config, Switches};
+use crate::fault::Fault;
+use crate::requests::RequestRecord;
+use crate::routes::Endpoint;
+use crate::server::Server;
+use crate::tenant::{By, ChangeError, Lifetime, Tenant, Update};
+
+/// A running emulator of one tenant. Dropping it stops it.
+///
+/// It serves from a thread of its own, so it disturbs nobody's runtime and can be dropped
+/// anywhere. Any number of them run side by side: they share nothing, each has its own keys.
+///
+/// # Examples
+///
+/// ```
+/// use intelliauth_emulator::{Config, Emulator};
+///
+/// # async fn example() -> Result<(), intelliauth_emulator::StartError> {
+/// let emulator = Emulator::start(Config::sample()).await?;
+/// assert_eq!(emulator.url("/oauth2/token"), format!("{}/oauth2/token", emulator.issuer()));
+/// assert_eq!(emulator.token_requests(), 0);
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
+/// ```
+pub struct Emulator {
+    tenant: Arc<Tenant>,
+    server: Server,
+    address: SocketAddr,
+}
+
+impl Emulator {
+    /// Starts on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if the configuration is wrong, no port is free or no key can be made.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::builder(config).start().await
+    }
+
+    /// Starts with a port or an address of your choice.
+    pub fn builder(config: Config) -> Builder {
+        Builder::new(config)
+    }
+
+    /// The issuer, `http://127.0.0.1:<port>` and the path if there is one; no slash at the end.
+    pub fn issuer(&self) -> &str {
+        &self.tenant.issuer
+    }
+
+    /// The address of a path below the issuer.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.tenant.issuer)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The bearer token of the admin API.
+    pub fn admin_token(&self) -> &str {
+        self.tenant.admin_token.expose()
+    }
+
+    /// The emulator's time: the machine's, plus whatever it was advanced by.
+    pub fn now(&self) -> SystemTime {
+        self.tenant.now()
+    }
+
+    /// Moves the emulator's time ahead: tokens and rotated secrets expire, the limit's window passes.
+    pub fn advance(&self, by: Duration) {
+        self.tenant.clock.advance(by);
+    }
+
+    /// Everything as it was at the start, except for the keys and the address.
+    pub fn reset(&self) {
+        self.tenant.reset();
+    }
+
+    /// Waits for ever, or until the server's thread ends by itself.
+    pub async fn wait(&mut self) {
+        self.server.wait().await;
+    }
+
+    /// Stops it, as dropping does, without blocking the caller's runtime meanwhile.
+    pub async fn stop(self) {
+        self.server.stop().await;
+    }
+}
+
+/// What happened.
+impl Emulator {
+    /// The requests that arrived since the start or the last [`clear_requests`](Self::clear_requests).
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.tenant.requests.records()
+    }
+
+    /// How many requests arrived at a path below the issuer.
+    pub fn count(&self, path: &str) -> usize {
+        self.tenant.requests.count(|record| record.path == path)
+    }
+
+    /// How many requests arrived at the token endpoint, those that a fault spoilt included.
+    pub fn token_requests(&self) -> usize {
+        self.tenant
+            .requests
+            .count(|record| record.endpoint == Some(Endpoint::Token))
+    }
+
+    /// How many requests named this audience at the token endpoint.
+    pub fn token_requests_for(&self, audience: &str) -> usize {
+        self.tenant.requests.count(|record| {
+            record.endpoint == Some(Endpoint::Token) && record.audience.as_deref() == Some(audience)
+        })
+    }
+
+    /// How many tokens were minted, those that never reached their client included.
+    pub fn tokens_issued(&self) -> usize {
+        self.tenant.tokens_issued()
+    }
+
+    /// Forgets the requests and the counts.
+    pub fn clear_requests(&self) {
+        self.tenant.clear_requests();
+    }
+
+    /// The audit log, oldest first.
+    pub fn audit(&self) -> Vec<AuditEntry> {
+        self.tenant.audit.entries()
+    }
+}
+
+/// What goes wrong.
+impl Emulator {
+    /// Adds a fault.
+    pub fn fault(&self, fault: Fault) {
+        self.tenant.faults.add(fault);
+    }
+
+    /// The faults that are still in force, with the times that are left.
+    pub fn faults(&self) -> Vec<Fault> {
+        self.tenant.faults.all()
+    }
+
+    /// Takes all faults away.
+    pub fn clear_faults(&self) {
+        self.tenant.faults.clear();
+    }
+}
+
+/// What changes. Every change is audited.
+impl Emulator {
+    /// Changes the tenant's switches.
+    pub fn switches(&self, change: impl FnOnce(&mut Switches)) {
+        self.tenant.change_switches(change, &By::handle());
+    }
+
+    /// Signs with a new key from now on; the old one stays published. Returns the new key's id.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError::Crypto`] if no key can be made.
+    pub fn rotate_keys(&self) -> Result<String, ChangeError> {
+        self.tenant.rotate_keys(true, &By::handle())
+    }
+
+    /// Signs with a new key from now on; the old ones are gone. Returns the new key's id.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError::Crypto`] if no key can be made.
+    pub fn replace_keys(&self) -> Result<String, ChangeError> {
+        self.tenant.rotate_keys(false, &By::handle())
+    }
+
+    /// Gives an application a new secret and returns it.
+    ///
+    /// The old one stays valid for [`Switches::secret_overlap`], 72 hours by default.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`] if there is no such application, or it has no secret.
+    pub fn rotate_secret(&self, application: &str) -> Result<String, ChangeError> {
+        let (secret, _until) = self.tenant.rotate_secret(application, &By::handle())?;
+        Ok(secret)
+    }
+
+    /// Registers an application.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`] if its id is taken, or a scope or an audience is unknown.
+    pub fn register(&self, application: Application) -> Result<(), ChangeError> {
+        self.tenant.register(application, &By::handle()).map(drop)
+    }
+
+    /// Enables or disables an application.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError::UnknownApplication`]
+    pub fn set_enabled(&self, application: &str, enabled: bool) -> Result<(), ChangeError> {
+        self.update(
+            application,
+            Update {
+                enabled: Some(enabled),
+                ..Update::default()
+            },
+        )
+    }
+
+    /// Replaces the list of scopes that an application may get.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`] if there is no such application, or no API has one of the scopes.
+    pub fn set_allowed_scopes<S: Into<String>>(
+        &self,
+        application: &str,
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Result<(), ChangeError> {
+        let scopes = Some(scopes.into_iter().map(Into::into).collect());
+        self.update(
+            application,
+            Update {
+                allowed_scopes: scopes,
+                ..Update::default()
+            },
+        )
+    }
+
+    /// Replaces the list of APIs that an application may call.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`] if there is no such application, or no API has one of the audiences.
+    pub fn set_allowed_audiences<S: Into<String>>(
+        &self,
+        application: &str,
+        audiences: impl IntoIterator<Item = S>,
+    ) -> Result<(), ChangeError> {
+        let audiences = Some(audiences.into_iter().map(Into::into).collect());
+        self.update(
+            application,
+            Update {
+                allowed_audiences: audiences,
+                ..Update::default()
+            },
+        )
+    }
+
+    /// Sets the lifetime of an application's tokens; `None` is the tenant's `access_ttl`.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`] if there is no such application, or the lifetime is under one second.
+    pub fn set_token_lifetime(
+        &self,
+        application: &str,
+        lifetime: Option<Duration>,
+    ) -> Result<(), ChangeError> {
+        let lifetime = lifetime.map_or(Lifetime::OfTenant, Lifetime::Own);
+        self.update(
+            application,
+            Update {
+                token_lifetime: Some(lifetime),
+                ..Update::default()
+            },
+        )
+    }
+
+    /// Revokes every live token of an application. Returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError::UnknownApplication`]
+    pub fn revoke_tokens(&self, application: &str) -> Result<usize, ChangeError> {
+        self.tenant.revoke_tokens(application, &By::handle())
+    }
+
+    fn update(&self, application: &str, update: Update) -> Result<(), ChangeError> {
+        self.tenant
+            .update(application, update, &By::handle())
+            .map(drop)
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = BTreeMap::from([
+            ("token_requests", self.token_requests()),
+            ("tokens_issued", self.tokens_issued()),
+        ]);
+        f.debug_struct("Emulator")
+            .field("issuer", &self.tenant.issuer)
+            .field("counts", &counts)
+            .finish_non_exhaustive()
+    }
+}

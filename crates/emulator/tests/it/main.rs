@@ -1,0 +1,4 @@
+//! The emulator through its public face: HTTP and the handle.
+
+mod support;
+mod token;
