@@ -94,7 +94,11 @@ impl AudienceHandle {
             return None;
         }
         let own = self.client.cache.look_at(&self.place);
-        if own.is_some() { own } else { self.look_broader() }
+        if own.is_some() {
+            own
+        } else {
+            self.look_broader()
+        }
     }
 
     /// Without a token of its own, a broader one of the same audience may answer.
