@@ -27,11 +27,12 @@ pub(crate) async fn sample_world() -> World {
 
 impl World {
     pub(crate) async fn of(config: Config) -> Self {
-        let emulator = Emulator::start(config).await.unwrap();
-        Self {
-            emulator,
-            http: http_client(),
-        }
+        Self::around(Emulator::start(config).await.unwrap())
+    }
+
+    pub(crate) fn around(emulator: Emulator) -> Self {
+        let http = http_client();
+        Self { emulator, http }
     }
 
     /// Asks for a token as the sample service, with the secret in the form.
