@@ -43,7 +43,7 @@ async fn every_fault_has_a_name() {
         json!("drop_after"),
         json!({ "status": { "status": 503 } }),
         json!({ "status": { "status": 503, "body": "html" } }),
-        json!({ "status": { "status": 400, "body": { "o_auth": { "error": "a", "description": "b" } } } }),
+        json!({ "status": { "status": 400, "body": { "oauth": { "error": "a", "description": "b" } } } }),
         json!({ "redirect": { "status": 302, "location": "http://127.0.0.1:9/" } }),
         json!({ "rate_limited": { "retry_after": { "seconds": 30 } } }),
         json!({ "rate_limited": {} }),

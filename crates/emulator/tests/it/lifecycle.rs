@@ -156,14 +156,14 @@ async fn the_clock_stamps_tokens_and_the_date_header() {
 }
 
 #[tokio::test]
-async fn ten_thousand_requests_are_counted_exactly() {
+async fn two_thousand_requests_are_counted_exactly() {
     let world = sample_world().await;
     world.emulator.fault(Fault::empty());
     let ask = || async {
-        for _ in 0..1_250 {
+        for _ in 0..250 {
             world.get("/.well-known/jwks.json").await;
         }
     };
     tokio::join!(ask(), ask(), ask(), ask(), ask(), ask(), ask(), ask());
-    assert_eq!(world.emulator.count("/.well-known/jwks.json"), 10_000);
+    assert_eq!(world.emulator.count("/.well-known/jwks.json"), 2_000);
 }

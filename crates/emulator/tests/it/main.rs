@@ -1,5 +1,11 @@
 //! The emulator through its public face: HTTP and the handle.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the lints spare test functions, and these helpers serve nothing else"
+)]
+
 mod admin;
 #[cfg(feature = "binary")]
 mod command;

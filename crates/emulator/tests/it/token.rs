@@ -8,6 +8,9 @@ use serde_json::json;
 
 use crate::support::{SERVICE_POST, World, part, sample_world};
 
+/// A name, the parameters, and the status and the code to expect.
+type Row<'r> = (&'r str, &'r [(&'r str, &'r str)], u16, &'r str);
+
 #[tokio::test]
 async fn a_service_gets_a_token_for_one_api() {
     let world = sample_world().await;
@@ -88,7 +91,7 @@ async fn an_application_for_one_api_may_leave_the_audience_out() {
 async fn every_refusal_has_its_code_and_status() {
     let world = sample_world().await;
     let banking = ("audience", sample::BANKING);
-    let rows: [(&str, &[(&str, &str)], u16, &str); 7] = [
+    let rows: [Row<'_>; 7] = [
         ("missing audience", &[], 400, "invalid_request"),
         (
             "unknown audience",
