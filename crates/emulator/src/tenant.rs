@@ -3,17 +3,19 @@
 mod change;
 mod registry;
 mod tokens;
+mod update;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+pub(crate) use self::change::By;
 pub use self::change::ChangeError;
-pub(crate) use self::change::{By, Lifetime, Update};
 use self::registry::Registry;
 pub(crate) use self::registry::{Authenticated, Registration};
 pub(crate) use self::tokens::Issued;
 use self::tokens::Tokens;
+pub(crate) use self::update::{Lifetime, Update};
 use crate::audit::{AuditLog, Event};
 use crate::clock::Clock;
 use crate::config::{Api, Config, Switches};
