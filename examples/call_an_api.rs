@@ -7,6 +7,8 @@
 //! $ cargo run --example call_an_api
 //! ```
 
+#![expect(clippy::print_stdout, reason = "printing is what it is for")]
+
 use http::{StatusCode, header::AUTHORIZATION};
 use intelliauth::{AudienceHandle, Client};
 use intelliauth_emulator::{Config, Emulator};

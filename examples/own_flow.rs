@@ -8,6 +8,8 @@
 //! $ cargo run --example own_flow
 //! ```
 
+#![expect(clippy::print_stdout, reason = "printing is what it is for")]
+
 use std::time::Duration;
 
 use intelliauth::{Client, Error, Flow, FlowContext, Secret, TokenResponse};

@@ -4,6 +4,8 @@
 //! $ cargo run --example quickstart
 //! ```
 
+#![expect(clippy::print_stdout, reason = "printing is what it is for")]
+
 use std::time::Duration;
 
 use intelliauth::{AccessToken, Client, Error, ManualClock, TokenRequest};

@@ -7,6 +7,12 @@
 //! $ cargo run --example service_to_service -- api.banking.cymmetri.com api.health.cymmetri.com
 //! ```
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is what it is for"
+)]
+
 use std::{env, process::ExitCode};
 
 use intelliauth::{
