@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use crate::support::{World, sample_world};
 
+const README: &str = include_str!("../../README.md");
+
 const BANKING: [(&str, &str); 1] = [("audience", sample::BANKING)];
 
 #[tokio::test]
@@ -65,6 +67,11 @@ async fn every_fault_has_a_name() {
         json!({ "without_member": { "name": "a" } }),
     ];
     let count = names.len();
+    for fault in &names {
+        let object = fault.as_object().and_then(|object| object.keys().next());
+        let name = object.map(String::as_str).or(fault.as_str()).unwrap();
+        assert!(README.contains(&format!("\"{name}\"")), "{name}");
+    }
     for fault in names {
         let body = json!({ "fault": fault, "endpoint": "token", "times": 1 });
         let reply = world.admin("POST", "/emulator/v1/faults", body).await;
@@ -162,6 +169,18 @@ async fn switches_are_read_and_changed_by_name() {
         .await
         .json();
     assert_eq!(read["data"]["access_ttl"], 60);
+}
+
+#[tokio::test]
+async fn the_readme_lists_every_switch() {
+    let world = sample_world().await;
+    let read = world
+        .admin("GET", "/emulator/v1/switches", Value::Null)
+        .await
+        .json();
+    for name in read["data"].as_object().unwrap().keys() {
+        assert!(README.contains(&format!("`{name}`")), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! No secret comes out where it does not belong.
 
-use intelliauth_emulator::{Config, Fault, sample};
+use intelliauth_emulator::{Application, Config, Fault, sample};
 use serde_json::Value;
 
 use crate::support::{SERVICE_POST, sample_world};
@@ -79,6 +79,21 @@ async fn logs_and_views_never_show_a_secret_or_a_token() {
         assert_eq!(reply.status, 200, "{path}");
         assert_clean(path, &reply.text, &secrets);
     }
+}
+
+#[tokio::test]
+async fn a_short_secret_does_not_garble_the_logs() {
+    let world = sample_world().await;
+    world
+        .emulator
+        .register(Application::service("app_exes", "e"))
+        .unwrap();
+    world.token(&[("audience", sample::BANKING)]).await;
+    let parameters = [("client_id", "app_exes"), ("client_secret", "e")];
+    world.post("/oauth2/token", &parameters).await;
+    let requests = world.emulator.requests();
+    assert_eq!(requests[0].audience.as_deref(), Some(sample::BANKING));
+    assert_eq!(requests[1].client_id.as_deref(), Some("app_exes"));
 }
 
 #[tokio::test]

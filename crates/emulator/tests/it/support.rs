@@ -171,16 +171,12 @@ pub(crate) fn part(token: &str, index: usize) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a plain client is what these tests want"
-)]
 fn http_client() -> reqwest::Client {
-    reqwest::Client::builder()
-        .no_proxy()
+    let builder = reqwest::Client::builder().no_proxy();
+    builder
         .redirect(reqwest::redirect::Policy::none())
         .build()
-        .unwrap_or_else(|_| reqwest::Client::new())
+        .unwrap()
 }
 
 pub(crate) const SERVICE_POST: [(&str, &str); 3] = [

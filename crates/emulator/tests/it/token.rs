@@ -318,6 +318,14 @@ async fn parameters_without_a_value_count_as_omitted() {
 }
 
 #[tokio::test]
+async fn a_body_beyond_all_measure_is_refused() {
+    let world = sample_world().await;
+    let scope = "x".repeat(256 * 1024);
+    let reply = world.token(&[("scope", &scope)]).await;
+    assert_eq!(reply.error(), (413, "invalid_request".to_owned()));
+}
+
+#[tokio::test]
 async fn get_is_no_way_to_ask_for_a_token() {
     let world = sample_world().await;
     let reply = world.get("/oauth2/token").await;
