@@ -137,11 +137,7 @@ impl TokenCache {
         principal: &Principal,
         details: &Details,
     ) -> Result<AccessToken, Error> {
-        let key = KeyRef {
-            principal,
-            audience: details.audience.as_str(),
-            parameters: &details.parameters,
-        };
+        let key = KeyRef::of(principal, details);
         let pinned = self.index.pinned(&key, &details.audience);
         if let Some(broader) = pinned.expired_answer(details) {
             match self.ride(&broader, details).await {
@@ -194,11 +190,7 @@ impl TokenCache {
         if !may_fall_back {
             return None;
         }
-        let key = KeyRef {
-            principal,
-            audience: details.audience.as_str(),
-            parameters: &details.parameters,
-        };
+        let key = KeyRef::of(principal, details);
         let guard = self.index.guard();
         let slot = self.index.get(&key, &guard)?;
         let (_, token) = slot.answer(&details.scopes, details.exact_scopes, self.clock.now())?;
@@ -207,11 +199,7 @@ impl TokenCache {
 
     /// Keeps a slot from being evicted, and says where in it `request` is answered.
     pub(crate) fn pin(&self, principal: &Principal, details: &Details) -> Pinned {
-        let key = KeyRef {
-            principal,
-            audience: details.audience.as_str(),
-            parameters: &details.parameters,
-        };
+        let key = KeyRef::of(principal, details);
         self.index.pinned(&key, &details.audience)
     }
 
@@ -225,11 +213,7 @@ impl TokenCache {
     /// issuer mints, and another request would change nothing.
     pub(crate) fn reject(&self, principal: &Principal, rejected: &Arc<Token>) -> Result<(), Error> {
         let audience = rejected.audience.as_str();
-        let key = KeyRef {
-            principal,
-            audience,
-            parameters: &rejected.parameters,
-        };
+        let key = KeyRef::new(principal, audience, &rejected.parameters);
         let guard = self.index.guard();
         let Some(place) = self
             .index

@@ -16,7 +16,7 @@ use crate::{
     cache::{Counts, TokenCache},
     error::Error,
     flow::{ClientCredentials, Flow},
-    request::{CacheMode, Details, Principal, TokenRequest},
+    request::{Details, Principal, TokenRequest},
     scope::Audience,
     token::{AccessToken, Source, TokenRef},
 };
@@ -196,14 +196,7 @@ impl Client {
 
     #[inline]
     fn look(&self, request: &TokenRequest<'_>) -> Option<Guard<Arc<crate::token::Token>>> {
-        let is_forced = request
-            .details()
-            .is_some_and(|d| d.mode == CacheMode::Refresh);
-        if is_forced {
-            None
-        } else {
-            self.cache.look(&self.principal, request)
-        }
+        self.cache.look(&self.principal, request)
     }
 
     async fn fetch(&self, request: TokenRequest<'_>) -> Result<AccessToken, Error> {

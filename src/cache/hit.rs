@@ -9,44 +9,57 @@ use super::{
     slot::{KeyRef, Place, Slot},
 };
 use crate::{
-    request::{Details, Parameters, Principal, TokenRequest},
+    request::{CacheMode, Details, Parameters, Principal, TokenRequest},
     time::Moment,
     token::{Phase, Token},
 };
 
 impl TokenCache {
     /// The cached token that answers `request`, without waiting; in its window it is refreshed.
+    ///
+    /// A forced request is answered by none.
     #[inline]
     pub(crate) fn look(
         self: &Arc<Self>,
         principal: &Principal,
         request: &TokenRequest<'_>,
     ) -> Option<Guard<Arc<Token>>> {
-        let details = request.details();
-        let parameters = details.map_or(&NO_PARAMETERS, |details| &details.parameters);
-        let key = KeyRef {
-            principal,
-            audience: request.audience(),
-            parameters,
-        };
+        match request.details() {
+            None => self.look_bare(KeyRef::new(principal, request.audience(), &NO_PARAMETERS)),
+            Some(details) if details.mode == CacheMode::Refresh => None,
+            Some(details) if details.scopes.is_empty() => {
+                self.look_bare(KeyRef::of(principal, details))
+            }
+            Some(details) => self.look_named(&KeyRef::of(principal, details), details),
+        }
+    }
+
+    #[inline]
+    fn look_bare(self: &Arc<Self>, key: KeyRef<'_>) -> Option<Guard<Arc<Token>>> {
         let guard = self.index.guard();
         let slot = self.index.get(&key, &guard)?;
         self.index.touch(slot);
-        let named = details.filter(|details| !details.scopes.is_empty());
-        let token = match named {
-            None => slot.bare().current(),
-            Some(details) => match slot.named_token(&details.scopes) {
-                Some(token) => token,
-                None => return self.look_broader(slot, details, self.clock.now()),
-            },
-        };
+        let token = slot.bare().current();
         let now = self.clock.now();
         if token.is_hit(now) {
             return Some(token);
         }
-        match named {
-            None => self.look_aged(token, now, || Place::bare(slot)),
-            Some(details) => self.look_broader(slot, details, now),
+        self.look_aged(token, now, || Place::bare(slot))
+    }
+
+    fn look_named(
+        self: &Arc<Self>,
+        key: &KeyRef<'_>,
+        details: &Details,
+    ) -> Option<Guard<Arc<Token>>> {
+        let guard = self.index.guard();
+        let slot = self.index.get(key, &guard)?;
+        self.index.touch(slot);
+        let token = slot.named_token(&details.scopes);
+        let now = self.clock.now();
+        match token {
+            Some(token) if token.is_hit(now) => Some(token),
+            _ => self.look_broader(slot, details, now),
         }
     }
 

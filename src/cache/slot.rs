@@ -330,12 +330,34 @@ pub(super) struct KeyRef<'a> {
     pub(super) parameters: &'a Parameters,
 }
 
+impl<'a> KeyRef<'a> {
+    #[inline]
+    pub(super) fn new(
+        principal: &'a Principal,
+        audience: &'a str,
+        parameters: &'a Parameters,
+    ) -> Self {
+        Self {
+            principal,
+            audience,
+            parameters,
+        }
+    }
+
+    /// The key of what `details` ask for on behalf of `principal`.
+    #[inline]
+    pub(super) fn of(principal: &'a Principal, details: &'a Details) -> Self {
+        Self::new(principal, details.audience.as_str(), &details.parameters)
+    }
+}
+
 impl PartialEq for KeyRef<'_> {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.audience == other.audience
             && self.principal == other.principal
-            && self.parameters == other.parameters
+            && (self.parameters.is_empty() && other.parameters.is_empty()
+                || self.parameters == other.parameters)
     }
 }
 
