@@ -135,7 +135,13 @@ impl Client {
     pub async fn after_unauthorized(&self, rejected: &AccessToken) -> Result<AccessToken, Error> {
         let token = rejected.token();
         self.cache.reject(&self.principal, token)?;
-        let details = Details::for_key(&token.audience, &token.asked, &token.parameters);
+        // What a narrowed token was asked for would be refused; its caller named what it holds.
+        let scopes = if token.is_narrowed {
+            &token.granted
+        } else {
+            &token.asked
+        };
+        let details = Details::for_key(&token.audience, scopes, &token.parameters);
         self.get_access_token(TokenRequest::from(details)).await
     }
 
