@@ -313,7 +313,8 @@ impl Flying {
             self.cache.throttle.met(key, now, wait);
         }
         let old = self.place.entry().current();
-        if old.freshness.is_usable(now) && admitted.token.is_none() {
+        let is_old = |token| !Arc::ptr_eq(token, &old);
+        if old.freshness.is_usable(now) && admitted.token.as_ref().is_none_or(is_old) {
             tracing::warn!(
                 audience = %details.audience, scopes = %details.scopes, %error,
                 "refresh failed, the old token stays in use"
