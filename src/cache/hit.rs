@@ -14,13 +14,25 @@ use crate::{
     token::{Phase, Token},
 };
 
+/// What a look may do about a token in its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ahead {
+    /// Start its refresh, or have the caller wait for that, as the client is set.
+    Refresh,
+    /// Start its refresh if nobody has to wait for that: this caller cannot.
+    Glance,
+    /// Nothing: the caller wants no request.
+    Nothing,
+}
+
 impl TokenCache {
-    /// The cached token that answers `request`, without waiting; in its window it is refreshed.
+    /// The cached token that answers `request`, without waiting; in its window `ahead` counts.
     #[inline]
     pub(crate) fn look(
         self: &Arc<Self>,
         principal: &Principal,
         request: &TokenRequest<'_>,
+        ahead: Ahead,
     ) -> Option<Guard<Arc<Token>>> {
         let details = request.details();
         let parameters = details.map_or(&NO_PARAMETERS, |details| &details.parameters);
@@ -37,7 +49,7 @@ impl TokenCache {
             None => slot.bare().current(),
             Some(details) => match slot.named_token(&details.scopes) {
                 Some(token) => token,
-                None => return self.look_broader(slot, details, self.clock.now()),
+                None => return self.look_broader(slot, details, self.clock.now(), ahead),
             },
         };
         let now = self.clock.now();
@@ -45,14 +57,18 @@ impl TokenCache {
             return Some(token);
         }
         match named {
-            None => self.look_aged(token, now, || Place::bare(slot)),
-            Some(details) => self.look_broader(slot, details, now),
+            None => self.look_aged(token, now, ahead, || Place::bare(slot)),
+            Some(details) => self.look_broader(slot, details, now, ahead),
         }
     }
 
     /// A hot handle's look: no map in between.
     #[inline]
-    pub(crate) fn look_at(self: &Arc<Self>, place: &Place) -> Option<Guard<Arc<Token>>> {
+    pub(crate) fn look_at(
+        self: &Arc<Self>,
+        place: &Place,
+        ahead: Ahead,
+    ) -> Option<Guard<Arc<Token>>> {
         let token = place.entry().current();
         let now = self.clock.now();
         if token.is_hit(now) {
@@ -61,7 +77,7 @@ impl TokenCache {
         if token.is_narrowed {
             return None;
         }
-        self.look_aged(token, now, || place.clone())
+        self.look_aged(token, now, ahead, || place.clone())
     }
 
     /// The token fetched for exactly these scopes, else the smallest whose reported grant has them all.
@@ -71,12 +87,13 @@ impl TokenCache {
         slot: &Arc<Slot>,
         details: &Details,
         now: Moment,
+        ahead: Ahead,
     ) -> Option<Guard<Arc<Token>>> {
         let (place, token) = slot.answer(&details.scopes, details.exact_scopes, now)?;
         if token.freshness.is_fresh(now) {
             return Some(token);
         }
-        self.look_aged(token, now, move || place)
+        self.look_aged(token, now, ahead, move || place)
     }
 
     /// What to do with a token that is no longer fresh.
@@ -85,16 +102,20 @@ impl TokenCache {
         self: &Arc<Self>,
         token: Guard<Arc<Token>>,
         now: Moment,
+        ahead: Ahead,
         place: impl FnOnce() -> Place,
     ) -> Option<Guard<Arc<Token>>> {
         let is_due = token.freshness.phase(now) == Phase::Window;
         match self.settings.refresh_ahead {
             _ if !token.freshness.is_usable(now) => None,
+            _ if ahead == Ahead::Nothing => Some(token),
             RefreshAhead::Background if is_due => {
                 self.refresh_in_background(&place(), &token, now);
                 Some(token)
             }
-            RefreshAhead::Inline if is_due && self.is_refresh_due(&place(), now) => None,
+            RefreshAhead::Inline if is_due && ahead == Ahead::Refresh => {
+                (!self.is_refresh_due(&place(), now)).then_some(token)
+            }
             _ => Some(token),
         }
     }
