@@ -27,6 +27,7 @@ pub(crate) use admission::AudienceRule;
 use counts::Counters;
 pub use counts::Counts;
 use flight::{Boarding, Outcome};
+pub(crate) use hit::Ahead;
 use index::Index;
 pub(crate) use index::Pinned;
 use slot::KeyRef;

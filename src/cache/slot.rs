@@ -129,9 +129,8 @@ impl Slot {
             .as_deref()
             .cloned()
             .unwrap_or_default();
-        if named.len() >= SCOPE_SETS {
-            drop_one(&mut named, now);
-        }
+        // More than one has to go where many were needed at once.
+        while named.len() >= SCOPE_SETS && drop_one(&mut named, now) {}
         let entry = Arc::new(Entry::new(scopes.clone(), Arc::new(Token::nothing())));
         named.push(Arc::clone(&entry));
         self.named.store(Some(Arc::new(named)));
@@ -264,8 +263,9 @@ impl Slot {
     }
 }
 
-/// Makes room among the scope sets: the one whose token ends first, of those that nobody needs.
-fn drop_one(named: &mut Vec<Arc<Entry>>, now: Moment) {
+/// Makes room among the scope sets: the one whose token ends first, of those that nobody needs. False
+/// if there is none.
+fn drop_one(named: &mut Vec<Arc<Entry>>, now: Moment) -> bool {
     let is_idle = |entry: &Arc<Entry>| Arc::strong_count(entry) == 1 + COPIES;
     let until = |entry: &Arc<Entry>| now.until(entry.current().freshness.usable_until());
     let idle = named.iter().enumerate().filter(|(_, entry)| is_idle(entry));
@@ -273,10 +273,12 @@ fn drop_one(named: &mut Vec<Arc<Entry>>, now: Moment) {
     let first = idle
         .min_by_key(|(_, entry)| by_worth(entry))
         .map(|(position, _)| position);
-    if let Some(position) = first
-        && named[position].close()
-    {
-        named.swap_remove(position);
+    match first {
+        Some(position) if named[position].close() => {
+            named.swap_remove(position);
+            true
+        }
+        _ => false,
     }
 }
 

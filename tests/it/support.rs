@@ -9,11 +9,13 @@
 // Each test module uses a part of it.
 #![allow(dead_code, reason = "every test module uses a part of it")]
 
+mod flow;
 mod reply;
 
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+pub(crate) use flow::{Source, at_once, spawn_calls};
 use intelliauth::{Client, ClientBuilder, ManualClock};
 pub(crate) use reply::TokenMock;
 use serde_json::{Value, json};
