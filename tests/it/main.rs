@@ -2,4 +2,11 @@
 
 mod support;
 
+mod building;
+mod client_authentication;
+mod discovery;
+mod errors;
+mod flows;
+mod gentle;
 mod once;
+mod secrets;

@@ -9,6 +9,8 @@
 // Each test module uses a part of it.
 #![allow(dead_code, reason = "every test module uses a part of it")]
 
+pub(crate) mod leak;
+pub(crate) mod raw;
 mod reply;
 
 use std::time::Duration;
