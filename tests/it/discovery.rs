@@ -154,7 +154,8 @@ async fn endpoints_are_used_as_they_are_written() {
         let client = server.client().build().unwrap();
         client.get_access_token("api").await.unwrap();
         let requests = server.mock.received_requests().await.unwrap();
-        assert_eq!(requests[1].url.as_str(), server.url(endpoint));
+        let used = requests[1].url.as_str();
+        assert!(used.ends_with(&format!("localhost{endpoint}")), "{used}");
     }
 }
 

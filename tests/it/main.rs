@@ -1,5 +1,11 @@
 //! What a user of the public surface is promised, held by counting requests.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what helps a test may fail it"
+)]
+
 mod support;
 
 mod building;
