@@ -29,7 +29,8 @@ impl Leaks {
         for secret in secrets {
             // A Basic header holds it form-encoded, and the whole of that in base64.
             let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-            for text in [(*secret).to_owned(), encoded] {
+            let spaced = encoded.replace('+', "%20");
+            for text in [(*secret).to_owned(), encoded, spaced] {
                 add_forms(&text, &mut forms);
             }
         }
