@@ -13,7 +13,7 @@ use std::{borrow::Cow, future::Future, pin::Pin, sync::Mutex, time::Duration};
 
 pub use client_authentication::ClientAuthentication;
 pub(crate) use discovery::GivenEndpoints;
-pub(crate) use issuer::{Issuer, is_allowed_endpoint};
+pub(crate) use issuer::{Issuer, is_allowed_endpoint, without_credentials};
 use oauth2::{
     AsyncHttpClient, AuthType, Client, ClientCredentialsTokenRequest, EndpointNotSet, EndpointSet,
     HttpRequest, HttpResponse, RequestTokenError, StandardRevocableToken, TokenUrl,
