@@ -10,6 +10,8 @@
 #![allow(dead_code, reason = "every test module uses a part of it")]
 
 mod flow;
+pub(crate) mod leak;
+pub(crate) mod raw;
 mod reply;
 
 use std::time::Duration;
