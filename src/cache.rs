@@ -140,12 +140,12 @@ impl TokenCache {
     ) -> Result<AccessToken, Error> {
         let key = KeyRef::of(principal, details);
         let pinned = self.index.pinned(&key, &details.audience);
-        if let Some(broader) = pinned.expired_answer(details) {
-            match self.ride(&broader, details).await {
-                Ok(token) if token.token().reports(&details.scopes) => return Ok(token),
+        if let Some(broader) = pinned.aged_answer(details) {
+            match self.ride_once(&broader, details).await {
+                Some(Ok(token)) if token.token().reports(&details.scopes) => return Ok(token),
                 // What the broader set cannot have any more, the narrower one perhaps can.
-                Ok(_) | Err(Error::Denied(_) | Error::Consent(_)) => {}
-                Err(error) => return Err(error),
+                Some(Ok(_) | Err(Error::Denied(_) | Error::Consent(_))) | None => {}
+                Some(Err(error)) => return Err(error),
             }
         }
         loop {
@@ -153,17 +153,6 @@ impl TokenCache {
             if let Some(outcome) = self.ride_once(&place, details).await {
                 return outcome;
             }
-        }
-    }
-
-    async fn ride(
-        self: &Arc<Self>,
-        place: &Place,
-        details: &Details,
-    ) -> Result<AccessToken, Error> {
-        match self.ride_once(place, details).await {
-            Some(outcome) => outcome,
-            None => Err(Error::unavailable(UnavailableReason::Abandoned)),
         }
     }
 

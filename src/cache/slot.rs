@@ -18,10 +18,10 @@ pub(crate) use entry::{Entry, State};
 
 use super::lock;
 use crate::{
-    request::{Details, Parameters, Principal},
+    request::{CacheMode, Details, Parameters, Principal},
     scope::{Audience, Scopes},
     time::Moment,
-    token::{Phase, Token},
+    token::Token,
 };
 
 /// One audience of one principal, with one set of extra parameters.
@@ -164,18 +164,15 @@ impl Slot {
         self.broader(scopes, |token| token.freshness.is_usable(now))
     }
 
-    /// The place whose token has ended and held all of the scopes that `details` names, if these have
-    /// no place of their own: to renew it serves both, and leaves no second token behind.
-    pub(super) fn expired_answer(
-        self: &Arc<Self>,
-        details: &Details,
-        now: Moment,
-    ) -> Option<Place> {
+    /// The place whose token holds all of the scopes that `details` names and has grown old, if these
+    /// have no place of their own: to renew it serves both, and leaves no second token behind.
+    pub(super) fn aged_answer(self: &Arc<Self>, details: &Details, now: Moment) -> Option<Place> {
         let scopes = &details.scopes;
-        if details.exact_scopes || scopes.is_empty() || self.existing(scopes).is_some() {
+        let needs_its_own = details.exact_scopes || details.mode != CacheMode::Prefer;
+        if needs_its_own || scopes.is_empty() || self.existing(scopes).is_some() {
             return None;
         }
-        self.broader(scopes, |token| token.freshness.phase(now) == Phase::Stale)
+        self.broader(scopes, |token| !token.freshness.is_fresh(now))
             .map(|(place, _)| place)
     }
 
