@@ -8,6 +8,7 @@ mod counts;
 mod flight;
 mod hit;
 mod index;
+mod key;
 mod slot;
 mod throttle;
 
@@ -30,7 +31,7 @@ use flight::{Boarding, Outcome};
 pub(crate) use hit::Ahead;
 use index::Index;
 pub(crate) use index::Pinned;
-use slot::KeyRef;
+use key::KeyRef;
 pub(crate) use slot::Place;
 use throttle::Throttle;
 

@@ -1,14 +1,17 @@
 //! [`Client`]: the one call, and what stands around it.
 
+mod build_error;
 mod builder;
+mod defaults;
 mod environment;
 mod handle;
 
 use std::{fmt, future::Future, sync::Arc};
 
-pub use builder::{
-    BuildError, ClientBuilder, DEFAULT_CACHE_CAPACITY, DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES,
-    DEFAULT_WAIT_TIMEOUT,
+pub use build_error::BuildError;
+pub use builder::ClientBuilder;
+pub use defaults::{
+    DEFAULT_CACHE_CAPACITY, DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES, DEFAULT_WAIT_TIMEOUT,
 };
 pub use handle::AudienceHandle;
 

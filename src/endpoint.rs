@@ -5,18 +5,19 @@
 mod client_authentication;
 mod discovery;
 mod issuer;
+mod post;
 mod retry;
 mod transport;
 mod wire;
 
-use std::{borrow::Cow, future::Future, pin::Pin, sync::Mutex, time::Duration};
+use std::{borrow::Cow, sync::Mutex, time::Duration};
 
 pub use client_authentication::ClientAuthentication;
 pub(crate) use discovery::GivenEndpoints;
 pub(crate) use issuer::{Issuer, is_allowed_endpoint, without_credentials};
 use oauth2::{
-    AsyncHttpClient, AuthType, Client, ClientCredentialsTokenRequest, EndpointNotSet, EndpointSet,
-    HttpRequest, HttpResponse, RequestTokenError, StandardRevocableToken, TokenUrl,
+    AuthType, Client, ClientCredentialsTokenRequest, EndpointNotSet, EndpointSet,
+    RequestTokenError, StandardRevocableToken, TokenUrl,
     basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse},
 };
 pub(crate) use retry::Replay;
@@ -32,6 +33,7 @@ use crate::{
 };
 use client_authentication::Credentials;
 use discovery::{Discovery, Metadata};
+use post::Post;
 use retry::RetryPolicy;
 
 /// Everything that stands between a flow and the issuer.
@@ -259,64 +261,6 @@ impl Endpoint {
             .iter()
             .map(|name| (*name, grant.asked.audience.as_str()));
         audience.chain(grant.parameters.iter())
-    }
-}
-
-/// Posts one token request: the HTTP client that `oauth2` sees.
-///
-/// It classifies every unusable answer itself and hands over only usable, normalised ones, since
-/// `oauth2` drops the status and `Retry-After` and shows bodies in its errors.
-struct Post<'a> {
-    endpoint: &'a Endpoint,
-    grant: &'a Grant<'a>,
-    method: ClientAuthentication,
-    /// The instant before the request that was answered was sent.
-    sent: Mutex<Option<Moment>>,
-}
-
-impl Post<'_> {
-    async fn exchange(&self, mut request: HttpRequest) -> Result<HttpResponse, Error> {
-        if self.method == ClientAuthentication::BasicRaw {
-            self.endpoint.credentials.set_raw_basic(&mut request);
-        }
-        let policy = self.endpoint.policy(self.grant);
-        let mut attempts = policy.attempts(self.grant.kind.replay());
-        loop {
-            let outcome = self.exchange_once(request.clone()).await;
-            if !attempts
-                .again(self.grant.asked.audience.as_str(), &outcome)
-                .await
-            {
-                return outcome;
-            }
-        }
-    }
-
-    async fn exchange_once(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
-        let sent = self.endpoint.clock.now();
-        if let Ok(mut slot) = self.sent.lock() {
-            *slot = Some(sent);
-        }
-        let answer = self
-            .endpoint
-            .transport
-            .send(request, wire::TOKEN_LIMIT)
-            .await?;
-        wire::normalise(&answer, self.grant.asked)
-    }
-
-    fn sent_at(&self) -> Moment {
-        let sent = self.sent.lock().ok().and_then(|sent| *sent);
-        sent.unwrap_or_else(|| self.endpoint.clock.now())
-    }
-}
-
-impl<'c> AsyncHttpClient<'c> for Post<'_> {
-    type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Error>> + Send + 'c>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(self.exchange(request))
     }
 }
 

@@ -1,6 +1,10 @@
 //! What a caller asks for, and what makes two requests the same.
 
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+mod key;
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+pub(crate) use key::{Parameters, Principal};
 
 use crate::{
     error::{Asked, Error},
@@ -265,55 +269,6 @@ impl fmt::Debug for TokenRequest<'_> {
         }
         debug.finish_non_exhaustive()
     }
-}
-
-/// Extra parameters of a token request, in the order of their names. Values are hidden in `Debug`.
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Parameters(Option<Arc<Vec<(String, String)>>>);
-
-impl Parameters {
-    pub(crate) const fn none() -> Self {
-        Self(None)
-    }
-
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .flat_map(|list| list.iter())
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-
-    /// A name can stand more than once (RFC 8707 section 2); the same pair counts once.
-    fn with(&self, name: String, value: String) -> Self {
-        let mut list = self.0.as_deref().cloned().unwrap_or_default();
-        list.push((name, value));
-        list.sort_unstable();
-        list.dedup();
-        Self(Some(Arc::new(list)))
-    }
-}
-
-impl fmt::Debug for Parameters {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set()
-            .entries(self.iter().map(|(name, _)| name))
-            .finish()
-    }
-}
-
-/// On whose behalf a token is fetched: part of every key, so that nobody gets another's token.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) enum Principal {
-    /// The application itself.
-    #[default]
-    Application,
-    /// A person's session, by the name that the application gave it.
-    Session(Arc<str>),
 }
 
 /// Parameters that have a place of their own, or would change what the request is.

@@ -1,20 +1,20 @@
 //! Who makes the one request, and how everybody else gets what it brought.
 
+mod flying;
+
 use std::sync::{Arc, MutexGuard, atomic::Ordering};
 
-use tokio::{sync::watch, time::timeout};
+use tokio::sync::watch;
 
 use super::{
     Guard, TokenCache,
-    admission::{Admission, Admitted},
     index::Pinned,
-    landing,
     slot::{Flight, Place, State},
-    throttle::Met,
 };
+use flying::Flying;
+
 use crate::{
     error::{Error, Unavailable, UnavailableReason},
-    flow::FlowContext,
     request::CacheMode,
     time::Moment,
     token::Token,
@@ -196,163 +196,4 @@ enum Launch {
     Started(watch::Receiver<Option<Outcome>>),
     NoRuntime,
     Closed,
-}
-
-/// A flight's own task. However it ends, its place is free again and its waiters are told.
-struct Flying {
-    cache: Arc<TokenCache>,
-    place: Place,
-    _pinned: Pinned,
-    id: u64,
-    kind: Kind,
-    sender: Option<watch::Sender<Option<Outcome>>>,
-}
-
-impl Flying {
-    /// Makes the request, after the forced flight before it has landed.
-    async fn depart(mut self, before: Option<watch::Receiver<Option<Outcome>>>) {
-        if let Some(before) = before {
-            let _landed = landing(before).await;
-            self.leave_queue();
-            if let Some(error) = self.must_stay() {
-                self.place.entry().abandon(self.id);
-                self.tell(Err(error));
-                return;
-            }
-        }
-        let sequence = self.cache.next_sequence();
-        let admitted = self.fly().await;
-        self.land(sequence, &admitted);
-    }
-
-    /// From now on this is the flight that calls can join.
-    fn leave_queue(&self) {
-        if let Some(mut state) = self.place.entry().state()
-            && let Some(queued) = state.queued.take_if(|queued| queued.id == self.id)
-        {
-            state.current = Some(queued);
-        }
-    }
-
-    /// What the flight before was told may forbid this one: the issuer wants to be left alone.
-    fn must_stay(&self) -> Option<Error> {
-        let state = self.place.entry().state()?;
-        let now = self.cache.clock.now();
-        self.cache.refusal(&state, self.kind.is_forced, now)
-    }
-
-    async fn fly(&self) -> Admitted {
-        let (cache, details) = (&self.cache, self.place.details());
-        let asked = details.asked();
-        let started = cache.clock.now();
-        cache.counters.flights.fetch_add(1, Ordering::Relaxed);
-        if self.kind.is_background {
-            cache.counters.background.fetch_add(1, Ordering::Relaxed);
-        }
-        tracing::debug!(
-            audience = %asked.audience, scopes = %asked.scopes,
-            forced = self.kind.is_forced, background = self.kind.is_background,
-            "token request departs"
-        );
-        let cx = FlowContext {
-            endpoint: &cache.endpoint,
-            asked: &asked,
-            parameters: &details.parameters,
-            principal: self.place.principal(),
-            in_background: self.kind.is_background,
-        };
-        match timeout(cache.settings.flight_timeout, cache.flow.acquire(cx)).await {
-            Err(_elapsed) => Error::unavailable(UnavailableReason::Timeout).into(),
-            Ok(Err(error)) => error.into(),
-            Ok(Ok(response)) => {
-                let admission = Admission {
-                    asked: &asked,
-                    parameters: &details.parameters,
-                    rule: &cache.settings.audiences,
-                    started,
-                    landed: cache.clock.now(),
-                };
-                admission.admit(response)
-            }
-        }
-    }
-
-    fn land(&mut self, sequence: u64, admitted: &Admitted) {
-        let now = self.cache.clock.now();
-        self.place.entry().land(self.id, sequence, admitted, now);
-        self.report(admitted, now);
-        let outcome = match (&admitted.error, &admitted.token) {
-            (None, Some(token)) => Ok(Arc::clone(token)),
-            (Some(error), _) => Err(self.remembered(error, now)),
-            (None, None) => Err(Error::unavailable(UnavailableReason::Abandoned)),
-        };
-        self.tell(outcome);
-    }
-
-    fn tell(&mut self, outcome: Outcome) {
-        if let Some(sender) = self.sender.take() {
-            sender.send_replace(Some(outcome));
-        }
-    }
-
-    /// The error as it will be returned from now on: with the time to come back.
-    fn remembered(&self, error: &Error, now: Moment) -> Error {
-        let remembered = self
-            .place
-            .entry()
-            .state()
-            .and_then(|state| state.remembered(now));
-        match remembered {
-            Some(remembered) if error.is_retryable() && remembered.is_retryable() => remembered,
-            _ => error.clone(),
-        }
-    }
-
-    fn report(&self, admitted: &Admitted, now: Moment) {
-        let details = self.place.details();
-        let Some(error) = &admitted.error else {
-            tracing::debug!(audience = %details.audience, scopes = %details.scopes, "token cached");
-            return;
-        };
-        self.cache.counters.failures.fetch_add(1, Ordering::Relaxed);
-        if let Error::Unavailable(unavailable) = error
-            && let Some(wait) = unavailable
-                .issuer_retry_after()
-                .filter(|wait| !wait.is_zero())
-        {
-            let slot = self.place.slot().id();
-            let key = Met {
-                audience: details.audience.clone(),
-                scopes: details.scopes.clone(),
-                slot,
-            };
-            self.cache.throttle.met(key, now, wait);
-        }
-        let old = self.place.entry().current();
-        let is_old = |token| !Arc::ptr_eq(token, &old);
-        if old.freshness.is_usable(now) && admitted.token.as_ref().is_none_or(is_old) {
-            tracing::warn!(
-                audience = %details.audience, scopes = %details.scopes, %error,
-                "refresh failed, the old token stays in use"
-            );
-        } else {
-            tracing::debug!(
-                audience = %details.audience, scopes = %details.scopes, %error,
-                "token request failed"
-            );
-        }
-    }
-}
-
-impl Drop for Flying {
-    fn drop(&mut self) {
-        // Without a word yet: the runtime was shut down under it, or the flow panicked. Dropping the
-        // sender tells the waiters.
-        if self.sender.is_some() {
-            self.place.entry().abandon(self.id);
-        }
-        if self.cache.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.cache.landed.notify_waiters();
-        }
-    }
 }

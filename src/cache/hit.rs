@@ -6,7 +6,8 @@ use arc_swap::Guard;
 
 use super::{
     RefreshAhead, TokenCache,
-    slot::{KeyRef, Place, Slot},
+    key::KeyRef,
+    slot::{Place, Slot},
 };
 use crate::{
     request::{CacheMode, Details, Parameters, Principal, TokenRequest},

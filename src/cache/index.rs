@@ -20,8 +20,9 @@ use moka::{notification::RemovalCause, policy::EvictionPolicy, sync::Cache};
 use papaya::{HashMap, LocalGuard};
 
 use super::{
+    key::{Indexed, KeyRef},
     lock,
-    slot::{Indexed, KeyRef, Place, Slot},
+    slot::{Place, Slot},
 };
 use crate::{
     request::Details,

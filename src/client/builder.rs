@@ -4,7 +4,10 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use url::Url;
 
-use super::Client;
+use super::{
+    BuildError, Client, DEFAULT_CACHE_CAPACITY, DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES,
+    DEFAULT_WAIT_TIMEOUT,
+};
 use crate::{
     cache::{AudienceRule, CacheSettings, RefreshAhead, TokenCache},
     dialect::Dialect,
@@ -19,26 +22,6 @@ use crate::{
     secret::Secret,
     time::{Clock, TimeSource},
 };
-
-/// A flight, with discovery and retries, ends after this: 20 s.
-///
-/// Longer than one request may take (15 s), so that a slow answer still counts; short enough that a
-/// dead issuer is noticed before most callers have given up.
-pub const DEFAULT_FLIGHT_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// A caller waits for a token at most this long: 30 s.
-pub const DEFAULT_WAIT_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// A failed request is tried again at most twice within its flight, after about 200 and 400 ms.
-///
-/// As the platform's own SDKs do. Refusals and requests for patience are never tried again, and a
-/// background refresh is not either: its next try comes soon enough.
-pub const DEFAULT_RETRIES: u32 = 2;
-
-/// This many pairs of session and audience are kept: 10,000.
-///
-/// About 25 MB with tokens of 1 KB. What was not used for longest makes room.
-pub const DEFAULT_CACHE_CAPACITY: u64 = 10_000;
 
 /// Settings of a [`Client`], each with a default that fits the platform.
 ///
@@ -360,39 +343,3 @@ impl fmt::Debug for ClientBuilder {
             .finish_non_exhaustive()
     }
 }
-
-/// A setting that cannot work, and the fix.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BuildError {
-    field: &'static str,
-    problem: String,
-    fix: &'static str,
-}
-
-impl BuildError {
-    pub(super) fn new(field: &'static str, problem: impl Into<String>, fix: &'static str) -> Self {
-        Self {
-            field,
-            problem: problem.into(),
-            fix,
-        }
-    }
-
-    /// The setting, by the name of its setter or environment variable.
-    pub fn field(&self) -> &'static str {
-        self.field
-    }
-
-    /// What to do about it.
-    pub fn fix(&self) -> &'static str {
-        self.fix
-    }
-}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}; {}", self.field, self.problem, self.fix)
-    }
-}
-
-impl std::error::Error for BuildError {}
