@@ -166,6 +166,7 @@ impl TokenCache {
             place: place.clone(),
             _pinned: pinned,
             id,
+            sequence: 0,
             kind,
             sender: Some(sender),
         };
@@ -204,6 +205,8 @@ struct Flying {
     place: Place,
     _pinned: Pinned,
     id: u64,
+    /// Its place among the departures; zero before its own.
+    sequence: u64,
     kind: Kind,
     sender: Option<watch::Sender<Option<Outcome>>>,
 }
@@ -215,9 +218,9 @@ impl Flying {
             let _landed = landing(before).await;
             self.leave_queue();
         }
-        let sequence = self.cache.next_sequence();
+        self.sequence = self.cache.next_sequence();
         let admitted = self.fly().await;
-        self.land(sequence, &admitted);
+        self.land(&admitted);
     }
 
     /// From now on this is the flight that calls can join.
@@ -265,9 +268,10 @@ impl Flying {
         }
     }
 
-    fn land(&mut self, sequence: u64, admitted: &Admitted) {
+    fn land(&mut self, admitted: &Admitted) {
         let now = self.cache.clock.now();
-        self.place.entry().land(self.id, sequence, admitted, now);
+        let entry = self.place.entry();
+        entry.land(self.id, self.sequence, admitted, now);
         self.report(admitted, now);
         let outcome = match (&admitted.error, &admitted.token) {
             (None, Some(token)) => Ok(Arc::clone(token)),
@@ -330,9 +334,12 @@ impl Flying {
 
 impl Drop for Flying {
     fn drop(&mut self) {
-        // Without a word yet: the runtime was shut down under it, or the flow panicked. Dropping the
-        // sender tells the waiters.
-        if self.sender.is_some() {
+        let is_silent = self.sender.is_some();
+        if is_silent && std::thread::panicking() {
+            // The flow panicked, and would again: a failure like any other, remembered for a while.
+            self.land(&Error::unavailable(UnavailableReason::Abandoned).into());
+        } else if is_silent {
+            // The runtime was shut down under it. Dropping the sender tells the waiters.
             self.place.entry().abandon(self.id);
         }
         if self.cache.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
