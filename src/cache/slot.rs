@@ -175,8 +175,10 @@ impl Slot {
         if details.exact_scopes || scopes.is_empty() || self.existing(scopes).is_some() {
             return None;
         }
-        self.broader(scopes, |token| token.freshness.phase(now) == Phase::Stale)
-            .map(|(place, _)| place)
+        // What was narrowed once would be narrowed again: then these scopes are better asked for alone.
+        let has_ended =
+            |token: &Token| !token.is_narrowed && token.freshness.phase(now) == Phase::Stale;
+        self.broader(scopes, has_ended).map(|(place, _)| place)
     }
 
     /// The place with the smallest reported grant that has all of `scopes` and passes `filter`.
