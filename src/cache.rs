@@ -138,18 +138,14 @@ impl TokenCache {
         principal: &Principal,
         details: &Details,
     ) -> Result<AccessToken, Error> {
-        let key = KeyRef {
-            principal,
-            audience: details.audience.as_str(),
-            parameters: &details.parameters,
-        };
+        let key = KeyRef::of(principal, details);
         let pinned = self.index.pinned(&key, &details.audience);
-        if let Some(broader) = pinned.expired_answer(details) {
-            match self.ride(&broader, details).await {
-                Ok(token) if token.token().reports(&details.scopes) => return Ok(token),
+        if let Some(broader) = pinned.aged_answer(details) {
+            match self.ride_once(&broader, details).await {
+                Some(Ok(token)) if token.token().reports(&details.scopes) => return Ok(token),
                 // What the broader set cannot have any more, the narrower one perhaps can.
-                Ok(_) | Err(Error::Denied(_) | Error::Consent(_)) => {}
-                Err(error) => return Err(error),
+                Some(Ok(_) | Err(Error::Denied(_) | Error::Consent(_))) | None => {}
+                Some(Err(error)) => return Err(error),
             }
         }
         loop {
@@ -157,17 +153,6 @@ impl TokenCache {
             if let Some(outcome) = self.ride_once(&place, details).await {
                 return outcome;
             }
-        }
-    }
-
-    async fn ride(
-        self: &Arc<Self>,
-        place: &Place,
-        details: &Details,
-    ) -> Result<AccessToken, Error> {
-        match self.ride_once(place, details).await {
-            Some(outcome) => outcome,
-            None => Err(Error::unavailable(UnavailableReason::Abandoned)),
         }
     }
 
@@ -195,11 +180,7 @@ impl TokenCache {
         if !may_fall_back {
             return None;
         }
-        let key = KeyRef {
-            principal,
-            audience: details.audience.as_str(),
-            parameters: &details.parameters,
-        };
+        let key = KeyRef::of(principal, details);
         let guard = self.index.guard();
         let slot = self.index.get(&key, &guard)?;
         let (_, token) = slot.answer(&details.scopes, details.exact_scopes, self.clock.now())?;
@@ -208,11 +189,7 @@ impl TokenCache {
 
     /// Keeps a slot from being evicted, and says where in it `request` is answered.
     pub(crate) fn pin(&self, principal: &Principal, details: &Details) -> Pinned {
-        let key = KeyRef {
-            principal,
-            audience: details.audience.as_str(),
-            parameters: &details.parameters,
-        };
+        let key = KeyRef::of(principal, details);
         self.index.pinned(&key, &details.audience)
     }
 
@@ -226,11 +203,7 @@ impl TokenCache {
     /// issuer mints, and another request would change nothing.
     pub(crate) fn reject(&self, principal: &Principal, rejected: &Arc<Token>) -> Result<(), Error> {
         let audience = rejected.audience.as_str();
-        let key = KeyRef {
-            principal,
-            audience,
-            parameters: &rejected.parameters,
-        };
+        let key = KeyRef::new(principal, audience, &rejected.parameters);
         let guard = self.index.guard();
         let Some(place) = self
             .index

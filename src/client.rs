@@ -16,7 +16,7 @@ use crate::{
     cache::{Ahead, Counts, TokenCache},
     error::Error,
     flow::{ClientCredentials, Flow},
-    request::{CacheMode, Details, Principal, TokenRequest},
+    request::{Details, Principal, TokenRequest},
     scope::Audience,
     token::{AccessToken, Source, TokenRef},
 };
@@ -207,11 +207,7 @@ impl Client {
         request: &TokenRequest<'_>,
         ahead: Ahead,
     ) -> Option<Guard<Arc<crate::token::Token>>> {
-        match request.details().map(|details| details.mode) {
-            Some(CacheMode::Refresh) => None,
-            Some(CacheMode::Only) => self.cache.look(&self.principal, request, Ahead::Nothing),
-            _ => self.cache.look(&self.principal, request, ahead),
-        }
+        self.cache.look(&self.principal, request, ahead)
     }
 
     async fn fetch(&self, request: TokenRequest<'_>) -> Result<AccessToken, Error> {

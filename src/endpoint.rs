@@ -13,7 +13,7 @@ use std::{borrow::Cow, future::Future, pin::Pin, sync::Mutex, time::Duration};
 
 pub use client_authentication::ClientAuthentication;
 pub(crate) use discovery::GivenEndpoints;
-pub(crate) use issuer::{Issuer, is_allowed_endpoint};
+pub(crate) use issuer::{Issuer, is_allowed_endpoint, without_credentials};
 use oauth2::{
     AsyncHttpClient, AuthType, Client, ClientCredentialsTokenRequest, EndpointNotSet, EndpointSet,
     HttpRequest, HttpResponse, RequestTokenError, StandardRevocableToken, TokenUrl,
@@ -111,12 +111,7 @@ impl Endpoint {
     pub(crate) fn new(transport: Transport, settings: EndpointSettings) -> Self {
         let retries = RetryPolicy::new(settings.retries);
         Self {
-            discovery: Discovery::new(
-                settings.issuer,
-                settings.given,
-                retries,
-                settings.clock.clone(),
-            ),
+            discovery: Discovery::new(settings.issuer, settings.given, settings.clock.clone()),
             transport,
             credentials: Credentials {
                 client_id: settings.client_id,
@@ -140,11 +135,12 @@ impl Endpoint {
 
     /// Makes a token request; once more if the endpoint has moved since it was discovered.
     pub(crate) async fn token(&self, grant: &Grant<'_>) -> Result<TokenReply, Error> {
-        let metadata = self.discovery.metadata(&self.transport).await?;
+        let (transport, policy) = (&self.transport, self.policy(grant));
+        let metadata = self.discovery.metadata(transport, policy).await?;
         let mut outcome = self.request(grant, &metadata).await;
         if let Err(error) = &outcome
             && is_gone(error)
-            && let Some(newer) = self.discovery.replace(&self.transport, &metadata).await?
+            && let Some(newer) = self.discovery.replace(transport, policy, &metadata).await?
         {
             outcome = self.request(grant, &newer).await;
         }
@@ -155,6 +151,15 @@ impl Endpoint {
             "token request answered"
         );
         outcome
+    }
+
+    /// How often what `grant` needs is tried: what nobody waits for once, its next try comes soon.
+    fn policy(&self, grant: &Grant<'_>) -> RetryPolicy {
+        if grant.in_background {
+            RetryPolicy::NEVER
+        } else {
+            self.retries
+        }
     }
 
     async fn request(&self, grant: &Grant<'_>, metadata: &Metadata) -> Result<TokenReply, Error> {
@@ -274,11 +279,7 @@ impl Post<'_> {
         if self.method == ClientAuthentication::BasicRaw {
             self.endpoint.credentials.set_raw_basic(&mut request);
         }
-        let policy = if self.grant.in_background {
-            RetryPolicy::NEVER
-        } else {
-            self.endpoint.retries
-        };
+        let policy = self.endpoint.policy(self.grant);
         let mut attempts = policy.attempts(self.grant.kind.replay());
         loop {
             let outcome = self.exchange_once(request.clone()).await;

@@ -217,6 +217,11 @@ impl Flying {
         if let Some(before) = before {
             let _landed = landing(before).await;
             self.leave_queue();
+            if let Some(error) = self.must_stay() {
+                self.place.entry().abandon(self.id);
+                self.tell(Err(error));
+                return;
+            }
         }
         self.sequence = self.cache.next_sequence();
         let admitted = self.fly().await;
@@ -230,6 +235,13 @@ impl Flying {
         {
             state.current = Some(queued);
         }
+    }
+
+    /// What the flight before was told may forbid this one: the issuer wants to be left alone.
+    fn must_stay(&self) -> Option<Error> {
+        let state = self.place.entry().state()?;
+        let now = self.cache.clock.now();
+        self.cache.refusal(&state, self.kind.is_forced, now)
     }
 
     async fn fly(&self) -> Admitted {
@@ -278,6 +290,10 @@ impl Flying {
             (Some(error), _) => Err(self.remembered(error, now)),
             (None, None) => Err(Error::unavailable(UnavailableReason::Abandoned)),
         };
+        self.tell(outcome);
+    }
+
+    fn tell(&mut self, outcome: Outcome) {
         if let Some(sender) = self.sender.take() {
             sender.send_replace(Some(outcome));
         }

@@ -9,7 +9,7 @@ use super::{
     slot::{KeyRef, Place, Slot},
 };
 use crate::{
-    request::{Details, Parameters, Principal, TokenRequest},
+    request::{CacheMode, Details, Parameters, Principal, TokenRequest},
     time::Moment,
     token::{Phase, Token},
 };
@@ -27,6 +27,8 @@ pub(crate) enum Ahead {
 
 impl TokenCache {
     /// The cached token that answers `request`, without waiting; in its window `ahead` counts.
+    ///
+    /// A forced request is answered by none, and one that wants no request starts no refresh.
     #[inline]
     pub(crate) fn look(
         self: &Arc<Self>,
@@ -34,31 +36,50 @@ impl TokenCache {
         request: &TokenRequest<'_>,
         ahead: Ahead,
     ) -> Option<Guard<Arc<Token>>> {
-        let details = request.details();
-        let parameters = details.map_or(&NO_PARAMETERS, |details| &details.parameters);
-        let key = KeyRef {
-            principal,
-            audience: request.audience(),
-            parameters,
+        let Some(details) = request.details() else {
+            let key = KeyRef::new(principal, request.audience(), &NO_PARAMETERS);
+            return self.look_bare(key, ahead);
         };
+        let ahead = match details.mode {
+            CacheMode::Prefer => ahead,
+            CacheMode::Only => Ahead::Nothing,
+            CacheMode::Refresh => return None,
+        };
+        let key = KeyRef::of(principal, details);
+        if details.scopes.is_empty() {
+            self.look_bare(key, ahead)
+        } else {
+            self.look_named(&key, details, ahead)
+        }
+    }
+
+    #[inline]
+    fn look_bare(self: &Arc<Self>, key: KeyRef<'_>, ahead: Ahead) -> Option<Guard<Arc<Token>>> {
         let guard = self.index.guard();
         let slot = self.index.get(&key, &guard)?;
         self.index.touch(slot);
-        let named = details.filter(|details| !details.scopes.is_empty());
-        let token = match named {
-            None => slot.bare().current(),
-            Some(details) => match slot.named_token(&details.scopes) {
-                Some(token) => token,
-                None => return self.look_broader(slot, details, self.clock.now(), ahead),
-            },
-        };
+        let token = slot.bare().current();
         let now = self.clock.now();
         if token.is_hit(now) {
             return Some(token);
         }
-        match named {
-            None => self.look_aged(token, now, ahead, || Place::bare(slot)),
-            Some(details) => self.look_broader(slot, details, now, ahead),
+        self.look_aged(token, now, ahead, || Place::bare(slot))
+    }
+
+    fn look_named(
+        self: &Arc<Self>,
+        key: &KeyRef<'_>,
+        details: &Details,
+        ahead: Ahead,
+    ) -> Option<Guard<Arc<Token>>> {
+        let guard = self.index.guard();
+        let slot = self.index.get(key, &guard)?;
+        self.index.touch(slot);
+        let token = slot.named_token(&details.scopes);
+        let now = self.clock.now();
+        match token {
+            Some(token) if token.is_hit(now) => Some(token),
+            _ => self.look_broader(slot, details, now, ahead),
         }
     }
 

@@ -18,10 +18,10 @@ pub(crate) use entry::{Entry, State};
 
 use super::lock;
 use crate::{
-    request::{Details, Parameters, Principal},
+    request::{CacheMode, Details, Parameters, Principal},
     scope::{Audience, Scopes},
     time::Moment,
-    token::{Phase, Token},
+    token::Token,
 };
 
 /// One audience of one principal, with one set of extra parameters.
@@ -164,21 +164,17 @@ impl Slot {
         self.broader(scopes, |token| token.freshness.is_usable(now))
     }
 
-    /// The place whose token has ended and held all of the scopes that `details` names, if these have
-    /// no place of their own: to renew it serves both, and leaves no second token behind.
-    pub(super) fn expired_answer(
-        self: &Arc<Self>,
-        details: &Details,
-        now: Moment,
-    ) -> Option<Place> {
+    /// The place whose token holds all of the scopes that `details` names and has grown old, if these
+    /// have no place of their own: to renew it serves both, and leaves no second token behind.
+    pub(super) fn aged_answer(self: &Arc<Self>, details: &Details, now: Moment) -> Option<Place> {
         let scopes = &details.scopes;
-        if details.exact_scopes || scopes.is_empty() || self.existing(scopes).is_some() {
+        let needs_its_own = details.exact_scopes || details.mode != CacheMode::Prefer;
+        if needs_its_own || scopes.is_empty() || self.existing(scopes).is_some() {
             return None;
         }
         // What was narrowed once would be narrowed again: then these scopes are better asked for alone.
-        let has_ended =
-            |token: &Token| !token.is_narrowed && token.freshness.phase(now) == Phase::Stale;
-        self.broader(scopes, has_ended).map(|(place, _)| place)
+        let has_aged = |token: &Token| !token.is_narrowed && !token.freshness.is_fresh(now);
+        self.broader(scopes, has_aged).map(|(place, _)| place)
     }
 
     /// The place with the smallest reported grant that has all of `scopes` and passes `filter`.
@@ -334,12 +330,34 @@ pub(super) struct KeyRef<'a> {
     pub(super) parameters: &'a Parameters,
 }
 
+impl<'a> KeyRef<'a> {
+    #[inline]
+    pub(super) fn new(
+        principal: &'a Principal,
+        audience: &'a str,
+        parameters: &'a Parameters,
+    ) -> Self {
+        Self {
+            principal,
+            audience,
+            parameters,
+        }
+    }
+
+    /// The key of what `details` ask for on behalf of `principal`.
+    #[inline]
+    pub(super) fn of(principal: &'a Principal, details: &'a Details) -> Self {
+        Self::new(principal, details.audience.as_str(), &details.parameters)
+    }
+}
+
 impl PartialEq for KeyRef<'_> {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.audience == other.audience
             && self.principal == other.principal
-            && self.parameters == other.parameters
+            && (self.parameters.is_empty() && other.parameters.is_empty()
+                || self.parameters == other.parameters)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     endpoint::{
         CONNECT_TIMEOUT, ClientAuthentication, Endpoint, EndpointSettings, GivenEndpoints,
         HttpSettings, Issuer, Proxy, REQUEST_TIMEOUT, Transport, is_allowed_endpoint,
+        without_credentials,
     },
     flow::BoxedFlow,
     request::Principal,
@@ -317,10 +318,11 @@ impl ClientBuilder {
         let Some(text) = &self.token_endpoint else {
             return Ok(None);
         };
+        let shown = without_credentials(text);
         let token_endpoint = Url::parse(text).map_err(|error| {
             BuildError::new(
                 field,
-                format!("{text:?} is no URL ({error})"),
+                format!("{shown:?} is no URL ({error})"),
                 "write the whole URL",
             )
         })?;
@@ -328,7 +330,7 @@ impl ClientBuilder {
             let fix = "use https; plain http is for an issuer and an endpoint on this machine";
             return Err(BuildError::new(
                 field,
-                format!("{text:?} is not encrypted"),
+                format!("{shown:?} is not encrypted"),
                 fix,
             ));
         }
@@ -352,7 +354,7 @@ impl ClientBuilder {
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
-            .field("issuer", &self.issuer)
+            .field("issuer", &without_credentials(&self.issuer))
             .field("client_id", &self.client_id)
             .field("flow", &self.flow)
             .finish_non_exhaustive()

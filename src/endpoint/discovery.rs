@@ -37,7 +37,6 @@ pub(super) struct Discovery {
     given: Option<Arc<Metadata>>,
     /// Held over the fetch: whoever waits for it finds the result, or the failure, when it gets it.
     state: Mutex<State>,
-    retries: RetryPolicy,
     clock: TimeSource,
 }
 
@@ -49,12 +48,7 @@ struct State {
 }
 
 impl Discovery {
-    pub(super) fn new(
-        issuer: Issuer,
-        given: Option<GivenEndpoints>,
-        retries: RetryPolicy,
-        clock: TimeSource,
-    ) -> Self {
+    pub(super) fn new(issuer: Issuer, given: Option<GivenEndpoints>, clock: TimeSource) -> Self {
         let given = given.map(|given| {
             Arc::new(Metadata {
                 token_endpoint: given.token_endpoint,
@@ -65,7 +59,6 @@ impl Discovery {
             issuer,
             given,
             state: Mutex::default(),
-            retries,
             clock,
         }
     }
@@ -75,7 +68,11 @@ impl Discovery {
     }
 
     /// The metadata: what was given, what is known for less than a day, or what the issuer says now.
-    pub(super) async fn metadata(&self, transport: &Transport) -> Result<Arc<Metadata>, Error> {
+    pub(super) async fn metadata(
+        &self,
+        transport: &Transport,
+        policy: RetryPolicy,
+    ) -> Result<Arc<Metadata>, Error> {
         if let Some(given) = &self.given {
             return Ok(Arc::clone(given));
         }
@@ -86,7 +83,7 @@ impl Discovery {
         {
             return Ok(Arc::clone(known));
         }
-        match self.read(transport, &mut state).await {
+        match self.read(transport, policy, &mut state).await {
             Ok(metadata) => Ok(metadata),
             // An issuer that is down for a moment has not moved: what was known is the best guess.
             Err(error) => match &state.known {
@@ -100,6 +97,7 @@ impl Discovery {
     pub(super) async fn replace(
         &self,
         transport: &Transport,
+        policy: RetryPolicy,
         used: &Arc<Metadata>,
     ) -> Result<Option<Arc<Metadata>>, Error> {
         if self.given.is_some() {
@@ -109,20 +107,25 @@ impl Discovery {
         let newer = match &state.known {
             // Somebody else noticed first.
             Some((known, _)) if !Arc::ptr_eq(known, used) => Arc::clone(known),
-            _ => self.read(transport, &mut state).await?,
+            _ => self.read(transport, policy, &mut state).await?,
         };
         let has_moved = newer.token_endpoint != used.token_endpoint;
         Ok(has_moved.then_some(newer))
     }
 
-    async fn read(&self, transport: &Transport, state: &mut State) -> Result<Arc<Metadata>, Error> {
+    async fn read(
+        &self,
+        transport: &Transport,
+        policy: RetryPolicy,
+        state: &mut State,
+    ) -> Result<Arc<Metadata>, Error> {
         let now = self.clock.now();
         if let Some((error, until)) = &state.failure
             && !now.has_reached(*until)
         {
-            return Err(error.clone());
+            return Err(still(error, now.until(*until)));
         }
-        match self.fetch(transport).await {
+        match self.fetch(transport, policy).await {
             Ok(metadata) => {
                 let metadata = Arc::new(metadata);
                 *state = State::default();
@@ -134,7 +137,8 @@ impl Discovery {
                 Ok(metadata)
             }
             Err(error) => {
-                let pause = FAILURE_MAX.min(Duration::from_secs(1 << state.failures.min(6)));
+                let backoff = FAILURE_MAX.min(Duration::from_secs(1 << state.failures.min(6)));
+                let pause = asked_pause(&error).unwrap_or(backoff);
                 state.failures += 1;
                 state.failure = Some((error.clone(), self.clock.now().plus(pause)));
                 tracing::debug!(issuer = self.issuer(), %error, ?pause, "issuer metadata not read");
@@ -143,10 +147,10 @@ impl Discovery {
         }
     }
 
-    async fn fetch(&self, transport: &Transport) -> Result<Metadata, Error> {
+    async fn fetch(&self, transport: &Transport, policy: RetryPolicy) -> Result<Metadata, Error> {
         let mut tried = Vec::new();
         for location in self.issuer.metadata_locations() {
-            let answer = self.get(transport, &location).await?;
+            let answer = get(transport, policy, &location).await?;
             if answer.status.is_redirection() {
                 return Err(Error::protocol(None, Violation::Redirect));
             }
@@ -156,17 +160,6 @@ impl Discovery {
             }
         }
         Err(Error::protocol(None, Violation::Metadata(tried.join(", "))))
-    }
-
-    async fn get(&self, transport: &Transport, location: &str) -> Result<Answer, Error> {
-        let mut attempts = self.retries.attempts(Replay::Safe);
-        loop {
-            let answer = transport.get(location, METADATA_LIMIT).await;
-            let outcome = answer.and_then(|answer| answer.try_later().map_or(Ok(answer), Err));
-            if !attempts.again(location, &outcome).await {
-                return outcome;
-            }
-        }
     }
 
     fn read_document(&self, document: &Map<String, Value>) -> Result<Metadata, Error> {
@@ -218,6 +211,36 @@ impl Discovery {
                     Url::parse(url).is_ok_and(|url| is_allowed_endpoint(&self.issuer, &url));
                 (!is_allowed).then(|| format!("the {name} {url:?}"))
             })
+    }
+}
+
+/// The answer at `location`, or the last error of as many tries as `policy` allows.
+async fn get(transport: &Transport, policy: RetryPolicy, location: &str) -> Result<Answer, Error> {
+    let mut attempts = policy.attempts(Replay::Safe);
+    loop {
+        let answer = transport.get(location, METADATA_LIMIT).await;
+        let outcome = answer.and_then(|answer| answer.try_later().map_or(Ok(answer), Err));
+        if !attempts.again(location, &outcome).await {
+            return outcome;
+        }
+    }
+}
+
+/// How long the issuer asked to be left alone, if it did.
+fn asked_pause(error: &Error) -> Option<Duration> {
+    let Error::Unavailable(unavailable) = error else {
+        return None;
+    };
+    unavailable
+        .issuer_retry_after()
+        .filter(|pause| !pause.is_zero())
+}
+
+/// A remembered failure, for those who meet it when `left` is left of its pause.
+fn still(error: &Error, left: Duration) -> Error {
+    match error {
+        Error::Unavailable(unavailable) => Error::Unavailable(unavailable.with_wait_left(left)),
+        other => other.clone(),
     }
 }
 

@@ -1,6 +1,9 @@
 //! The issuer's identifier, and which addresses may be used because of it.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::{
+    borrow::Cow,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 use url::{Host, Url};
 
@@ -16,7 +19,7 @@ impl Issuer {
     pub(crate) fn new(text: &str) -> Result<Self, (String, &'static str)> {
         let url = Url::parse(text).map_err(|error| {
             (
-                format!("{text:?} is no URL ({error})"),
+                format!("{:?} is no URL ({error})", without_credentials(text)),
                 "write it as https://<tenant>.<domain>",
             )
         })?;
@@ -65,6 +68,15 @@ impl Issuer {
             format!("{origin}/.well-known/oauth-authorization-server{path}"),
         ]
     }
+}
+
+/// A URL, or what was meant to be one, without the password that could stand in it.
+pub(crate) fn without_credentials(text: &str) -> Cow<'_, str> {
+    let Some((before, host)) = text.rsplit_once('@') else {
+        return text.into();
+    };
+    let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
+    format!("{scheme}://…@{host}").into()
 }
 
 /// Whether secrets may be sent to `endpoint`: encrypted, or both it and the issuer on this machine.

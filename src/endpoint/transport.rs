@@ -103,18 +103,15 @@ impl Transport {
         limit: usize,
     ) -> Result<Answer, Error> {
         let request = reqwest::Request::try_from(request).map_err(unreached)?;
-        let mut response = self.http.execute(request).await.map_err(unreached)?;
-        let mut body = Zeroizing::new(Vec::with_capacity(EXPECTED_BODY));
-        while let Some(chunk) = response.chunk().await.map_err(unreached)? {
-            if body.len() + chunk.len() > limit {
-                return Err(Error::protocol(None, Violation::TooLarge(limit)));
-            }
-            grow(&mut body, chunk.len());
-            body.extend_from_slice(&chunk);
-        }
+        let response = self.http.execute(request).await.map_err(unreached)?;
+        let status = response.status();
         let retry_after = self.retry_after(response.headers());
+        let body = match read_body(response, limit).await {
+            Err(error) if head_is_enough(status, &error) => Zeroizing::default(),
+            read => read?,
+        };
         Ok(Answer {
-            status: response.status(),
+            status,
             body,
             retry_after,
         })
@@ -146,6 +143,37 @@ impl Transport {
             date(text)?.duration_since(sent).unwrap_or_default()
         };
         Some(wait.min(RETRY_AFTER_MAX))
+    }
+}
+
+/// The whole body, up to `limit` bytes.
+async fn read_body(
+    mut response: reqwest::Response,
+    limit: usize,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut body = Zeroizing::new(Vec::with_capacity(EXPECTED_BODY));
+    while let Some(chunk) = response.chunk().await.map_err(unreached)? {
+        if body.len() + chunk.len() > limit {
+            return Err(Error::protocol(None, Violation::TooLarge(limit)));
+        }
+        grow(&mut body, chunk.len());
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Whether `error`, met in the body, changes nothing about what the head has said already.
+///
+/// A refusal in a page too large to read is still a refusal. One that broke off could have been any,
+/// but a status that asks for patience needs no body, and its `Retry-After` must not be lost.
+fn head_is_enough(status: StatusCode, error: &Error) -> bool {
+    match error {
+        Error::Protocol(_) => !status.is_success(),
+        Error::Unavailable(unavailable) => {
+            unavailable.reason() == UnavailableReason::Interrupted
+                && matches!(status.as_u16(), 408 | 425 | 429 | 500..)
+        }
+        _ => false,
     }
 }
 

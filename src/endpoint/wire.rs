@@ -34,7 +34,8 @@ pub(super) fn normalise(answer: &Answer, asked: &Asked) -> Result<HttpResponse, 
     let Some(mut members) = object(answer) else {
         return Err(without_object(answer, asked));
     };
-    if let Some(Value::Object(data)) = members.get_mut("data") {
+    let is_answer = members.contains_key("access_token") || members.contains_key("error");
+    if !is_answer && let Some(Value::Object(data)) = members.get_mut("data") {
         // The platform says that every JSON answer has this envelope; its own samples have not.
         members = std::mem::take(data);
     }
@@ -235,6 +236,7 @@ mod tests {
                 200,
                 r#"{"data":{"access_token":"t","token_type":"Bearer"},"meta":{}}"#,
             ),
+            (200, r#"{"access_token":"t","data":{"more":1}}"#),
         ] {
             assert_eq!(
                 reply(status, body).unwrap().access_token().secret(),
@@ -308,6 +310,7 @@ mod tests {
                 "protocol",
             ),
             (400, r#"{"error":{"odd":1}}"#, "protocol"),
+            (400, r#"{"error":"invalid_grant","data":{}}"#, "login"),
         ] {
             assert_eq!(
                 reply(status, body).unwrap_err().kind(),

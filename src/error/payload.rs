@@ -2,6 +2,7 @@
 
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
+use super::table;
 use crate::scope::{Audience, Scopes};
 
 mod denied;
@@ -87,12 +88,9 @@ impl IssuerAnswer {
         self.request_id.as_deref()
     }
 
-    /// The code if it looks like one: a hostile answer could put anything there.
+    /// The code if it is a known one: a hostile answer could put a secret there, and some look so.
     fn shown_code(&self) -> Option<&str> {
-        let is_plain = |code: &&str| {
-            code.len() <= 48 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
-        };
-        self.code().filter(is_plain)
+        self.code().filter(|code| table::is_known(code))
     }
 
     /// The request id if it looks like one of the platform's (`req_…`).

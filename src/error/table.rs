@@ -182,6 +182,11 @@ const CODES: &[(&str, Verdict, &str)] = &[
     ),
 ];
 
+/// Whether somebody has documented `code`.
+pub(super) fn is_known(code: &str) -> bool {
+    CODES.iter().any(|(known, ..)| *known == code)
+}
+
 /// A status that asks for patience says so whatever the body claims; else the code decides, else the status.
 pub(super) fn verdict(answer: &IssuerAnswer) -> Verdict {
     let by_status = match answer.status() {

@@ -1,11 +1,23 @@
 //! What a user of the public surface is promised, held by counting requests.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what helps a test may fail it"
+)]
+
 mod support;
 
 mod audience_check;
 mod bounded;
+mod building;
+mod client_authentication;
+mod discovery;
+mod errors;
+mod flows;
 mod forced;
 mod fresh;
+mod gentle;
 mod lifetimes;
 mod model;
 mod narrowed;
@@ -16,4 +28,5 @@ mod rejected;
 mod right_token;
 mod runtime;
 mod scopes;
+mod secrets;
 mod stampede;

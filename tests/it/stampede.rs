@@ -195,35 +195,39 @@ async fn whatever_happens_at_once_everybody_gets_the_right_token_and_all_flights
         Some(TokenResponse::new(text.as_str()).lifetime(Duration::from_secs(300)))
     });
     let client = source.client(&clock).cache_capacity(3).build().unwrap();
-    let tasks: Vec<_> = (0..16)
-        .map(|task| {
-            let (client, clock) = (client.clone(), clock.clone());
-            tokio::spawn(async move {
-                for n in 0..300 {
-                    let audience = format!("api{}", (task + n) % 5);
-                    let request = TokenRequest::new(audience.clone());
-                    let request = match (task * 7 + n) % 11 {
-                        0 => request.cache_mode(CacheMode::Refresh),
-                        1 => request.scope(format!("s{}", n % 20)),
-                        _ => request,
-                    };
-                    let token = client.get_access_token(&request).await.unwrap();
-                    assert!(token.secret().starts_with(&audience));
-                    match (task * 5 + n) % 13 {
-                        0 => client.clear(audience.as_str()),
-                        1 => clock.advance(Duration::from_secs(20)),
-                        2 => drop(client.after_unauthorized(&token).await),
-                        3 => drop(at_once(client.audience(&request).get_access_token())),
-                        4 => tokio::task::yield_now().await,
-                        _ => {}
-                    }
-                }
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap();
+    for round in 0..30 {
+        let tasks: Vec<_> = (0..16)
+            .map(|task| tokio::spawn(mixed_calls(client.clone(), task + round)))
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let closing = tokio::time::timeout(Duration::from_secs(10), client.close());
+        assert!(closing.await.is_ok(), "a flight was lost");
+        // Time stands still in flight: what lands is always usable.
+        clock.advance(Duration::from_secs(37));
     }
-    let closing = tokio::time::timeout(Duration::from_secs(10), client.close());
-    assert!(closing.await.is_ok(), "a flight was lost");
+}
+
+async fn mixed_calls(client: Client, seed: usize) {
+    for n in 0..10 {
+        let audience = format!("api{}", (seed + n) % 5);
+        let request = TokenRequest::new(audience.clone());
+        let request = match (seed * 7 + n) % 11 {
+            0 => request.cache_mode(CacheMode::Refresh),
+            1 => request.scope(format!("s{}", (seed + n) % 20)),
+            _ => request,
+        };
+        let token = client.get_access_token(&request).await;
+        assert!(token.is_ok(), "{token:?}");
+        let Ok(token) = token else { return };
+        assert!(token.secret().starts_with(&audience));
+        match (seed * 5 + n) % 13 {
+            0 => client.clear(audience.as_str()),
+            1 => drop(client.after_unauthorized(&token).await),
+            2 => drop(at_once(client.audience(&request).get_access_token())),
+            3 => tokio::task::yield_now().await,
+            _ => {}
+        }
+    }
 }

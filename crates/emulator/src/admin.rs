@@ -32,45 +32,52 @@ struct Rejection {
 }
 
 pub(crate) fn router(tenant: &Arc<Tenant>) -> Router<Arc<Tenant>> {
+    platform()
+        .merge(control())
+        .route_layer(from_fn_with_state(Arc::clone(tenant), guard))
+}
+
+/// What the platform has too.
+fn platform() -> Router<Arc<Tenant>> {
+    use self::applications::{list, one, register, revoke_tokens, rotate_secret, update};
+
     Router::new()
-        .route(
-            "/api/v1/applications",
-            get(applications::list).post(applications::register),
-        )
-        .route(
-            "/api/v1/applications/{id}",
-            get(applications::one).patch(applications::update),
-        )
+        .route("/api/v1/applications", get(list).post(register))
+        .route("/api/v1/applications/{id}", get(one).patch(update))
         .route(
             "/api/v1/applications/{id}/rotate-secret",
-            post(applications::rotate_secret),
+            post(rotate_secret),
         )
         .route(
             "/api/v1/applications/{id}/revoke-tokens",
-            post(applications::revoke_tokens),
+            post(revoke_tokens),
         )
         .route("/api/v1/audit", get(audit::list))
-        .route(
-            "/emulator/v1/clock",
-            get(control::clock).post(control::advance),
-        )
+}
+
+/// What only an emulator has.
+fn control() -> Router<Arc<Tenant>> {
+    use self::control::{
+        add_fault, advance, change_switches, clear_faults, clear_requests, clock, faults, requests,
+        reset, rotate_keys, switches,
+    };
+
+    Router::new()
+        .route("/emulator/v1/clock", get(clock).post(advance))
         .route(
             "/emulator/v1/faults",
-            get(control::faults)
-                .post(control::add_fault)
-                .delete(control::clear_faults),
+            get(faults).post(add_fault).delete(clear_faults),
         )
-        .route("/emulator/v1/keys/rotate", post(control::rotate_keys))
+        .route("/emulator/v1/keys/rotate", post(rotate_keys))
         .route(
             "/emulator/v1/requests",
-            get(control::requests).delete(control::clear_requests),
+            get(requests).delete(clear_requests),
         )
-        .route("/emulator/v1/reset", post(control::reset))
+        .route("/emulator/v1/reset", post(reset))
         .route(
             "/emulator/v1/switches",
-            get(control::switches).patch(control::change_switches),
+            get(switches).patch(change_switches),
         )
-        .route_layer(from_fn_with_state(Arc::clone(tenant), guard))
 }
 
 /// Lets in whoever has the admin token (RFC 6750 section 2.1).

@@ -36,6 +36,12 @@ impl Clock {
     }
 }
 
+/// An instant after another, a century at most: further than any test looks, and never an overflow.
+pub(crate) fn later(at: SystemTime, by: Duration) -> SystemTime {
+    at.checked_add(by.min(Duration::from_nanos(CENTURY_NANOS)))
+        .unwrap_or(at)
+}
+
 /// Seconds since 1970, as `iat` and `exp` count them (RFC 7519 section 2, `NumericDate`).
 pub(crate) fn unix_seconds(at: SystemTime) -> i64 {
     at.duration_since(SystemTime::UNIX_EPOCH)
@@ -80,6 +86,16 @@ mod tests {
         clock.advance(Duration::MAX);
         clock.advance(Duration::MAX);
         assert!(unix_seconds(clock.now()) > 0);
+    }
+
+    #[test]
+    fn a_lifetime_without_end_does_not_overflow() {
+        let now = Clock::default().now();
+        assert!(later(now, Duration::MAX) > now);
+        assert_eq!(
+            later(now, Duration::from_secs(1)),
+            now + Duration::from_secs(1)
+        );
     }
 
     #[test]

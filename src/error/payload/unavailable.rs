@@ -95,6 +95,17 @@ impl Unavailable {
         }
     }
 
+    /// The same error for those who meet it when `left` is left of the time to come back: what the
+    /// issuer asked for counts from its answer, not from now.
+    pub(crate) fn with_wait_left(&self, left: Duration) -> Self {
+        match (self.issuer_retry_after(), self.answer()) {
+            (Some(said), Some(answer)) if !said.is_zero() => {
+                Self::answered(self.reason(), Some(left), answer.clone())
+            }
+            _ => self.with_retry_after(left),
+        }
+    }
+
     /// Why.
     pub fn reason(&self) -> UnavailableReason {
         self.details.reason

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::torn::{Hangup, Torn};
 use super::{Action, ReplyBody, RetryAfter};
+use crate::clock::later;
 use crate::config::ErrorShape;
 use crate::reply;
 
@@ -95,9 +96,7 @@ fn retry_after_text(retry_after: &RetryAfter, now: SystemTime) -> Option<String>
         RetryAfter::Missing => None,
         RetryAfter::Seconds(seconds) => Some(seconds.to_string()),
         RetryAfter::Date(seconds) => {
-            let at = now
-                .checked_add(Duration::from_secs(*seconds))
-                .unwrap_or(now);
+            let at = later(now, Duration::from_secs(*seconds));
             Some(httpdate::fmt_http_date(at))
         }
         RetryAfter::Raw(text) => Some(text.clone()),

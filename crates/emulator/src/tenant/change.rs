@@ -1,13 +1,14 @@
 //! Changes of the tenant: each is checked, made and audited in one place.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
 use super::registry::Registration;
+use super::update::Update;
 use super::{Live, Tenant};
 use crate::audit::{AuditContext, AuditParty, Event, Outcome};
-use crate::clock::rfc3339;
+use crate::clock::{later, rfc3339};
 use crate::config::{Application, Config, ConfigError, Switches};
 use crate::secret::Secret;
 use crate::{keys, random};
@@ -44,25 +45,6 @@ pub enum ChangeError {
 pub(crate) struct By {
     pub(crate) actor: AuditParty,
     pub(crate) context: AuditContext,
-}
-
-/// The fields of an application that may change; `None` leaves one as it is.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Update {
-    pub(crate) name: Option<String>,
-    pub(crate) allowed_scopes: Option<Vec<String>>,
-    pub(crate) allowed_audiences: Option<Vec<String>>,
-    pub(crate) enabled: Option<bool>,
-    pub(crate) token_lifetime: Option<Lifetime>,
-}
-
-/// How long an application's tokens live.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Lifetime {
-    /// As the tenant's switch says.
-    OfTenant,
-    /// As its own setting says.
-    Own(Duration),
 }
 
 impl By {
@@ -146,7 +128,7 @@ impl Tenant {
         let fresh = random::token().map_err(|random::NoRandomness| ChangeError::Crypto)?;
         let until = {
             let mut live = self.live();
-            let until = now + live.switches.secret_overlap;
+            let until = later(now, live.switches.secret_overlap);
             let known = live
                 .registry
                 .find_mut(id)
@@ -250,29 +232,6 @@ impl Live {
         config
             .check_parts()
             .map_err(|(field, error)| invalid(&field, &error))
-    }
-}
-
-impl Update {
-    fn apply(self, application: &mut Application) {
-        if let Some(name) = self.name {
-            application.name = name;
-        }
-        if let Some(scopes) = self.allowed_scopes {
-            application.allowed_scopes = scopes.into_iter().collect();
-        }
-        if let Some(audiences) = self.allowed_audiences {
-            application.allowed_audiences = audiences.into_iter().collect();
-        }
-        if let Some(enabled) = self.enabled {
-            application.enabled = enabled;
-        }
-        if let Some(lifetime) = self.token_lifetime {
-            application.token_lifetime = match lifetime {
-                Lifetime::OfTenant => None,
-                Lifetime::Own(lifetime) => Some(lifetime),
-            };
-        }
     }
 }
 

@@ -27,11 +27,12 @@ pub(crate) async fn sample_world() -> World {
 
 impl World {
     pub(crate) async fn of(config: Config) -> Self {
-        let emulator = Emulator::start(config).await.unwrap();
-        Self {
-            emulator,
-            http: http_client(),
-        }
+        Self::around(Emulator::start(config).await.unwrap())
+    }
+
+    pub(crate) fn around(emulator: Emulator) -> Self {
+        let http = http_client();
+        Self { emulator, http }
     }
 
     /// Asks for a token as the sample service, with the secret in the form.
@@ -71,17 +72,24 @@ impl World {
         parameters: &[(&str, &str)],
         headers: &[(HeaderName, &str)],
     ) -> Reply {
-        let mut body = form_urlencoded::Serializer::new(String::new());
-        body.extend_pairs(parameters);
+        self.try_post(path, parameters, headers).await.unwrap()
+    }
+
+    async fn try_post(
+        &self,
+        path: &str,
+        parameters: &[(&str, &str)],
+        headers: &[(HeaderName, &str)],
+    ) -> reqwest::Result<Reply> {
         let mut request = self
             .http
             .post(self.emulator.url(path))
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(body.finish());
+            .body(encoded(parameters));
         for (name, value) in headers {
             request = request.header(name, *value);
         }
-        Reply::of(request).await.unwrap()
+        Reply::of(request).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
@@ -93,15 +101,8 @@ impl World {
     }
 
     pub(crate) async fn try_token(&self, audience: &str) -> reqwest::Result<Reply> {
-        let mut body = form_urlencoded::Serializer::new(String::new());
-        body.extend_pairs(SERVICE_POST)
-            .append_pair("audience", audience);
-        let request = self
-            .http
-            .post(self.emulator.url("/oauth2/token"))
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(body.finish());
-        Reply::of(request).await
+        let parameters = [SERVICE_POST.as_slice(), &[("audience", audience)]].concat();
+        self.try_post("/oauth2/token", &parameters, &[]).await
     }
 
     /// Calls the admin API with JSON.
@@ -158,22 +159,24 @@ impl Reply {
     }
 }
 
+fn encoded(parameters: &[(&str, &str)]) -> String {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.extend_pairs(parameters);
+    form.finish()
+}
+
 /// A part of a compact JWS as JSON.
 pub(crate) fn part(token: &str, index: usize) -> Value {
     let part = token.split('.').nth(index).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a plain client is what these tests want"
-)]
 fn http_client() -> reqwest::Client {
-    reqwest::Client::builder()
-        .no_proxy()
+    let builder = reqwest::Client::builder().no_proxy();
+    builder
         .redirect(reqwest::redirect::Policy::none())
         .build()
-        .unwrap_or_else(|_| reqwest::Client::new())
+        .unwrap()
 }
 
 pub(crate) const SERVICE_POST: [(&str, &str); 3] = [

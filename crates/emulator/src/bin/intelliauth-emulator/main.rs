@@ -71,26 +71,36 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Box<dyn Erro
         .host(arguments.host)
         .port(arguments.port);
     let emulator = builder.start().await.map_err(name_the_option)?;
+    let stop = stop_signal()?;
     print(&usage::text(&emulator, &config, is_sample))?;
-    asked_to_stop().await?;
+    stop.await;
     emulator.stop().await;
     print("stopped\n")
 }
 
-/// Ctrl-C, or on Unix the signal that `kill` sends.
-async fn asked_to_stop() -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
+/// Starts to listen for Ctrl-C and, on Unix, for the signal that `kill` sends.
+///
+/// Done before the greeting is printed: whoever reads it may stop us at once.
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
 
-        let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
         tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-            _ = terminate.recv() => Ok(()),
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    })
+}
+
+#[cfg(windows)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupt.recv().await;
+    })
 }
 
 /// A taken port is the most common failure: the message names the option that fixes it.

@@ -1,0 +1,641 @@
+//! What the issuer answers, and what the caller is told to do: row by row, one request each.
+
+use intelliauth::{
+    DeniedReason, Error, ProtocolViolation, TokenRequest, UnavailableReason, Violation,
+};
+use serde_json::{Value, json};
+
+use crate::support::{
+    DISCOVERY_PATH, Server, TokenMock, jwt,
+    raw::{ClosedPort, RawServer, answer},
+};
+
+/// Every code that the platform documents, the status it comes with, and the caller's next move.
+const CODES: &[(&str, u16, &str)] = &[
+    ("invalid_client", 401, "denied"),
+    ("invalid_grant", 400, "login"),
+    ("invalid_scope", 400, "denied"),
+    ("unauthorized_client", 400, "denied"),
+    ("invalid_redirect_uri", 400, "request"),
+    ("invalid_target", 400, "denied"),
+    ("consent_required", 400, "consent"),
+    ("pkce_required", 400, "request"),
+    ("state_mismatch", 400, "protocol"),
+    ("authorization_pending", 400, "protocol"),
+    ("slow_down", 400, "unavailable"),
+    ("expired_token", 400, "login"),
+    ("access_denied", 403, "denied"),
+    ("token_expired", 401, "login"),
+    ("insufficient_scope", 403, "denied"),
+    ("mfa_required", 403, "step_up"),
+    ("mfa_enrolment_required", 403, "step_up"),
+    ("step_up_required", 401, "step_up"),
+    ("captcha_required", 400, "login"),
+    ("invalid_credentials", 401, "login"),
+    ("account_disabled", 403, "denied"),
+    ("account_locked", 403, "unavailable"),
+    ("email_unverified", 403, "login"),
+    ("password_must_be_reset", 403, "login"),
+    ("session_expired", 401, "login"),
+    ("session_revoked", 401, "login"),
+    ("not_authenticated", 401, "login"),
+    ("silent_auth_failed", 400, "login"),
+    ("network_error", 400, "unavailable"),
+    ("rate_limited", 429, "unavailable"),
+    ("server_error", 500, "unavailable"),
+    ("not_found", 404, "protocol"),
+    ("webauthn_failed", 401, "step_up"),
+    ("totp_invalid", 401, "step_up"),
+    // Beyond the platform's list: RFC 6749, OpenID Connect Core, RFC 9470.
+    ("invalid_request", 400, "request"),
+    ("unsupported_grant_type", 400, "denied"),
+    ("temporarily_unavailable", 400, "unavailable"),
+    ("interaction_required", 400, "consent"),
+    ("login_required", 400, "login"),
+    ("account_selection_required", 400, "login"),
+    ("insufficient_user_authentication", 401, "step_up"),
+    // Seen on other servers.
+    ("scope_invalid", 400, "denied"),
+    ("invalid_code", 403, "login"),
+    ("device_not_found", 404, "login"),
+];
+
+/// The shapes in which a code comes.
+fn shapes(status: u16, code: &str) -> [(&'static str, String, &'static str); 5] {
+    let rfc6749 = json!({"error": code, "error_description": "Text for people."});
+    let envelope = json!({
+        "error": code, "message": "Text for people.", "details": {}, "request_id": "req_01H",
+    });
+    let problem = json!({
+        "type": format!("https://tenant.example/problems/{code}"),
+        "title": "Text", "status": status, "detail": "Text for people.",
+    });
+    let with_data = json!({"error": code, "message": "Text for people.", "data": {}});
+    [
+        ("RFC 6749", rfc6749.to_string(), "application/json"),
+        ("envelope", envelope.to_string(), "application/json"),
+        ("problem", problem.to_string(), "application/problem+json"),
+        ("as a page", rfc6749.to_string(), "text/html"),
+        ("with data", with_data.to_string(), "application/json"),
+    ]
+}
+
+/// What a request for `audience` gets, after it was asked for twice: the second costs nothing.
+async fn refusal(server: &Server, reply: TokenMock<'_>, audience: &str) -> Error {
+    reply.named(audience).expect(1).mount().await;
+    let client = server.client().build().unwrap();
+    let request = TokenRequest::new(audience).scope("read write");
+    let first = client.get_access_token(&request).await.unwrap_err();
+    let second = client.get_access_token(&request).await.unwrap_err();
+    assert_eq!(first.kind(), second.kind(), "{audience}");
+    assert_eq!(first.is_retryable(), first.kind() == "unavailable");
+    assert!(!first.next_move().is_empty(), "{audience}");
+    assert!(!first.to_string().is_empty(), "{audience}");
+    first
+}
+
+fn reason(error: &Error) -> DeniedReason {
+    let Error::Denied(denied) = error else {
+        panic!("{error:?}")
+    };
+    denied.reason()
+}
+
+fn trouble(error: &Error) -> UnavailableReason {
+    let Error::Unavailable(unavailable) = error else {
+        panic!("{error:?}")
+    };
+    unavailable.reason()
+}
+
+fn violation(error: &Error) -> &Violation {
+    let Error::Protocol(violation) = error else {
+        panic!("{error:?}")
+    };
+    ProtocolViolation::violation(violation)
+}
+
+#[tokio::test]
+async fn every_code_in_every_shape_leads_to_its_next_move() {
+    let server = Server::start().await;
+    for (code, status, kind) in CODES {
+        for (shape, body, content_type) in shapes(*status, code) {
+            let audience = format!("{code}, {shape}");
+            let reply = server.token().audience(&audience);
+            let reply = reply.raw(*status, body, content_type);
+            let error = refusal(&server, reply, &audience).await;
+            assert_eq!(error.kind(), *kind, "{audience}: {error:?}");
+            let answer = error.answer().unwrap();
+            assert_eq!(answer.status(), *status, "{audience}");
+            assert_eq!(answer.code(), Some(*code), "{audience}");
+            assert_eq!(answer.description(), Some("Text for people."), "{audience}");
+            let id = (shape == "envelope").then_some("req_01H");
+            assert_eq!(answer.request_id(), id, "{audience}");
+            let text = error.to_string();
+            assert!(!text.contains("Text for people"), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_costs_one_round_trip() {
+    let server = Server::start().await;
+    server.token().refuses(400, "invalid_scope").mount().await;
+    // As often as anybody would retry.
+    let client = server.client().retries(5).build().unwrap();
+    client.get_access_token("api").await.unwrap_err();
+    assert_eq!(server.count().await, 1);
+    assert_eq!(server.count_at(DISCOVERY_PATH).await, 1);
+}
+
+#[tokio::test]
+async fn a_bad_secret_is_said_in_many_ways() {
+    let server = Server::start().await;
+    let invalid = json!({"error": "invalid_client"}).to_string();
+    for (what, status, body, challenge) in [
+        ("Basic", 401, invalid.as_str(), Some("Basic realm=\"x\"")),
+        ("Bearer", 401, &invalid, Some("Bearer")),
+        ("no scheme", 401, &invalid, Some("realm=\"x\"")),
+        ("no header", 401, &invalid, None),
+        ("better-auth", 400, &invalid, None),
+        ("nothing", 401, "", None),
+        ("glewlwyd", 403, "", None),
+        ("a page", 401, "<html>", None),
+    ] {
+        let mut reply = server.token().audience(what).raw(status, body, "text/html");
+        if let Some(challenge) = challenge {
+            reply = reply.header("www-authenticate", challenge);
+        }
+        let error = refusal(&server, reply, what).await;
+        assert_eq!(reason(&error), DeniedReason::CredentialsRejected, "{what}");
+        assert!(error.next_move().contains("secret"), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn reasons_tell_an_administrator_what_to_change() {
+    let server = Server::start().await;
+    for (status, code, expected) in [
+        (400, "invalid_scope", DeniedReason::ScopeNotAllowed),
+        (400, "scope_invalid", DeniedReason::ScopeNotAllowed),
+        (403, "insufficient_scope", DeniedReason::ScopeNotAllowed),
+        (400, "invalid_target", DeniedReason::AudienceNotAllowed),
+        (
+            400,
+            "unauthorized_client",
+            DeniedReason::ApplicationNotAllowed,
+        ),
+        (
+            400,
+            "unsupported_grant_type",
+            DeniedReason::ApplicationNotAllowed,
+        ),
+        (403, "access_denied", DeniedReason::AccessDenied),
+        (403, "account_disabled", DeniedReason::AccountDisabled),
+        (403, "no_such_code", DeniedReason::Unspecified),
+    ] {
+        let reply = server.token().audience(code).refuses(status, code);
+        let error = refusal(&server, reply, code).await;
+        assert_eq!(reason(&error), expected, "{code}");
+        let Error::Denied(denied) = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(denied.audience().as_str(), code);
+        assert_eq!(denied.scopes().to_string(), "read write");
+        assert_eq!(denied.missing().to_string(), "read write");
+    }
+}
+
+#[tokio::test]
+async fn the_scope_that_stands_in_the_way_is_named_if_the_issuer_names_it() {
+    let server = Server::start().await;
+    let body = json!({"error": "invalid_scope", "scope": "write"});
+    let reply = server.token().json(400, body);
+    let error = refusal(&server, reply, "api").await;
+    let Error::Denied(denied) = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(denied.missing().to_string(), "write");
+    assert!(error.next_move().contains("`write`"));
+}
+
+#[tokio::test]
+async fn a_missing_consent_names_the_api_and_the_scopes() {
+    let server = Server::start().await;
+    let reply = server.token().refuses(400, "consent_required");
+    let error = refusal(&server, reply, "api").await;
+    let Error::Consent(consent) = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(consent.audience().as_str(), "api");
+    assert_eq!(consent.missing().to_string(), "read write");
+    let text = format!("{error} {}", error.next_move());
+    assert!(
+        text.contains("`api`") && text.contains("`read write`"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn answers_without_a_code_are_read_by_their_status() {
+    let server = Server::start().await;
+    for (status, kind) in [
+        (301, "protocol"),
+        (302, "protocol"),
+        (400, "protocol"),
+        (401, "denied"),
+        (403, "denied"),
+        (404, "protocol"),
+        (405, "protocol"),
+        (408, "unavailable"),
+        (410, "protocol"),
+        (415, "protocol"),
+        (425, "unavailable"),
+        (429, "unavailable"),
+        (500, "unavailable"),
+        (502, "unavailable"),
+        (503, "unavailable"),
+        (504, "unavailable"),
+        (599, "unavailable"),
+    ] {
+        for (shape, body, content_type) in [
+            ("nothing", "", "text/plain"),
+            ("a page", "<html><body>no</body></html>", "text/html"),
+            ("a torn object", r#"{"error":"invalid_"#, "application/json"),
+            ("an array", r#"["invalid_grant"]"#, "application/json"),
+            ("a text", r#""invalid_grant""#, "application/json"),
+            ("an odd code", r#"{"error":{"a":1}}"#, "application/json"),
+            (
+                "a problem without a type",
+                r#"{"type":"about:blank","title":"no"}"#,
+                "application/problem+json",
+            ),
+        ] {
+            let audience = format!("{status}, {shape}");
+            let reply = server.token().audience(&audience);
+            let reply = reply.raw(status, body, content_type);
+            let error = refusal(&server, reply, &audience).await;
+            assert_eq!(error.kind(), kind, "{audience}: {error:?}");
+            assert_eq!(error.answer().unwrap().status(), status, "{audience}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_status_that_asks_for_patience_outweighs_the_code() {
+    let server = Server::start().await;
+    for (status, expected) in [
+        (429, UnavailableReason::RateLimited),
+        (500, UnavailableReason::Issuer),
+        (503, UnavailableReason::Issuer),
+    ] {
+        let audience = status.to_string();
+        let reply = server.token().audience(&audience);
+        let reply = reply.refuses(status, "invalid_grant");
+        let error = refusal(&server, reply, &audience).await;
+        assert_eq!(trouble(&error), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_success_that_is_no_token_is_told_apart() {
+    let server = Server::start().await;
+    for (body, kind) in [
+        ("", "unavailable"),
+        ("<html>portal</html>", "unavailable"),
+        (r#"{"access_token":"torn","expires_i"#, "unavailable"),
+        ("[]", "unavailable"),
+        ("{}", "protocol"),
+        (r#"{"access_token":null}"#, "protocol"),
+        (r#"{"access_token":""}"#, "protocol"),
+        (r#"{"access_token":["odd"]}"#, "protocol"),
+        (r#"{"access_token":"line\nbreak"}"#, "protocol"),
+        (r#"{"access_token":"t","token_type":"DPoP"}"#, "protocol"),
+        (r#"{"access_token":"t","token_type":"mac"}"#, "protocol"),
+        (r#"{"access_token":"t","expires_in":0}"#, "protocol"),
+        (r#"{"access_token":"t","expires_in":-1}"#, "protocol"),
+        (r#"{"access_token":"t","expires_in":"soon"}"#, "protocol"),
+        (r#"{"error":"consent_required"}"#, "consent"),
+        (r#"{"error":"invalid_grant"}"#, "login"),
+    ] {
+        let reply = server.token().audience(body);
+        let reply = reply.raw(200, body, "application/json");
+        // An empty audience would be refused before it is sent.
+        let (audience, reply) = match body {
+            "" => (
+                "nothing",
+                server.token().audience("nothing").raw(200, "", "text/html"),
+            ),
+            _ => (body, reply),
+        };
+        let error = refusal(&server, reply, audience).await;
+        assert_eq!(error.kind(), kind, "{body}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn odd_shapes_of_a_good_answer_are_taken() {
+    let server = Server::start().await;
+    let plain = json!({"access_token": "good", "token_type": "Bearer", "expires_in": 60});
+    let with = |name: &str, value: Value| {
+        let mut body = plain.clone();
+        body[name] = value;
+        body.to_string()
+    };
+    let rows = [
+        ("201", 201, plain.to_string(), "application/json"),
+        ("as a page", 200, plain.to_string(), "text/html"),
+        ("without a type", 200, plain.to_string(), ""),
+        (
+            "BEARER",
+            200,
+            with("token_type", json!("BEARER")),
+            "application/json",
+        ),
+        (
+            "bearer",
+            200,
+            with("token_type", json!("bearer")),
+            "application/json",
+        ),
+        (
+            "bEaReR",
+            200,
+            with("token_type", json!("bEaReR")),
+            "application/json",
+        ),
+        (
+            "no token_type",
+            200,
+            with("token_type", Value::Null),
+            "application/json",
+        ),
+        (
+            "text",
+            200,
+            with("expires_in", json!("60")),
+            "application/json",
+        ),
+        (
+            "fraction",
+            200,
+            with("expires_in", json!(60.9)),
+            "application/json",
+        ),
+        (
+            "more",
+            200,
+            with("more", json!({"a": [1, null]})),
+            "application/json",
+        ),
+        (
+            "more data",
+            200,
+            with("data", json!({"plan": "free"})),
+            "application/json",
+        ),
+        (
+            "refresh",
+            200,
+            with("refresh_token", json!("unused")),
+            "application/json",
+        ),
+        (
+            "id token",
+            200,
+            with("id_token", json!("a.b.c")),
+            "application/json",
+        ),
+        (
+            "error null",
+            200,
+            with("error", Value::Null),
+            "application/json",
+        ),
+        (
+            "envelope",
+            200,
+            json!({"data": plain, "meta": {}}).to_string(),
+            "application/json",
+        ),
+    ];
+    let client = server.client().build().unwrap();
+    for (audience, status, body, content_type) in rows {
+        let reply = server
+            .token()
+            .audience(audience)
+            .raw(status, body, content_type);
+        reply.named(audience).expect(1).mount().await;
+        for _ in 0..2 {
+            let token = client.get_access_token(audience).await;
+            let token = token.unwrap_or_else(|error| panic!("{audience}: {error:?}"));
+            assert_eq!(token.secret(), "good", "{audience}");
+            assert_eq!(token.lifetime().as_secs(), 60, "{audience}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_grant_is_compared_with_what_was_asked_for() {
+    let token = |scope: Value| {
+        let claims = json!({"aud": "api", "scope": scope});
+        json!({"access_token": jwt(&claims), "expires_in": 60})
+    };
+    let opaque = |scope: Value| json!({"access_token": "opaque", "scope": scope});
+    for (what, body, missing) in [
+        ("all", opaque(json!("write read more")), None),
+        ("some", opaque(json!("read")), Some("write")),
+        ("twice the same", opaque(json!("read read")), Some("write")),
+        ("nothing named", opaque(json!("")), Some("read write")),
+        ("nothing said", opaque(Value::Null), None),
+        ("all, in the token", token(json!("read write")), None),
+        ("some, in the token", token(json!("read")), Some("write")),
+        (
+            "nothing, in the token",
+            token(json!("")),
+            Some("read write"),
+        ),
+    ] {
+        let server = Server::start().await;
+        server.token().json(200, body).expect(1).mount().await;
+        let client = server.client().build().unwrap();
+        let request = TokenRequest::new("api").scope("read write");
+        let outcome = client.get_access_token(request).await;
+        let Some(missing) = missing else {
+            let token = outcome.unwrap_or_else(|error| panic!("{what}: {error:?}"));
+            assert_eq!(
+                token.scopes_are_reported(),
+                what != "nothing said",
+                "{what}"
+            );
+            continue;
+        };
+        let error = outcome.unwrap_err();
+        assert_eq!(reason(&error), DeniedReason::Narrowed, "{what}");
+        let Error::Denied(denied) = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(denied.missing().to_string(), missing, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_the_audience_is_found_out_if_its_token_can_be_read() {
+    let server = Server::start().await;
+    let other = jwt(&json!({"aud": ["other", "userinfo"]}));
+    let reply = server.token().access_token(&other);
+    let error = refusal(&server, reply, "api").await;
+    let Violation::WrongAudience {
+        expected, found, ..
+    } = violation(&error)
+    else {
+        panic!("{error:?}")
+    };
+    assert_eq!(expected.as_str(), "api");
+    assert_eq!(found, &["other", "userinfo"]);
+    let text = error.to_string();
+    assert!(text.contains("`api`") && text.contains("other"), "{text}");
+
+    let server = Server::start().await;
+    server.token().access_token("opaque").mount().await;
+    let client = server.client().build().unwrap();
+    let token = client.get_access_token("api").await.unwrap();
+    assert!(!token.audience_is_checked());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_is_not_read_to_its_end() {
+    const LIMIT: usize = 64 * 1024;
+    let body = |size: usize| {
+        let empty = r#"{"access_token":"big","more":""}"#.len();
+        json!({"access_token": "big", "more": "x".repeat(size - empty)}).to_string()
+    };
+    let server = Server::start().await;
+    let fits = server.token().audience("fits");
+    fits.raw(200, body(LIMIT), "application/json").mount().await;
+    let client = server.client().build().unwrap();
+    client.get_access_token("fits").await.unwrap();
+
+    let reply = server.token().audience("too large");
+    let reply = reply.raw(200, body(LIMIT + 1), "application/json");
+    let error = refusal(&server, reply, "too large").await;
+    assert_eq!(*violation(&error), Violation::TooLarge(LIMIT));
+}
+
+#[tokio::test]
+async fn a_large_page_does_not_hide_what_its_status_says() {
+    let server = Server::start().await;
+    let page = "<html>".repeat(20_000);
+    for (status, kind) in [(401, "denied"), (429, "unavailable"), (503, "unavailable")] {
+        let audience = status.to_string();
+        let reply = server.token().audience(&audience);
+        let reply = reply.raw(status, page.clone(), "text/html");
+        let reply = reply.header("retry-after", "7");
+        let error = refusal(&server, reply, &audience).await;
+        assert_eq!(error.kind(), kind, "{error:?}");
+        if let Error::Unavailable(unavailable) = &error {
+            let said = unavailable.issuer_retry_after();
+            assert_eq!(said.unwrap().as_secs(), 7);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    for status in [301, 302, 303, 307, 308] {
+        let server = Server::start().await;
+        let location = server.url("/elsewhere");
+        let reply = server.token().raw(status, "", "text/html");
+        let error = refusal(&server, reply.header("location", &location), "api").await;
+        assert_eq!(*violation(&error), Violation::Redirect, "{status}");
+        assert_eq!(server.count_at("/elsewhere").await, 0, "{status}");
+    }
+}
+
+/// What a client gets from a server that answers so, and how many requests that took.
+async fn from_raw(answer: impl Into<Vec<u8>>) -> (Error, usize) {
+    let server = RawServer::answering(answer).await;
+    let client = intelliauth::Client::for_application(server.url(), "app_test")
+        .client_secret("test-client-secret")
+        .token_endpoint(server.url())
+        .clock(intelliauth::ManualClock::new())
+        .retries(0)
+        .build()
+        .unwrap();
+    let error = client.get_access_token("api").await.unwrap_err();
+    client.get_access_token("api").await.unwrap_err();
+    (error, server.requests())
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_off_is_no_refusal() {
+    let body = r#"{"access_token":"torn","expires_in":60}"#;
+    for (what, bytes) in [
+        ("no answer", String::new()),
+        ("half a status line", "HTTP/1.1 20".to_owned()),
+        ("a torn success", answer("200 OK", "", body, body.len() + 1)),
+        (
+            "a torn refusal",
+            answer("400 Bad Request", "", r#"{"error":"inv"#, 500),
+        ),
+        ("no HTTP", "hello\r\n\r\n".to_owned()),
+    ] {
+        let (error, requests) = from_raw(bytes).await;
+        assert_eq!(trouble(&error), UnavailableReason::Interrupted, "{what}");
+        assert_eq!(requests, 1, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_torn_answer_still_says_what_stands_in_its_head() {
+    let head = |status| answer(status, "Retry-After: 30\r\n", "<html>", 500);
+    for (status, expected) in [
+        ("429 Too Many Requests", UnavailableReason::RateLimited),
+        ("503 Service Unavailable", UnavailableReason::Issuer),
+    ] {
+        let (error, requests) = from_raw(head(status)).await;
+        assert_eq!(trouble(&error), expected, "{status}");
+        let Error::Unavailable(unavailable) = &error else {
+            panic!("{error:?}")
+        };
+        let said = unavailable.issuer_retry_after();
+        assert_eq!(said.map(|wait| wait.as_secs()), Some(30), "{status}");
+        assert_eq!(requests, 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_where_nobody_listens_is_said_to_be_unreachable() {
+    let port = ClosedPort::new();
+    let client = intelliauth::Client::for_application(port.url(), "app_test")
+        .retries(0)
+        .build()
+        .unwrap();
+    let error = client.get_access_token("api").await.unwrap_err();
+    assert_eq!(trouble(&error), UnavailableReason::Connect);
+    assert!(
+        std::error::Error::source(&error).is_some(),
+        "the cause is kept"
+    );
+    assert!(error.next_move().contains("address"));
+}
+
+#[tokio::test]
+async fn nonsense_is_refused_before_anything_is_sent() {
+    let server = Server::start().await;
+    let client = server.client().build().unwrap();
+    for request in [
+        TokenRequest::new(""),
+        TokenRequest::new("a\nb"),
+        TokenRequest::new("api").scope("a\"b"),
+        TokenRequest::new("api").parameter("scope", "a"),
+        TokenRequest::new("api").parameter("client_secret", "a"),
+    ] {
+        let error = client.get_access_token(request).await.unwrap_err();
+        assert_eq!(error.kind(), "request");
+        assert!(error.answer().is_none() && !error.is_retryable());
+        assert!(error.next_move().contains("not sent"), "{error}");
+    }
+    let requests = server.mock.received_requests().await.unwrap();
+    assert!(requests.is_empty(), "{requests:?}");
+}

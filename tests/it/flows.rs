@@ -1,0 +1,356 @@
+//! A flow of the user's own, what is tried again inside a flight, and what never is.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use intelliauth::{
+    CacheMode, Client, ClientBuilder, Error, Flow, FlowContext, ManualClock, Secret, TokenRequest,
+    TokenResponse, UnavailableReason,
+};
+use tokio::sync::Semaphore;
+use wiremock::{Mock, ResponseTemplate, matchers};
+
+use crate::support::{
+    CLIENT_ID, CLIENT_SECRET, DISCOVERY_PATH, Server,
+    leak::Recorder,
+    raw::{ClosedPort, RawServer, answer},
+};
+
+const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+const GOOD: &str = r#"{"access_token":"good","expires_in":60}"#;
+
+/// The JWT bearer grant, as a user would write it.
+#[derive(Debug)]
+struct Assertion {
+    can_be_repeated: bool,
+}
+
+impl Flow for Assertion {
+    async fn acquire(&self, cx: FlowContext<'_>) -> Result<TokenResponse, Error> {
+        let grant = cx
+            .extension_grant(GRANT_TYPE)
+            .parameter("workload", "batch & co")
+            .secret_parameter("assertion", Secret::from("a.b+c"));
+        let grant = if self.can_be_repeated {
+            grant.can_be_repeated()
+        } else {
+            grant
+        };
+        grant.send().await
+    }
+}
+
+fn with_assertion(issuer: &str, can_be_repeated: bool) -> ClientBuilder {
+    Client::builder(issuer, CLIENT_ID, Assertion { can_be_repeated })
+        .client_secret(CLIENT_SECRET)
+        .clock(ManualClock::new())
+}
+
+/// As the platform's applications are, with every default but the clock.
+fn with_credentials(issuer: &str) -> ClientBuilder {
+    Client::for_application(issuer, CLIENT_ID)
+        .client_secret(CLIENT_SECRET)
+        .clock(ManualClock::new())
+}
+
+fn reason(error: &Error) -> UnavailableReason {
+    let Error::Unavailable(unavailable) = error else {
+        panic!("{error:?}")
+    };
+    unavailable.reason()
+}
+
+#[tokio::test]
+async fn an_extension_grant_goes_out_with_all_that_belongs_to_it() {
+    let server = Server::start().await;
+    server.token().grants(300).expect(1).mount().await;
+    let client = with_assertion(&server.issuer(), false).build().unwrap();
+    let request = TokenRequest::new("api")
+        .scope("b a")
+        .parameter("tenant", "one");
+    for _ in 0..2 {
+        let token = client.get_access_token(&request).await.unwrap();
+        assert_eq!(token.secret(), "token-1");
+    }
+    let requests = server.token_requests().await;
+    let seen = &requests[0];
+    for (name, value) in [
+        ("grant_type", GRANT_TYPE),
+        ("scope", "a b"),
+        ("audience", "api"),
+        ("tenant", "one"),
+        ("workload", "batch & co"),
+        ("assertion", "a.b+c"),
+    ] {
+        assert_eq!(seen.parameter(name), value);
+    }
+    assert_eq!(seen.form.len(), 6, "and nothing else: {seen:?}");
+    assert!(seen.authorization.as_deref().unwrap().starts_with("Basic "));
+    assert_eq!(seen.accept.as_deref(), Some("application/json"));
+}
+
+#[tokio::test]
+async fn an_extension_grant_is_refused_like_any_other() {
+    let server = Server::start().await;
+    let refusal = server.token().refuses(400, "invalid_target");
+    refusal.expect(1).mount().await;
+    let client = with_assertion(&server.issuer(), true).build().unwrap();
+    for _ in 0..2 {
+        let error = client.get_access_token("api").await.unwrap_err();
+        assert_eq!(error.kind(), "denied");
+    }
+}
+
+/// Notes what it sees, and needs no server.
+#[derive(Clone, Debug, Default)]
+struct Notes(Arc<Mutex<Vec<String>>>);
+
+impl Flow for Notes {
+    async fn acquire(&self, cx: FlowContext<'_>) -> Result<TokenResponse, Error> {
+        let parameters: Vec<_> = cx.parameters().collect();
+        let seen = format!(
+            "{} [{}] {parameters:?} {:?} {} {} background={}",
+            cx.audience(),
+            cx.scopes(),
+            cx.session(),
+            cx.issuer(),
+            cx.client_id(),
+            cx.is_background_refresh(),
+        );
+        self.0.lock().unwrap().push(seen);
+        Ok(TokenResponse::new("noted").lifetime(Duration::from_secs(300)))
+    }
+}
+
+#[tokio::test]
+async fn a_flow_sees_who_asks_for_what_and_whether_anybody_waits() {
+    let (notes, clock) = (Notes::default(), ManualClock::new());
+    let client = Client::builder("https://tenant.example", CLIENT_ID, notes.clone())
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    let request = TokenRequest::new("api").scope("b a").parameter("x", "y");
+    client.get_access_token(&request).await.unwrap();
+    let alice = client.session("alice");
+    alice.get_access_token("api").await.unwrap();
+    clock.advance(Duration::from_secs(215));
+    alice.get_access_token("api").await.unwrap();
+    client.close().await;
+    let rest = "https://tenant.example app_test";
+    let expected = [
+        format!(r#"api [a b] [("x", "y")] None {rest} background=false"#),
+        format!(r#"api [] [] Some("alice") {rest} background=false"#),
+        format!(r#"api [] [] Some("alice") {rest} background=true"#),
+    ];
+    assert_eq!(*notes.0.lock().unwrap(), expected);
+}
+
+#[tokio::test]
+async fn client_credentials_are_nobody_s_session() {
+    let server = Server::start().await;
+    let client = server.client().build().unwrap().session("alice");
+    let error = client.get_access_token("api").await.unwrap_err();
+    assert_eq!(error.kind(), "request");
+    assert!(error.to_string().contains("alice"), "{error}");
+    assert_eq!(server.count_at(DISCOVERY_PATH).await, 0);
+}
+
+#[tokio::test]
+async fn client_credentials_are_tried_three_times_when_the_issuer_is_in_trouble() {
+    for status in [500, 503] {
+        let server = Server::start().await;
+        let trouble = server.token().raw(status, "<html>", "text/html");
+        trouble.times(2).mount().await;
+        server.token().grants(300).expect(1).mount().await;
+        let client = with_credentials(&server.issuer()).build().unwrap();
+        client.get_access_token("api").await.unwrap();
+        assert_eq!(server.count().await, 3, "{status}");
+    }
+    let server = Server::start().await;
+    server.token().raw(503, "", "").expect(3).mount().await;
+    let client = with_credentials(&server.issuer()).build().unwrap();
+    let error = client.get_access_token("api").await.unwrap_err();
+    assert_eq!(reason(&error), UnavailableReason::Issuer);
+    assert_eq!(client.counts().flights, 1);
+}
+
+#[tokio::test]
+async fn a_broken_connection_is_tried_again_if_that_is_harmless() {
+    let torn = answer("200 OK", "", GOOD, GOOD.len() + 9);
+    for bytes in [String::new(), torn] {
+        for (client, requests) in [
+            (with_credentials as fn(&str) -> ClientBuilder, 3),
+            (|issuer| with_assertion(issuer, true), 3),
+            (|issuer| with_assertion(issuer, false), 1),
+        ] {
+            let server = RawServer::answering(bytes.clone()).await;
+            let client = client(&server.url()).token_endpoint(server.url());
+            let client = client.build().unwrap();
+            let error = client.get_access_token("api").await.unwrap_err();
+            assert_eq!(reason(&error), UnavailableReason::Interrupted);
+            assert_eq!(server.requests(), requests, "{bytes:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_grant_that_uses_itself_up_is_not_sent_again_after_any_answer() {
+    for (status, body) in [(503, ""), (200, "<html>")] {
+        let server = Server::start().await;
+        server.token().raw(status, body, "text/html").mount().await;
+        let client = with_assertion(&server.issuer(), false).build().unwrap();
+        client.get_access_token("api").await.unwrap_err();
+        assert_eq!(server.count().await, 1, "{status} {body}");
+
+        let client = with_assertion(&server.issuer(), true).build().unwrap();
+        client.get_access_token("api").await.unwrap_err();
+        assert_eq!(server.count().await, 1 + 3, "{status} {body}");
+    }
+}
+
+#[tokio::test]
+async fn what_never_left_is_sent_again_whatever_it_is() {
+    let recorder = Recorder::running();
+    let port = ClosedPort::new();
+    let client = with_assertion(&port.url(), false).token_endpoint(port.url());
+    // Enough tries that the port is open before the last.
+    let client = client.retries(8).build().unwrap();
+    let audience = "api-behind-a-closed-port";
+    let call = tokio::spawn(async move {
+        let token = client.get_access_token(audience).await;
+        token.map(|token| token.secret().to_owned())
+    });
+    let was_refused = async {
+        while recorder.count("trying again", audience) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let limit = Duration::from_secs(10);
+    assert!(tokio::time::timeout(limit, was_refused).await.is_ok());
+    let server = port.open(answer("200 OK", "", GOOD, GOOD.len()));
+    assert_eq!(call.await.unwrap().unwrap(), "good");
+    assert_eq!(server.requests(), 1);
+}
+
+#[tokio::test]
+async fn refusals_and_requests_for_patience_are_never_tried_again() {
+    for (status, header) in [
+        (400, None),
+        (401, None),
+        (403, None),
+        (418, None),
+        (429, None),
+        (429, Some("1")),
+        (503, Some("1")),
+        (503, Some("0")),
+    ] {
+        let server = Server::start().await;
+        let mut reply = server.token().raw(status, "", "text/html");
+        if let Some(seconds) = header {
+            reply = reply.header("retry-after", seconds);
+        }
+        reply.mount().await;
+        let client = with_credentials(&server.issuer()).build().unwrap();
+        client.get_access_token("api").await.unwrap_err();
+        assert_eq!(server.count().await, 1, "{status} {header:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_timed_out_is_not_tried_again() {
+    let server = Server::start().await;
+    let slow = server.token().grants(300).delayed(Duration::from_secs(60));
+    slow.mount().await;
+    let client = with_credentials(&server.issuer()).request_timeout(Duration::from_millis(200));
+    let client = client.build().unwrap();
+    let error = client.get_access_token("api").await.unwrap_err();
+    assert_eq!(reason(&error), UnavailableReason::Timeout);
+    assert_eq!(server.count().await, 1);
+}
+
+#[tokio::test]
+async fn a_background_refresh_is_tried_once_and_reads_metadata_once() {
+    let server = Server::start().await;
+    server.token().grants(3600).times(2).mount().await;
+    server.token().raw(503, "", "text/html").mount().await;
+    let client = server.client().retries(2).build().unwrap();
+    client.get_access_token("other").await.unwrap();
+    // The metadata is a day old when the token comes into its window.
+    server.advance(24.0 * 3600.0 - 600.0);
+    client.get_access_token("api").await.unwrap();
+    server.advance(3400.0);
+    Mock::given(matchers::method("GET"))
+        .respond_with(ResponseTemplate::new(503))
+        .with_priority(1)
+        .mount(&server.mock)
+        .await;
+    let token = client.get_access_token("api").await.unwrap();
+    assert_eq!(token.source().to_string(), "cache");
+    client.close().await;
+    assert_eq!(client.counts().background_flights, 1);
+    assert_eq!(server.count_at(DISCOVERY_PATH).await, 2);
+    assert_eq!(server.count().await, 3);
+}
+
+/// Panics in its first call, once it is told to; then it works.
+#[derive(Clone, Debug)]
+struct Panics {
+    calls: Arc<AtomicU32>,
+    go: Arc<Semaphore>,
+}
+
+impl Flow for Panics {
+    async fn acquire(&self, _: FlowContext<'_>) -> Result<TokenResponse, Error> {
+        let call = self.calls.fetch_add(1, Ordering::SeqCst);
+        let _permit = self.go.acquire().await.unwrap();
+        assert!(call > 0, "as it was meant to");
+        Ok(TokenResponse::new("after all"))
+    }
+}
+
+#[tokio::test]
+async fn a_flow_that_panics_fails_those_who_wait_and_leaves_its_place_free() {
+    for mode in [CacheMode::Prefer, CacheMode::Refresh] {
+        let flow = Panics {
+            calls: Arc::default(),
+            go: Arc::new(Semaphore::new(0)),
+        };
+        let client = Client::builder("https://tenant.example", CLIENT_ID, flow.clone());
+        let clock = ManualClock::new();
+        let client = client.clock(clock.clone()).build().unwrap();
+        let request = TokenRequest::new("api").cache_mode(mode);
+        let first = {
+            let (client, request) = (client.clone(), request.clone());
+            tokio::spawn(async move { client.get_access_token(request).await })
+        };
+        let followers = {
+            let client = client.clone();
+            tokio::spawn(async move { client.warm(vec!["api"; 10]).await })
+        };
+        let all_aboard = async {
+            while client.counts().joined < 10 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let limit = Duration::from_secs(10);
+        assert!(tokio::time::timeout(limit, all_aboard).await.is_ok());
+        flow.go.add_permits(1);
+
+        let mut outcomes = followers.await.unwrap();
+        outcomes.push(first.await.unwrap());
+        for outcome in outcomes {
+            assert_eq!(reason(&outcome.unwrap_err()), UnavailableReason::Abandoned);
+        }
+        client.close().await;
+        // Remembered as any other failure is, for one to one and a half seconds.
+        clock.advance(Duration::from_secs(2));
+        let token = client.get_access_token(request).await.unwrap();
+        assert_eq!(token.secret(), "after all");
+        assert_eq!(flow.calls.load(Ordering::SeqCst), 2, "{mode:?}");
+    }
+}
