@@ -166,6 +166,7 @@ impl TokenCache {
             place: place.clone(),
             _pinned: pinned,
             id,
+            sequence: 0,
             kind,
             sender: Some(sender),
         };

@@ -168,8 +168,9 @@ impl Slot {
         if needs_its_own || scopes.is_empty() || self.existing(scopes).is_some() {
             return None;
         }
-        self.broader(scopes, |token| !token.freshness.is_fresh(now))
-            .map(|(place, _)| place)
+        // What was narrowed once would be narrowed again: then these scopes are better asked for alone.
+        let has_aged = |token: &Token| !token.is_narrowed && !token.freshness.is_fresh(now);
+        self.broader(scopes, has_aged).map(|(place, _)| place)
     }
 
     /// The place with the smallest reported grant that has all of `scopes` and passes `filter`.

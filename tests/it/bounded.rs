@@ -2,7 +2,7 @@
 
 use intelliauth::{Client, ManualClock};
 
-use crate::support::{Server, Source, at_once, spawn_calls};
+use crate::support::{Server, Source, at_once, joined, spawn_calls};
 
 const CAPACITY: u64 = 100;
 
@@ -151,9 +151,7 @@ async fn a_flight_is_not_evicted_under_its_callers() {
     early.abort();
     fill(&client, "x", 1_000).await;
     let late = spawn_calls(&client, 50, &"slow".into());
-    while client.counts().joined < 50 {
-        tokio::task::yield_now().await;
-    }
+    joined(&client, 50).await;
     source.release("slow");
     assert_eq!(late.tokens().await, ["token-1"]);
     assert_eq!(source.count(), 1_001);

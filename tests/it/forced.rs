@@ -2,7 +2,7 @@
 
 use intelliauth::{CacheMode, TokenRequest};
 
-use crate::support::{Server, Source, at_once, spawn_calls};
+use crate::support::{Server, Source, at_once, joined, spawn_calls};
 
 fn forced() -> TokenRequest<'static> {
     TokenRequest::new("api").cache_mode(CacheMode::Refresh)
@@ -91,9 +91,7 @@ async fn a_hundred_forced_calls_at_once_cost_a_few_requests() {
         source.hold("api");
         let calls = spawn_calls(&client, 100, &forced());
         source.arrived(before + 1).await;
-        while client.counts().joined < 98 {
-            tokio::task::yield_now().await;
-        }
+        joined(&client, 98).await;
         source.release("api");
         assert!(calls.tokens().await.len() <= 3);
         assert!(source.count() - before <= 3, "{} requests", source.count());
@@ -110,14 +108,10 @@ async fn a_forced_call_in_the_middle_of_a_forced_flight_gets_a_later_one() {
     let first = spawn_calls(&client, 1, &forced());
     source.arrived(1).await;
     let later = spawn_calls(&client, 10, &forced());
-    while client.counts().joined < 9 {
-        tokio::task::yield_now().await;
-    }
+    joined(&client, 9).await;
     // A normal call takes what is in the air.
     let normal = spawn_calls(&client, 1, &"api".into());
-    while client.counts().joined < 10 {
-        tokio::task::yield_now().await;
-    }
+    joined(&client, 10).await;
     source.release("*");
     assert_eq!(first.tokens().await, ["token-1"]);
     assert_eq!(normal.tokens().await, ["token-1"]);

@@ -83,3 +83,17 @@ async fn a_refresh_that_narrows_keeps_the_token_in_use_to_its_end() {
     server.advance(21.0);
     assert!(denied(client.get_access_token(api("read write")).await).is_some());
 }
+
+#[tokio::test]
+async fn an_ended_narrowed_token_is_not_asked_for_again_as_it_was() {
+    let server = Server::start().await;
+    server.token().granting("read").grants(300).mount().await;
+    let client = server.client().build().unwrap();
+    assert!(denied(client.get_access_token(api("read write")).await).is_some());
+    server.advance(299.0);
+    for _ in 0..2 {
+        client.get_access_token(api("read")).await.unwrap();
+    }
+    let sent = server.token_requests().await;
+    assert_eq!((sent.len(), sent[1].parameter("scope")), (2, "read"));
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use intelliauth::{CacheMode, Error, TokenRequest, UnavailableReason};
 
-use crate::support::{Server, Source, at_once, spawn_calls};
+use crate::support::{Server, Source, at_once, joined, spawn_calls};
 
 const SLOW: Duration = Duration::from_millis(100);
 
@@ -196,9 +196,7 @@ async fn a_dropped_first_caller_leaves_the_others_their_token() {
     let leader = spawn_calls(&client, 1, &"api".into());
     source.arrived(1).await;
     let followers = spawn_calls(&client, 5, &"api".into());
-    while client.counts().joined < 5 {
-        tokio::task::yield_now().await;
-    }
+    joined(&client, 5).await;
     leader.abort();
     assert!(leader.results().await.is_empty(), "it was aborted");
     source.release("api");

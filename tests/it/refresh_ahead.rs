@@ -121,3 +121,23 @@ async fn off_uses_a_token_to_its_end_and_then_everybody_waits_for_one_request() 
     );
     assert_eq!(server.count().await, 2);
 }
+
+#[tokio::test]
+async fn inline_renews_a_broader_token_in_its_window_and_makes_no_narrower_one() {
+    let server = Server::start().await;
+    server.token().granting("a b").grants(300).mount().await;
+    let client = server.client().refresh_ahead(RefreshAhead::Inline);
+    let client = client.build().unwrap();
+    let (broad, narrow) = (
+        TokenRequest::new("api").scope("a b"),
+        TokenRequest::new("api").scope("a"),
+    );
+    client.get_access_token(&broad).await.unwrap();
+    server.advance(250.0);
+    for request in [&narrow, &broad, &narrow] {
+        let token = client.get_access_token(request).await.unwrap();
+        assert_eq!(token.secret(), "token-2");
+    }
+    let sent = server.token_requests().await;
+    assert_eq!((sent.len(), sent[1].parameter("scope")), (2, "a b"));
+}

@@ -14,7 +14,7 @@ use std::{
 use intelliauth::{Error, ManualClock, TokenResponse, UnavailableReason};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::support::{Server, Source, at_once, spawn_calls};
+use crate::support::{Server, Source, at_once, joined, spawn_calls};
 
 #[expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 fn runtime() -> Runtime {
@@ -68,11 +68,7 @@ fn waiters_on_another_runtime_are_told_when_the_flights_runtime_ends() {
     let _first_caller = first.block_on(async { spawn_calls(&client, 1, &"api".into()) });
     second.block_on(source.arrived(1));
     let waiters = second.block_on(async { spawn_calls(&client, 5, &"api".into()) });
-    second.block_on(async {
-        while client.counts().joined < 5 {
-            tokio::task::yield_now().await;
-        }
-    });
+    second.block_on(joined(&client, 5));
     first.shutdown_background();
     let results = second.block_on(waiters.results());
     assert_eq!(results.len(), 5);
@@ -97,11 +93,7 @@ fn a_forced_flight_that_waits_for_one_whose_runtime_ends_departs_all_the_same() 
     let _first_caller = first.block_on(async { spawn_calls(&client, 1, &forced) });
     second.block_on(source.arrived(1));
     let queued = second.block_on(async { spawn_calls(&client, 2, &forced) });
-    second.block_on(async {
-        while client.counts().joined < 1 {
-            tokio::task::yield_now().await;
-        }
-    });
+    second.block_on(joined(&client, 1));
     first.shutdown_background();
     assert_eq!(second.block_on(queued.tokens()), ["token-2"]);
 }
@@ -212,9 +204,7 @@ async fn a_flow_that_panics_is_an_error_for_all_and_its_slot_is_free() {
     source.hold("api");
     let calls = spawn_calls(&client, 5, &"api".into());
     source.arrived(1).await;
-    while client.counts().joined < 4 {
-        tokio::task::yield_now().await;
-    }
+    joined(&client, 4).await;
     source.release("api");
     for result in calls.results().await {
         assert!(is_abandoned(&result.unwrap_err()));
@@ -224,4 +214,23 @@ async fn a_flow_that_panics_is_an_error_for_all_and_its_slot_is_free() {
     is_broken.store(false, Ordering::SeqCst);
     clock.advance(Duration::from_secs(2));
     assert!(client.get_access_token("api").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_flow_that_panics_is_not_called_again_with_every_call() {
+    let source = Source::new(|_| {
+        assert!(
+            std::hint::black_box(false),
+            "the flow of this test panics on purpose"
+        );
+        None
+    });
+    let clock = ManualClock::new();
+    let client = source.client(&clock).build().unwrap();
+    for _ in 0..20 {
+        let error = client.get_access_token("api").await.unwrap_err();
+        assert!(is_abandoned(&error), "{error:?}");
+        client.close().await;
+    }
+    assert_eq!(source.count(), 1);
 }

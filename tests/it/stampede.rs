@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use intelliauth::{Client, Source as From};
+use intelliauth::{CacheMode, Client, ManualClock, Source as From, TokenRequest, TokenResponse};
 
 use crate::support::{DISCOVERY_PATH, Server, Source, at_once, spawn_calls};
 
@@ -185,4 +185,49 @@ async fn an_outage_is_over_when_the_issuer_answers_again() {
     }
     assert_eq!(client.current("api").unwrap().secret(), "after");
     assert_eq!(server.count().await, 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_at_once_everybody_gets_the_right_token_and_all_flights_land() {
+    let clock = ManualClock::new();
+    let source = Source::new(|call| {
+        let text = format!("{}#{}", call.audience, call.number);
+        Some(TokenResponse::new(text.as_str()).lifetime(Duration::from_secs(300)))
+    });
+    let client = source.client(&clock).cache_capacity(3).build().unwrap();
+    for round in 0..30 {
+        let tasks: Vec<_> = (0..16)
+            .map(|task| tokio::spawn(mixed_calls(client.clone(), task + round)))
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let closing = tokio::time::timeout(Duration::from_secs(10), client.close());
+        assert!(closing.await.is_ok(), "a flight was lost");
+        // Time stands still in flight: what lands is always usable.
+        clock.advance(Duration::from_secs(37));
+    }
+}
+
+async fn mixed_calls(client: Client, seed: usize) {
+    for n in 0..10 {
+        let audience = format!("api{}", (seed + n) % 5);
+        let request = TokenRequest::new(audience.clone());
+        let request = match (seed * 7 + n) % 11 {
+            0 => request.cache_mode(CacheMode::Refresh),
+            1 => request.scope(format!("s{}", (seed + n) % 20)),
+            _ => request,
+        };
+        let token = client.get_access_token(&request).await;
+        assert!(token.is_ok(), "{token:?}");
+        let Ok(token) = token else { return };
+        assert!(token.secret().starts_with(&audience));
+        match (seed * 5 + n) % 13 {
+            0 => client.clear(audience.as_str()),
+            1 => drop(client.after_unauthorized(&token).await),
+            2 => drop(at_once(client.audience(&request).get_access_token())),
+            3 => tokio::task::yield_now().await,
+            _ => {}
+        }
+    }
 }

@@ -25,6 +25,8 @@ pub(super) struct Flying {
     pub(super) place: Place,
     pub(super) _pinned: Pinned,
     pub(super) id: u64,
+    /// Its place among the departures; zero before its own.
+    pub(super) sequence: u64,
     pub(super) kind: Kind,
     pub(super) sender: Option<watch::Sender<Option<Outcome>>>,
 }
@@ -41,9 +43,9 @@ impl Flying {
                 return;
             }
         }
-        let sequence = self.cache.next_sequence();
+        self.sequence = self.cache.next_sequence();
         let admitted = self.fly().await;
-        self.land(sequence, &admitted);
+        self.land(&admitted);
     }
 
     /// From now on this is the flight that calls can join.
@@ -98,9 +100,10 @@ impl Flying {
         }
     }
 
-    fn land(&mut self, sequence: u64, admitted: &Admitted) {
+    fn land(&mut self, admitted: &Admitted) {
         let now = self.cache.clock.now();
-        self.place.entry().land(self.id, sequence, admitted, now);
+        let entry = self.place.entry();
+        entry.land(self.id, self.sequence, admitted, now);
         self.report(admitted, now);
         let outcome = match (&admitted.error, &admitted.token) {
             (None, Some(token)) => Ok(Arc::clone(token)),
@@ -167,9 +170,12 @@ impl Flying {
 
 impl Drop for Flying {
     fn drop(&mut self) {
-        // Without a word yet: the runtime was shut down under it, or the flow panicked. Dropping the
-        // sender tells the waiters.
-        if self.sender.is_some() {
+        let is_silent = self.sender.is_some();
+        if is_silent && std::thread::panicking() {
+            // The flow panicked, and would again: a failure like any other, remembered for a while.
+            self.land(&Error::unavailable(UnavailableReason::Abandoned).into());
+        } else if is_silent {
+            // The runtime was shut down under it. Dropping the sender tells the waiters.
             self.place.entry().abandon(self.id);
         }
         if self.cache.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {

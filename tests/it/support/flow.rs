@@ -163,6 +163,17 @@ pub(crate) fn spawn_calls(client: &Client, count: usize, request: &TokenRequest<
     Calls((0..count).map(|_| call()).collect())
 }
 
+/// Waits until `count` calls in all have joined a flight that another call had started.
+pub(crate) async fn joined(client: &Client, count: u64) {
+    let joined = async {
+        while client.counts().joined < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    let outcome = tokio::time::timeout(Duration::from_secs(10), joined).await;
+    assert!(outcome.is_ok(), "no {count} calls joined");
+}
+
 /// Calls that are under way.
 pub(crate) struct Calls(Vec<tokio::task::JoinHandle<Result<String, Error>>>);
 
