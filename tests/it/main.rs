@@ -8,6 +8,7 @@
 
 mod support;
 
+mod answers;
 mod building;
 mod client_authentication;
 mod discovery;
@@ -15,4 +16,5 @@ mod errors;
 mod flows;
 mod gentle;
 mod once;
+mod retries;
 mod secrets;
