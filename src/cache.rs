@@ -4,7 +4,9 @@
 
 mod admission;
 mod backoff;
+mod counts;
 mod flight;
+mod hit;
 mod index;
 mod slot;
 mod throttle;
@@ -22,21 +24,24 @@ use arc_swap::Guard;
 use tokio::{runtime::Handle, sync::Notify, sync::watch, time::timeout};
 
 pub(crate) use admission::AudienceRule;
+use counts::Counters;
+pub use counts::Counts;
 use flight::{Boarding, Outcome};
+pub(crate) use hit::Ahead;
 use index::Index;
 pub(crate) use index::Pinned;
+use slot::KeyRef;
 pub(crate) use slot::Place;
-use slot::{KeyRef, Slot};
 use throttle::Throttle;
 
 use crate::{
     endpoint::Endpoint,
     error::{DeniedReason, Error, Unavailable, UnavailableReason},
     flow::BoxedFlow,
-    request::{CacheMode, Details, Parameters, Principal, TokenRequest},
+    request::{CacheMode, Details, Principal},
     scope::Audience,
-    time::{Moment, TimeSource},
-    token::{AccessToken, Phase, Source, Token},
+    time::TimeSource,
+    token::{AccessToken, Source, Token},
 };
 
 /// When a token is refreshed before its end.
@@ -64,26 +69,6 @@ pub(crate) struct CacheSettings {
     pub(crate) clock: TimeSource,
 }
 
-/// What a client has done so far, from [`Client::counts`](crate::Client::counts).
-///
-/// Hits are not counted: a counter that all threads write would cost more than the hit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counts {
-    /// Flights that were started: each makes one token request, or a few where it is retried.
-    pub flights: u64,
-    /// Of these, the ones that nobody waited for: refreshes ahead of time.
-    pub background_flights: u64,
-    /// Calls that waited for a flight which another call had started.
-    pub joined: u64,
-    /// Flights that brought no token.
-    pub failures: u64,
-    /// Calls that were answered with a remembered failure, without a request.
-    pub remembered: u64,
-    /// Slots that had to make room for others.
-    pub evictions: u64,
-}
-
 /// All tokens of one application at one issuer.
 pub(crate) struct TokenCache {
     index: Arc<Index>,
@@ -99,15 +84,6 @@ pub(crate) struct TokenCache {
     /// The runtime that the last flight was started in: for callers outside of any.
     runtime: Mutex<Option<Handle>>,
     counters: Counters,
-}
-
-#[derive(Debug, Default)]
-struct Counters {
-    flights: AtomicU64,
-    background: AtomicU64,
-    joined: AtomicU64,
-    failures: AtomicU64,
-    remembered: AtomicU64,
 }
 
 impl TokenCache {
@@ -130,93 +106,6 @@ impl TokenCache {
             runtime: Mutex::new(None),
             counters: Counters::default(),
         })
-    }
-
-    /// The cached token that answers `request`, without waiting; in its window it is refreshed.
-    #[inline]
-    pub(crate) fn look(
-        self: &Arc<Self>,
-        principal: &Principal,
-        request: &TokenRequest<'_>,
-    ) -> Option<Guard<Arc<Token>>> {
-        let details = request.details();
-        let parameters = details.map_or(&NO_PARAMETERS, |details| &details.parameters);
-        let key = KeyRef {
-            principal,
-            audience: request.audience(),
-            parameters,
-        };
-        let guard = self.index.guard();
-        let slot = self.index.get(&key, &guard)?;
-        self.index.touch(slot);
-        match details {
-            Some(details) if !details.scopes.is_empty() => self.look_named(slot, details),
-            _ => self.look_bare(slot),
-        }
-    }
-
-    #[inline]
-    fn look_bare(self: &Arc<Self>, slot: &Arc<Slot>) -> Option<Guard<Arc<Token>>> {
-        let token = slot.bare().current();
-        let now = self.clock.now();
-        if token.freshness.is_fresh(now) {
-            return Some(token);
-        }
-        self.look_aged(token, now, || Some(Place::bare(slot)))
-    }
-
-    /// A hot handle's look: no map in between.
-    #[inline]
-    pub(crate) fn look_at(self: &Arc<Self>, place: &Place) -> Option<Guard<Arc<Token>>> {
-        let token = place.entry().current();
-        let now = self.clock.now();
-        let is_hit = token.freshness.is_fresh(now) && place.accepts(&token);
-        if is_hit {
-            return Some(token);
-        }
-        if place.accepts(&token) && token.freshness.is_usable(now) {
-            return self.look_aged(token, now, || Some(place.clone()));
-        }
-        None
-    }
-
-    /// The token fetched for exactly these scopes, else the smallest whose reported grant has them all.
-    fn look_named(
-        self: &Arc<Self>,
-        slot: &Arc<Slot>,
-        details: &Details,
-    ) -> Option<Guard<Arc<Token>>> {
-        let now = self.clock.now();
-        let (place, token) = slot.answer(&details.scopes, details.exact_scopes, now)?;
-        if token.freshness.is_fresh(now) {
-            return Some(token);
-        }
-        self.look_aged(token, now, move || Some(place))
-    }
-
-    /// What to do with a token that is no longer fresh.
-    #[cold]
-    fn look_aged(
-        self: &Arc<Self>,
-        token: Guard<Arc<Token>>,
-        now: Moment,
-        place: impl FnOnce() -> Option<Place>,
-    ) -> Option<Guard<Arc<Token>>> {
-        let is_usable = token.freshness.phase(now) == Phase::Window;
-        match self.settings.refresh_ahead {
-            _ if !is_usable => None,
-            RefreshAhead::Off => Some(token),
-            RefreshAhead::Background => {
-                if let Some(place) = place() {
-                    self.refresh_in_background(&place, &token, now);
-                }
-                Some(token)
-            }
-            RefreshAhead::Inline => {
-                let is_due = place().is_some_and(|place| self.is_refresh_due(&place, now));
-                (!is_due).then_some(token)
-            }
-        }
     }
 
     /// The token for `details`: from the cache, a flight in the air, or a flight of its own.
@@ -249,18 +138,14 @@ impl TokenCache {
         principal: &Principal,
         details: &Details,
     ) -> Result<AccessToken, Error> {
-        let key = KeyRef {
-            principal,
-            audience: details.audience.as_str(),
-            parameters: &details.parameters,
-        };
+        let key = KeyRef::of(principal, details);
         let pinned = self.index.pinned(&key, &details.audience);
-        if let Some(broader) = pinned.expired_answer(details) {
-            match self.ride(&broader, details).await {
-                Ok(token) if token.token().reports(&details.scopes) => return Ok(token),
+        if let Some(broader) = pinned.aged_answer(details) {
+            match self.ride_once(&broader, details).await {
+                Some(Ok(token)) if token.token().reports(&details.scopes) => return Ok(token),
                 // What the broader set cannot have any more, the narrower one perhaps can.
-                Ok(_) | Err(Error::Denied(_) | Error::Consent(_)) => {}
-                Err(error) => return Err(error),
+                Some(Ok(_) | Err(Error::Denied(_) | Error::Consent(_))) | None => {}
+                Some(Err(error)) => return Err(error),
             }
         }
         loop {
@@ -268,17 +153,6 @@ impl TokenCache {
             if let Some(outcome) = self.ride_once(&place, details).await {
                 return outcome;
             }
-        }
-    }
-
-    async fn ride(
-        self: &Arc<Self>,
-        place: &Place,
-        details: &Details,
-    ) -> Result<AccessToken, Error> {
-        match self.ride_once(place, details).await {
-            Some(outcome) => outcome,
-            None => Err(Error::unavailable(UnavailableReason::Abandoned)),
         }
     }
 
@@ -306,11 +180,7 @@ impl TokenCache {
         if !may_fall_back {
             return None;
         }
-        let key = KeyRef {
-            principal,
-            audience: details.audience.as_str(),
-            parameters: &details.parameters,
-        };
+        let key = KeyRef::of(principal, details);
         let guard = self.index.guard();
         let slot = self.index.get(&key, &guard)?;
         let (_, token) = slot.answer(&details.scopes, details.exact_scopes, self.clock.now())?;
@@ -319,11 +189,7 @@ impl TokenCache {
 
     /// Keeps a slot from being evicted, and says where in it `request` is answered.
     pub(crate) fn pin(&self, principal: &Principal, details: &Details) -> Pinned {
-        let key = KeyRef {
-            principal,
-            audience: details.audience.as_str(),
-            parameters: &details.parameters,
-        };
+        let key = KeyRef::of(principal, details);
         self.index.pinned(&key, &details.audience)
     }
 
@@ -337,11 +203,7 @@ impl TokenCache {
     /// issuer mints, and another request would change nothing.
     pub(crate) fn reject(&self, principal: &Principal, rejected: &Arc<Token>) -> Result<(), Error> {
         let audience = rejected.audience.as_str();
-        let key = KeyRef {
-            principal,
-            audience,
-            parameters: &rejected.parameters,
-        };
+        let key = KeyRef::new(principal, audience, &rejected.parameters);
         let guard = self.index.guard();
         let Some(place) = self
             .index
@@ -386,15 +248,7 @@ impl TokenCache {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Counts {
-            flights: read(&self.counters.flights),
-            background_flights: read(&self.counters.background),
-            joined: read(&self.counters.joined),
-            failures: read(&self.counters.failures),
-            remembered: read(&self.counters.remembered),
-            evictions: self.index.evictions(),
-        }
+        self.counters.read(self.index.evictions())
     }
 
     pub(crate) fn issuer(&self) -> &str {
@@ -442,5 +296,3 @@ async fn landing(mut flight: watch::Receiver<Option<Outcome>>) -> Outcome {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-static NO_PARAMETERS: Parameters = Parameters::none();

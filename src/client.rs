@@ -13,10 +13,10 @@ pub use builder::{
 pub use handle::AudienceHandle;
 
 use crate::{
-    cache::{Counts, TokenCache},
+    cache::{Ahead, Counts, TokenCache},
     error::Error,
     flow::{ClientCredentials, Flow},
-    request::{CacheMode, Details, Principal, TokenRequest},
+    request::{Details, Principal, TokenRequest},
     scope::Audience,
     token::{AccessToken, Source, TokenRef},
 };
@@ -103,16 +103,17 @@ impl Client {
     ) -> impl Future<Output = Result<AccessToken, Error>> + Send {
         let request = request.into();
         async move {
-            match self.look(&request) {
+            match self.look(&request, Ahead::Refresh) {
                 Some(token) => Ok(AccessToken::new(Guard::into_inner(token), Source::Cache)),
                 None => Box::pin(self.fetch(request)).await,
             }
         }
     }
 
-    /// A borrowed look at the cached token, without waiting; in its window it is refreshed.
+    /// A borrowed look at the cached token, without waiting; in its window it is refreshed in the
+    /// background, where that is how the client refreshes.
     pub fn current<'a>(&self, request: impl Into<TokenRequest<'a>>) -> Option<TokenRef> {
-        self.look(&request.into()).map(TokenRef::new)
+        self.look(&request.into(), Ahead::Glance).map(TokenRef::new)
     }
 
     /// A handle for calls to one audience: it skips the look-up, and its token is never evicted.
@@ -135,7 +136,13 @@ impl Client {
     pub async fn after_unauthorized(&self, rejected: &AccessToken) -> Result<AccessToken, Error> {
         let token = rejected.token();
         self.cache.reject(&self.principal, token)?;
-        let details = Details::for_key(&token.audience, &token.asked, &token.parameters);
+        // What a narrowed token was asked for would be refused; its caller named what it holds.
+        let scopes = if token.is_narrowed {
+            &token.granted
+        } else {
+            &token.asked
+        };
+        let details = Details::for_key(&token.audience, scopes, &token.parameters);
         self.get_access_token(TokenRequest::from(details)).await
     }
 
@@ -195,15 +202,12 @@ impl Client {
     }
 
     #[inline]
-    fn look(&self, request: &TokenRequest<'_>) -> Option<Guard<Arc<crate::token::Token>>> {
-        let is_forced = request
-            .details()
-            .is_some_and(|d| d.mode == CacheMode::Refresh);
-        if is_forced {
-            None
-        } else {
-            self.cache.look(&self.principal, request)
-        }
+    fn look(
+        &self,
+        request: &TokenRequest<'_>,
+        ahead: Ahead,
+    ) -> Option<Guard<Arc<crate::token::Token>>> {
+        self.cache.look(&self.principal, request, ahead)
     }
 
     async fn fetch(&self, request: TokenRequest<'_>) -> Result<AccessToken, Error> {

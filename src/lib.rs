@@ -1,10 +1,140 @@
-//! The right access token for every API.
+//! The right access token for every API: one client, many audiences, cached apart and refreshed ahead.
+//!
+//! An application that calls several APIs needs a separate access token for each: every token says
+//! which API it is for (`aud`) and what it may do (`scope`), and another API rejects it. This crate
+//! gets them, for the IntelliAuth platform and for other OAuth 2 issuers: once for everybody who asks,
+//! never the wrong one, and early enough that nobody waits. This page walks through it in the order in
+//! which you meet it.
+//!
+//! # A client
+//!
+//! Build one per application and clone it around. Building checks every setting, sends nothing and
+//! needs no runtime.
+//!
+//! ```
+//! use intelliauth::Client;
+//!
+//! let client = Client::for_application("https://banking-cymmetri.intelliauth.local", "app_01HZX0SERVICE")
+//!     .client_secret("from-your-secret-manager")
+//!     .build()?;
+//! # Ok::<(), intelliauth::BuildError>(())
+//! ```
+//!
+//! [`Client::from_env`] reads the variables that the platform documents instead.
+//!
+//! # A token for each API
+//!
+//! [`Client::get_access_token`] is the one call. Ask it right before each request to an API, and put
+//! [`header_value`](AccessToken::header_value) into that request; keep the client, not the token.
+//! Here it talks to the emulator, which plays the platform inside of this test:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use intelliauth::Client;
+//! use intelliauth_emulator::{Config, Emulator};
+//!
+//! let emulator = Emulator::start(Config::sample()).await?;
+//! let client = Client::for_application(emulator.issuer(), "app_01HZX0SERVICE")
+//!     .client_secret("sample-service-secret")
+//!     .build()?;
+//!
+//! let banking = client.get_access_token("api.banking.cymmetri.com").await?;
+//! let health = client.get_access_token("api.health.cymmetri.com").await?;
+//! assert_ne!(banking.secret(), health.secret());
+//! assert_eq!(banking.danger_unverified_claims().unwrap().audiences(), ["api.banking.cymmetri.com"]);
+//!
+//! client.get_access_token("api.banking.cymmetri.com").await?;
+//! assert_eq!(emulator.token_requests(), 2, "asking again costs no request");
+//! # Ok(()) }
+//! ```
+//!
+//! # Scopes
+//!
+//! Without scopes the issuer gives what it gives by itself. A [`TokenRequest`] names some; a request
+//! that is built once and passed by reference costs no allocation. It is answered by the token that
+//! was fetched for exactly these scopes, else by the smallest cached one that is *reported* to hold
+//! them all.
+//!
+//! ```
+//! use intelliauth::TokenRequest;
+//!
+//! let request = TokenRequest::new("api.banking.cymmetri.com").scope("read:transactions");
+//! # let _ = request;
+//! ```
+//!
+//! # When it does not work
+//!
+//! [`Error`] has one variant for each next move of the caller, and [`Error::next_move`] says it in a
+//! sentence. A failure is remembered for a while, so that the issuer is not asked again at once.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use intelliauth_emulator::{Config, Emulator};
+//! # let emulator = Emulator::start(Config::sample()).await?;
+//! # let client = intelliauth::Client::for_application(emulator.issuer(), "app_01HZX0SERVICE")
+//! #     .client_secret("sample-service-secret").build()?;
+//! use intelliauth::{DeniedReason, Error, TokenRequest};
+//!
+//! let greedy = TokenRequest::new("api.banking.cymmetri.com").scope("write:transactions");
+//! match client.get_access_token(&greedy).await {
+//!     Err(Error::Denied(denied)) => {
+//!         assert_eq!(denied.reason(), DeniedReason::ScopeNotAllowed);
+//!         assert_eq!(denied.missing().to_string(), "write:transactions");
+//!     }
+//!     other => panic!("the application's allowlist is a hard cap: {other:?}"),
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! # When an API refuses the token
+//!
+//! An issuer can revoke a token before its end. After a 401, [`Client::after_unauthorized`] drops the
+//! token only if it is still the current one, and returns the next: fifty calls that fail together
+//! make one request. Repeat the API call once with it.
+//!
+//! # The hot path
+//!
+//! [`Client::audience`] gives an [`AudienceHandle`]: it skips the look-up, its token is never evicted,
+//! and [`current`](AudienceHandle::current) is a synchronous, borrowed look for interceptors that
+//! cannot wait.
+//!
+//! # The end
+//!
+//! Refreshes run in the background and die with the runtime. [`Client::close`] waits for those that
+//! are under way. A program that lives for seconds uses [`RefreshAhead::Inline`].
+//!
+//! # Other issuers, other grants
+//!
+//! [`Dialect`] holds what issuers do differently, for example whether they want the audience as
+//! `audience` or as `resource` (RFC 8707). A grant, or a source of tokens, that is not here is a
+//! [`Flow`] of yours.
+//!
+//! # Further
+//!
+//! - [`guide::caching`]: what answers what, when a token is refreshed, what a failure leaves behind.
+//! - [`guide::testing`]: your own tests, with a clock that you move and an issuer that misbehaves.
+//! - [`guide::defaults`]: every number with its reason.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | – | | there are none yet |
+//!
+//! # What it does not do
+//!
+//! It does not sign people in yet, and it does not check tokens for an API: what a token says about
+//! itself is only [read](AccessToken::danger_unverified_claims), never verified.
+
 mod cache;
 mod client;
 mod dialect;
 mod endpoint;
 mod error;
 mod flow;
+pub mod guide;
 mod jwt;
 mod request;
 mod scope;
@@ -30,3 +160,8 @@ pub use scope::{Audience, Scope, ScopeError, Scopes};
 pub use secret::Secret;
 pub use time::{Clock, ManualClock, Moment, SystemClock};
 pub use token::{AccessToken, Source, TokenRef};
+
+/// The code in `README.md` is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -19,6 +19,7 @@ use crate::{
     request::Parameters,
     scope::{Audience, Scopes},
     secret::Wiped,
+    time::Moment,
 };
 
 /// An access token for one audience.
@@ -174,6 +175,8 @@ pub(crate) struct Token {
     pub(crate) granted: Scopes,
     pub(crate) scopes_are_reported: bool,
     pub(crate) audience_is_checked: bool,
+    /// Whether less was granted than was asked for.
+    pub(crate) is_narrowed: bool,
     pub(crate) freshness: Freshness,
 }
 
@@ -187,6 +190,7 @@ impl Token {
         let bytes = Bytes::from_owner(SharedWiped(Arc::clone(&value)));
         let mut header = HeaderValue::from_maybe_shared(bytes).ok()?;
         header.set_sensitive(true);
+        let is_narrowed = grant.scopes_are_reported && !grant.scopes.is_superset(&key.scopes);
         Some(Self {
             value,
             header,
@@ -196,6 +200,7 @@ impl Token {
             granted: grant.scopes,
             scopes_are_reported: grant.scopes_are_reported,
             audience_is_checked: grant.audience_is_checked,
+            is_narrowed,
             freshness,
         })
     }
@@ -211,6 +216,7 @@ impl Token {
             granted: Scopes::none(),
             scopes_are_reported: false,
             audience_is_checked: false,
+            is_narrowed: false,
             freshness: Freshness::NEVER,
         }
     }
@@ -219,9 +225,10 @@ impl Token {
         self.value.as_str().get(SCHEME.len()..).unwrap_or_default()
     }
 
-    /// Whether the token is enough for those who named `scopes` and fetched it for them.
-    pub(crate) fn suffices(&self, scopes: &Scopes) -> bool {
-        !self.scopes_are_reported || self.granted.is_superset(scopes)
+    /// Whether it answers a call for what it was fetched for, with nothing else to do.
+    #[inline]
+    pub(crate) fn is_hit(&self, now: Moment) -> bool {
+        self.freshness.is_fresh(now) && !self.is_narrowed
     }
 
     /// Whether the issuer said that the token holds all of `scopes`: then it answers for them too.
@@ -307,9 +314,9 @@ mod tests {
     }
 
     #[test]
-    fn a_narrowed_token_suffices_for_what_it_reports_alone() {
+    fn a_narrowed_token_answers_for_what_it_reports_alone() {
         let token = token("abc").unwrap();
         assert!(token.reports(&"a".parse().unwrap()));
-        assert!(!token.suffices(&"a b".parse().unwrap()));
+        assert!(token.is_narrowed);
     }
 }

@@ -56,8 +56,8 @@ impl Admission<'_> {
                 Error::unavailable(UnavailableReason::Timeout).into()
             }
             Ok(token) => {
-                let is_narrowed = !token.suffices(&self.asked.scopes);
-                let error = is_narrowed
+                let error = token
+                    .is_narrowed
                     .then(|| Error::Denied(Denied::narrowed(self.asked, &token.granted)));
                 Admitted {
                     token: Some(Arc::new(token)),

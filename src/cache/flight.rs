@@ -1,6 +1,6 @@
 //! Who makes the one request, and how everybody else gets what it brought.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{Arc, MutexGuard, atomic::Ordering};
 
 use tokio::{sync::watch, time::timeout};
 
@@ -38,13 +38,13 @@ impl TokenCache {
     /// Finds a flight for a call that found no token, or starts one.
     pub(super) fn board(self: &Arc<Self>, place: &Place, mode: CacheMode) -> Boarding {
         let now = self.clock.now();
-        let Some(mut state) = place.entry().state() else {
+        let Some(state) = place.entry().state() else {
             return Boarding::Closed;
         };
         let is_forced = mode == CacheMode::Refresh;
         if !is_forced {
             let token = place.entry().current();
-            if place.accepts(&token) && self.is_good_enough(&token, &state, now) {
+            if !token.is_narrowed && self.is_good_enough(&token, &state, now) {
                 return Boarding::Token(Guard::into_inner(token));
             }
         }
@@ -56,14 +56,11 @@ impl TokenCache {
             self.counters.remembered.fetch_add(1, Ordering::Relaxed);
             return Boarding::Refused(error);
         }
-        match self.launch(
-            place,
-            &mut state,
-            Kind {
-                is_forced,
-                is_background: false,
-            },
-        ) {
+        let kind = Kind {
+            is_forced,
+            is_background: false,
+        };
+        match self.launch(place, state, kind) {
             Launch::Started(flight) => Boarding::Waiting(flight),
             Launch::NoRuntime => Boarding::Refused(Error::request(
                 "there is no tokio runtime to carry the request: call this inside of one",
@@ -79,19 +76,16 @@ impl TokenCache {
         token: &Arc<Token>,
         now: Moment,
     ) {
-        let Some(mut state) = place.entry().try_state() else {
+        let Some(state) = place.entry().try_state() else {
             return;
         };
         let is_current = Arc::ptr_eq(&place.entry().current(), token);
         if is_current && self.may_refresh(&state, now) {
-            self.launch(
-                place,
-                &mut state,
-                Kind {
-                    is_forced: false,
-                    is_background: true,
-                },
-            );
+            let kind = Kind {
+                is_forced: false,
+                is_background: true,
+            };
+            self.launch(place, state, kind);
         }
     }
 
@@ -136,7 +130,12 @@ impl TokenCache {
     }
 
     /// Starts a task that makes the request and lands whatever happens to it.
-    fn launch(self: &Arc<Self>, place: &Place, state: &mut State, kind: Kind) -> Launch {
+    fn launch(
+        self: &Arc<Self>,
+        place: &Place,
+        mut state: MutexGuard<'_, State>,
+        kind: Kind,
+    ) -> Launch {
         let Some(runtime) = self.runtime() else {
             return Launch::NoRuntime;
         };
@@ -170,6 +169,8 @@ impl TokenCache {
             kind,
             sender: Some(sender),
         };
+        // A runtime that has ended drops the flight here and now, and that takes the lock.
+        drop(state);
         runtime.spawn(flying.depart(before));
         Launch::Started(outcome)
     }
@@ -328,7 +329,8 @@ impl Flying {
             self.cache.throttle.met(key, now, wait);
         }
         let old = self.place.entry().current();
-        if old.freshness.is_usable(now) && admitted.token.is_none() {
+        let is_old = |token| !Arc::ptr_eq(token, &old);
+        if old.freshness.is_usable(now) && admitted.token.as_ref().is_none_or(is_old) {
             tracing::warn!(
                 audience = %details.audience, scopes = %details.scopes, %error,
                 "refresh failed, the old token stays in use"

@@ -223,8 +223,8 @@ impl Pinned {
         self.slot.place(scopes, now)
     }
 
-    pub(super) fn expired_answer(&self, details: &Details) -> Option<Place> {
-        self.slot.expired_answer(details, self.index.clock.now())
+    pub(super) fn aged_answer(&self, details: &Details) -> Option<Place> {
+        self.slot.aged_answer(details, self.index.clock.now())
     }
 }
 

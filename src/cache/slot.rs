@@ -18,10 +18,10 @@ pub(crate) use entry::{Entry, State};
 
 use super::lock;
 use crate::{
-    request::{Details, Parameters, Principal},
+    request::{CacheMode, Details, Parameters, Principal},
     scope::{Audience, Scopes},
     time::Moment,
-    token::{Phase, Token},
+    token::Token,
 };
 
 /// One audience of one principal, with one set of extra parameters.
@@ -87,6 +87,17 @@ impl Slot {
         &self.bare
     }
 
+    /// The token that was last fetched for exactly `scopes`, in whatever state.
+    #[inline]
+    pub(super) fn named_token(&self, scopes: &Scopes) -> Option<Guard<Arc<Token>>> {
+        let named = self.named.load();
+        let entry = named
+            .as_ref()?
+            .iter()
+            .find(|entry| entry.scopes() == scopes)?;
+        Some(entry.current())
+    }
+
     /// Where `scopes` have a token of their own, if they ever had.
     pub(super) fn existing(self: &Arc<Self>, scopes: &Scopes) -> Option<Place> {
         if scopes.is_empty() {
@@ -118,9 +129,8 @@ impl Slot {
             .as_deref()
             .cloned()
             .unwrap_or_default();
-        if named.len() >= SCOPE_SETS {
-            drop_one(&mut named, now);
-        }
+        // More than one has to go where many were needed at once.
+        while named.len() >= SCOPE_SETS && drop_one(&mut named, now) {}
         let entry = Arc::new(Entry::new(scopes.clone(), Arc::new(Token::nothing())));
         named.push(Arc::clone(&entry));
         self.named.store(Some(Arc::new(named)));
@@ -142,7 +152,7 @@ impl Slot {
             let token = place.entry().current();
             (place, token)
         });
-        let is_answer = |token: &Token| token.freshness.is_usable(now) && token.suffices(scopes);
+        let is_answer = |token: &Token| token.freshness.is_usable(now) && !token.is_narrowed;
         if let Some((place, token)) = own
             && is_answer(&token)
         {
@@ -154,18 +164,15 @@ impl Slot {
         self.broader(scopes, |token| token.freshness.is_usable(now))
     }
 
-    /// The place whose token has ended and held all of the scopes that `details` names, if these have
-    /// no place of their own: to renew it serves both, and leaves no second token behind.
-    pub(super) fn expired_answer(
-        self: &Arc<Self>,
-        details: &Details,
-        now: Moment,
-    ) -> Option<Place> {
+    /// The place whose token holds all of the scopes that `details` names and has grown old, if these
+    /// have no place of their own: to renew it serves both, and leaves no second token behind.
+    pub(super) fn aged_answer(self: &Arc<Self>, details: &Details, now: Moment) -> Option<Place> {
         let scopes = &details.scopes;
-        if details.exact_scopes || scopes.is_empty() || self.existing(scopes).is_some() {
+        let needs_its_own = details.exact_scopes || details.mode != CacheMode::Prefer;
+        if needs_its_own || scopes.is_empty() || self.existing(scopes).is_some() {
             return None;
         }
-        self.broader(scopes, |token| token.freshness.phase(now) == Phase::Stale)
+        self.broader(scopes, |token| !token.freshness.is_fresh(now))
             .map(|(place, _)| place)
     }
 
@@ -253,8 +260,9 @@ impl Slot {
     }
 }
 
-/// Makes room among the scope sets: the one whose token ends first, of those that nobody needs.
-fn drop_one(named: &mut Vec<Arc<Entry>>, now: Moment) {
+/// Makes room among the scope sets: the one whose token ends first, of those that nobody needs. False
+/// if there is none.
+fn drop_one(named: &mut Vec<Arc<Entry>>, now: Moment) -> bool {
     let is_idle = |entry: &Arc<Entry>| Arc::strong_count(entry) == 1 + COPIES;
     let until = |entry: &Arc<Entry>| now.until(entry.current().freshness.usable_until());
     let idle = named.iter().enumerate().filter(|(_, entry)| is_idle(entry));
@@ -262,10 +270,12 @@ fn drop_one(named: &mut Vec<Arc<Entry>>, now: Moment) {
     let first = idle
         .min_by_key(|(_, entry)| by_worth(entry))
         .map(|(position, _)| position);
-    if let Some(position) = first
-        && named[position].close()
-    {
-        named.swap_remove(position);
+    match first {
+        Some(position) if named[position].close() => {
+            named.swap_remove(position);
+            true
+        }
+        _ => false,
     }
 }
 
@@ -297,14 +307,6 @@ impl Place {
         self.named.as_deref().unwrap_or(&self.slot.bare)
     }
 
-    /// Whether a token found here is enough for those whose place it is.
-    #[inline]
-    pub(super) fn accepts(&self, token: &Token) -> bool {
-        self.named
-            .as_ref()
-            .is_none_or(|entry| token.suffices(entry.scopes()))
-    }
-
     /// What a flight for this place asks for.
     pub(super) fn details(&self) -> Details {
         Details::for_key(
@@ -327,19 +329,42 @@ pub(super) struct KeyRef<'a> {
     pub(super) parameters: &'a Parameters,
 }
 
+impl<'a> KeyRef<'a> {
+    #[inline]
+    pub(super) fn new(
+        principal: &'a Principal,
+        audience: &'a str,
+        parameters: &'a Parameters,
+    ) -> Self {
+        Self {
+            principal,
+            audience,
+            parameters,
+        }
+    }
+
+    /// The key of what `details` ask for on behalf of `principal`.
+    #[inline]
+    pub(super) fn of(principal: &'a Principal, details: &'a Details) -> Self {
+        Self::new(principal, details.audience.as_str(), &details.parameters)
+    }
+}
+
 impl PartialEq for KeyRef<'_> {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.audience == other.audience
             && self.principal == other.principal
-            && self.parameters == other.parameters
+            && (self.parameters.is_empty() && other.parameters.is_empty()
+                || self.parameters == other.parameters)
     }
 }
 
 impl Hash for KeyRef<'_> {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.audience.hash(state);
+        // Keys that differ only in where a part ends meet here, and are told apart when compared.
+        state.write(self.audience.as_bytes());
         if let Principal::Session(name) = self.principal {
             name.hash(state);
         }

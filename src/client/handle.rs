@@ -6,7 +6,7 @@ use arc_swap::Guard;
 
 use super::Client;
 use crate::{
-    cache::{Pinned, Place},
+    cache::{Ahead, Pinned, Place},
     error::Error,
     request::{CacheMode, Details, TokenRequest},
     scope::Audience,
@@ -33,6 +33,7 @@ pub struct AudienceHandle {
     client: Client,
     details: Arc<Details>,
     place: Place,
+    mode: CacheMode,
     _pinned: Pinned,
 }
 
@@ -42,6 +43,7 @@ impl AudienceHandle {
         let place = client.cache.place(&pinned, &details);
         Self {
             client,
+            mode: details.mode,
             details: Arc::from(details),
             place,
             _pinned: pinned,
@@ -54,7 +56,7 @@ impl AudienceHandle {
     ///
     /// As [`Client::get_access_token`].
     pub async fn get_access_token(&self) -> Result<AccessToken, Error> {
-        match self.look() {
+        match self.look(Ahead::Refresh) {
             Some(token) => Ok(AccessToken::new(Guard::into_inner(token), Source::Cache)),
             None => Box::pin(self.client.fetch(TokenRequest::from(&*self.details))).await,
         }
@@ -62,11 +64,12 @@ impl AudienceHandle {
 
     /// A borrowed, synchronous look at the cached token, for interceptors that cannot wait.
     ///
-    /// In the token's window it starts the refresh too. Nothing if there is no usable token: then
+    /// In the token's window it starts the refresh too, in the background or not at all. Nothing if
+    /// there is no usable token: then
     /// [`get_access_token`](Self::get_access_token) is needed.
     #[inline]
     pub fn current(&self) -> Option<TokenRef> {
-        self.look().map(TokenRef::new)
+        self.look(Ahead::Glance).map(TokenRef::new)
     }
 
     /// As [`Client::after_unauthorized`].
@@ -87,18 +90,28 @@ impl AudienceHandle {
     }
 
     #[inline]
-    fn look(&self) -> Option<Guard<Arc<Token>>> {
-        if self.details.mode == CacheMode::Refresh {
+    fn look(&self, ahead: Ahead) -> Option<Guard<Arc<Token>>> {
+        let ahead = match self.mode {
+            CacheMode::Prefer => ahead,
+            CacheMode::Only => Ahead::Nothing,
+            CacheMode::Refresh => return None,
+        };
+        let own = self.client.cache.look_at(&self.place, ahead);
+        if own.is_some() {
+            own
+        } else {
+            self.look_broader(ahead)
+        }
+    }
+
+    /// Without a token of its own, a broader one of the same audience may answer.
+    #[cold]
+    fn look_broader(&self, ahead: Ahead) -> Option<Guard<Arc<Token>>> {
+        if self.details.scopes.is_empty() {
             return None;
         }
-        // A token of its own first; a broader one of the same audience may answer as well.
-        let own = self.client.cache.look_at(&self.place);
-        if own.is_some() || self.details.scopes.is_empty() {
-            return own;
-        }
-        self.client
-            .cache
-            .look(&self.client.principal, &TokenRequest::from(&*self.details))
+        let (client, request) = (&self.client, TokenRequest::from(&*self.details));
+        client.cache.look(&client.principal, &request, ahead)
     }
 }
 

@@ -9,12 +9,26 @@
 mod support;
 
 mod answers;
+mod audience_check;
+mod bounded;
 mod building;
 mod client_authentication;
 mod discovery;
 mod errors;
 mod flows;
+mod forced;
+mod fresh;
 mod gentle;
+mod lifetimes;
+mod model;
+mod narrowed;
 mod once;
+mod properties;
+mod refresh_ahead;
+mod rejected;
 mod retries;
+mod right_token;
+mod runtime;
+mod scopes;
 mod secrets;
+mod stampede;

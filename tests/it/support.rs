@@ -9,13 +9,15 @@
 // Each test module uses a part of it.
 #![allow(dead_code, reason = "every test module uses a part of it")]
 
+mod flow;
 pub(crate) mod leak;
 pub(crate) mod raw;
 mod reply;
 
-use std::time::Duration;
+use std::{ops::Deref, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+pub(crate) use flow::{Source, at_once, spawn_calls};
 use intelliauth::{Client, ClientBuilder, ManualClock};
 pub(crate) use reply::TokenMock;
 use serde_json::{Value, json};
@@ -28,7 +30,7 @@ pub(crate) const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 
 /// A mock issuer whose metadata can be discovered, and a clock that only tests move.
 pub(crate) struct Server {
-    pub(crate) mock: MockServer,
+    pub(crate) mock: VerifiedElsewhere,
     pub(crate) clock: ManualClock,
 }
 
@@ -44,7 +46,7 @@ impl Server {
     /// A server that answers 404 to everything.
     pub(crate) async fn bare() -> Self {
         Self {
-            mock: MockServer::start().await,
+            mock: VerifiedElsewhere(Some(MockServer::start().await)),
             clock: ManualClock::new(),
         }
     }
@@ -127,6 +129,32 @@ impl Server {
         };
         let outcome = tokio::time::timeout(limit, arrived).await;
         assert!(outcome.is_ok(), "no {count} requests arrived");
+    }
+}
+
+/// A mock server that checks its expectations on a thread of its own when it is dropped.
+///
+/// It blocks for that, and in a task that has used up its budget (after some thousand joins, say) the
+/// block would never end.
+pub(crate) struct VerifiedElsewhere(Option<MockServer>);
+
+impl Deref for VerifiedElsewhere {
+    type Target = MockServer;
+
+    fn deref(&self) -> &MockServer {
+        self.0.as_ref().unwrap()
+    }
+}
+
+impl Drop for VerifiedElsewhere {
+    fn drop(&mut self) {
+        let mock = self.0.take();
+        let verified = std::thread::spawn(move || drop(mock)).join();
+        if let Err(failure) = verified
+            && !std::thread::panicking()
+        {
+            std::panic::resume_unwind(failure);
+        }
     }
 }
 

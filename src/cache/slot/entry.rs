@@ -89,7 +89,13 @@ impl Entry {
         if sequence <= state.published {
             return;
         }
-        if let Some(token) = &admitted.token {
+        let current = self.current.load();
+        // A refresh that got less than what is there has failed: the old token stays in use.
+        let is_loss =
+            admitted.error.is_some() && !current.is_narrowed && current.freshness.is_usable(now);
+        if let Some(token) = &admitted.token
+            && !is_loss
+        {
             state.published = sequence;
             state.failure = None;
             state.is_replacement = std::mem::take(&mut state.awaits_replacement);

@@ -1,0 +1,183 @@
+//! The admin API, and what only an emulator has: both behind the admin token.
+
+mod applications;
+mod audit;
+mod body;
+mod control;
+mod page;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Extension, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+
+use crate::audit::AuditParty;
+use crate::endpoint::Exchange;
+use crate::reply;
+use crate::tenant::{By, ChangeError, Tenant};
+
+/// Why the admin API says no, in the platform's envelope.
+#[derive(Debug)]
+struct Rejection {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    details: Value,
+}
+
+pub(crate) fn router(tenant: &Arc<Tenant>) -> Router<Arc<Tenant>> {
+    platform()
+        .merge(control())
+        .route_layer(from_fn_with_state(Arc::clone(tenant), guard))
+}
+
+/// What the platform has too.
+fn platform() -> Router<Arc<Tenant>> {
+    use self::applications::{list, one, register, revoke_tokens, rotate_secret, update};
+
+    Router::new()
+        .route("/api/v1/applications", get(list).post(register))
+        .route("/api/v1/applications/{id}", get(one).patch(update))
+        .route(
+            "/api/v1/applications/{id}/rotate-secret",
+            post(rotate_secret),
+        )
+        .route(
+            "/api/v1/applications/{id}/revoke-tokens",
+            post(revoke_tokens),
+        )
+        .route("/api/v1/audit", get(audit::list))
+}
+
+/// What only an emulator has.
+fn control() -> Router<Arc<Tenant>> {
+    use self::control::{
+        add_fault, advance, change_switches, clear_faults, clear_requests, clock, faults, requests,
+        reset, rotate_keys, switches,
+    };
+
+    Router::new()
+        .route("/emulator/v1/clock", get(clock).post(advance))
+        .route(
+            "/emulator/v1/faults",
+            get(faults).post(add_fault).delete(clear_faults),
+        )
+        .route("/emulator/v1/keys/rotate", post(rotate_keys))
+        .route(
+            "/emulator/v1/requests",
+            get(requests).delete(clear_requests),
+        )
+        .route("/emulator/v1/reset", post(reset))
+        .route(
+            "/emulator/v1/switches",
+            get(switches).patch(change_switches),
+        )
+}
+
+/// Lets in whoever has the admin token (RFC 6750 section 2.1).
+async fn guard(
+    State(tenant): State<Arc<Tenant>>,
+    Extension(exchange): Extension<Exchange>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let header = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let token = header.and_then(|header| {
+        let (scheme, token) = header.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    if token.is_some_and(|token| tenant.admin_token.matches(token)) {
+        return next.run(request).await;
+    }
+    let message = "send the admin token: Authorization: Bearer ...";
+    let (status, code) = (StatusCode::UNAUTHORIZED, "not_authenticated");
+    let mut response = reply::rest_error(status, code, message, json!({}), &exchange.request_id);
+    let challenge = axum::http::HeaderValue::from_static("Bearer");
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    response
+}
+
+/// The administrator behind the admin token.
+fn by(exchange: &Exchange) -> By {
+    By {
+        actor: AuditParty::new("admin", "admin"),
+        context: exchange.audit_context(),
+    }
+}
+
+/// The success envelope, or the error envelope.
+fn answer(exchange: &Exchange, status: StatusCode, result: Result<Value, Rejection>) -> Response {
+    let id = &exchange.request_id;
+    match result {
+        Ok(data) => reply::data(status, data, id),
+        Err(rejection) => rejected(exchange, &rejection),
+    }
+}
+
+fn rejected(exchange: &Exchange, rejection: &Rejection) -> Response {
+    let Rejection {
+        status,
+        code,
+        message,
+        details,
+    } = rejection;
+    reply::rest_error(
+        *status,
+        code,
+        message,
+        details.clone(),
+        &exchange.request_id,
+    )
+}
+
+impl Rejection {
+    /// The body or the query cannot be read at all.
+    fn malformed(message: impl Into<String>) -> Self {
+        let (status, code) = (StatusCode::BAD_REQUEST, "invalid_request");
+        Self {
+            status,
+            code,
+            message: message.into(),
+            details: json!({}),
+        }
+    }
+
+    /// One field cannot be accepted.
+    fn invalid(field: &str, message: impl Into<String>) -> Self {
+        let (status, code) = (StatusCode::UNPROCESSABLE_ENTITY, "validation_failed");
+        Self {
+            status,
+            code,
+            message: message.into(),
+            details: json!({ "field": field }),
+        }
+    }
+}
+
+impl From<ChangeError> for Rejection {
+    fn from(error: ChangeError) -> Self {
+        let message = error.to_string();
+        let (status, code) = match error {
+            ChangeError::Invalid { field, message } => return Self::invalid(&field, message),
+            ChangeError::UnknownApplication(_) => (StatusCode::NOT_FOUND, "not_found"),
+            ChangeError::Exists(_) => (StatusCode::CONFLICT, "already_exists"),
+            ChangeError::NoSecret(_) => (StatusCode::CONFLICT, "no_secret"),
+            ChangeError::Crypto => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
+        };
+        Self {
+            status,
+            code,
+            message,
+            details: json!({}),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The form that every OAuth endpoint reads.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+
+use crate::refusal::Refusal;
+
+/// The parameters of a request: each at most once, none of them empty.
+#[derive(Debug, Default)]
+pub(crate) struct Form {
+    parameters: BTreeMap<String, String>,
+    duplicate: Option<String>,
+}
+
+impl Form {
+    /// Reads whatever is there, for the logs.
+    ///
+    /// RFC 6749 section 3.1: a parameter without a value counts as omitted.
+    pub(crate) fn read_leniently(body: &[u8]) -> Self {
+        let mut form = Self::default();
+        for (name, value) in form_urlencoded::parse(body) {
+            if value.is_empty() {
+                continue;
+            }
+            match form.parameters.entry(name.into_owned()) {
+                Entry::Vacant(free) => drop(free.insert(value.into_owned())),
+                Entry::Occupied(taken) => drop(form.duplicate.get_or_insert(taken.key().clone())),
+            }
+        }
+        form
+    }
+
+    /// Reads a form that keeps the rules.
+    pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
+        if !is_form(headers) {
+            let description = "the body must be of type application/x-www-form-urlencoded";
+            return Err(Refusal::invalid_request(description));
+        }
+        let form = Self::read_leniently(body);
+        match form.duplicate {
+            // RFC 6749 section 3.2: parameters must not be included more than once.
+            Some(name) => {
+                let name = name.escape_default();
+                let description = format!("the parameter `{name}` is there more than once");
+                Err(Refusal::invalid_request(description))
+            }
+            None => Ok(form),
+        }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.parameters.get(name).map(String::as_str)
+    }
+
+    pub(super) fn require(&self, name: &str) -> Result<&str, Refusal> {
+        let missing = || Refusal::invalid_request(format!("the parameter `{name}` is missing"));
+        self.get(name).ok_or_else(missing)
+    }
+}
+
+pub(crate) fn is_form(headers: &HeaderMap) -> bool {
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|value| {
+        let essence = value.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(content_type: &'static str) -> HeaderMap {
+        let value = axum::http::HeaderValue::from_static(content_type);
+        HeaderMap::from_iter([(CONTENT_TYPE, value)])
+    }
+
+    #[test]
+    fn parameters_without_a_value_count_as_omitted() {
+        let form = Form::read_leniently(b"scope=&audience=api.a&scope=");
+        assert_eq!(form.get("scope"), None);
+        assert_eq!(form.get("audience"), Some("api.a"));
+    }
+
+    #[test]
+    fn repeated_parameters_are_refused() {
+        let form = headers("application/x-www-form-urlencoded; charset=utf-8");
+        let refusal = Form::read(&form, b"a=1&a=1").unwrap_err();
+        assert_eq!(
+            refusal.description,
+            "the parameter `a` is there more than once"
+        );
+    }
+
+    #[test]
+    fn only_forms_are_read() {
+        assert!(Form::read(&headers("application/json"), b"{}").is_err());
+        assert!(Form::read(&HeaderMap::new(), b"a=1").is_err());
+        assert!(Form::read(&headers("Application/X-WWW-Form-Urlencoded"), b"a=1").is_ok());
+    }
+}

@@ -1,0 +1,79 @@
+//! `POST /oauth2/introspect` (RFC 7662): what the tenant knows about a token.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::client_authentication::authenticate;
+use super::token::{audience_claim, joined};
+use super::{Exchange, Form, admit, refused};
+use crate::clock::unix_seconds;
+use crate::refusal::{Code, Refusal};
+use crate::reply;
+use crate::tenant::Tenant;
+
+pub(super) async fn introspect(
+    State(tenant): State<Arc<Tenant>>,
+    Extension(exchange): Extension<Exchange>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    match explain(&tenant, &headers, &body) {
+        Ok(explained) => reply::not_stored(reply::json(StatusCode::OK, &explained)),
+        Err(refusal) => refused(&tenant, &exchange, &refusal),
+    }
+}
+
+/// RFC 7662 section 2.1: the endpoint must require authorization, so a public application, whose
+/// id anybody may know, cannot ask.
+fn explain(tenant: &Tenant, headers: &HeaderMap, body: &[u8]) -> Result<Value, Refusal> {
+    admit(tenant)?;
+    let form = Form::read(headers, body)?;
+    let application = authenticate(tenant, headers, &form)?;
+    if !application.is_confidential() {
+        let description = "only an application with a secret may introspect";
+        return Err(Refusal::new(Code::UnauthorizedClient, description));
+    }
+    Ok(state_of(tenant, form.require("token")?))
+}
+
+/// RFC 7662 section 2.2: nothing but `active` is said about a token that is not.
+///
+/// Not active are the expired, the revoked, the unknown, and those of a disabled application; the
+/// platform documents that other services go on accepting the last kind until they expire.
+fn state_of(tenant: &Tenant, token: &str) -> Value {
+    let now = tenant.now();
+    let live = tenant.live();
+    let is_enabled = |id: &str| {
+        live.registry
+            .find(id)
+            .is_some_and(|known| known.application.enabled)
+    };
+    let active = live
+        .tokens
+        .find(token)
+        .filter(|known| !known.is_revoked && known.until > now && is_enabled(&known.client_id));
+    let Some(issued) = active else {
+        return json!({ "active": false });
+    };
+    let mut state = json!({
+        "active": true,
+        "client_id": issued.client_id,
+        "sub": issued.client_id,
+        "aud": audience_claim(&issued.audience, live.switches.audience_claim),
+        "iss": tenant.issuer,
+        "iat": unix_seconds(issued.since),
+        "exp": unix_seconds(issued.until),
+        "jti": issued.id,
+        "token_type": "Bearer",
+    });
+    if !issued.scopes.is_empty() {
+        state["scope"] = joined(issued.scopes.iter()).into();
+    }
+    state
+}

@@ -1,0 +1,66 @@
+//! `POST /oauth2/revoke` (RFC 7009): an application gives a token back.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use bytes::Bytes;
+use serde_json::json;
+
+use super::client_authentication::authenticate;
+use super::{Exchange, Form, admit, refused};
+use crate::audit::{AuditParty, Event, Outcome};
+use crate::refusal::{Code, Refusal};
+use crate::reply;
+use crate::tenant::Tenant;
+
+pub(super) async fn revoke(
+    State(tenant): State<Arc<Tenant>>,
+    Extension(exchange): Extension<Exchange>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    match take_back(&tenant, &exchange, &headers, &body) {
+        // RFC 7009 section 2.2: 200, whatever the token was; the body says nothing.
+        Ok(()) => reply::not_stored(Response::new(Body::empty())),
+        Err(refusal) => refused(&tenant, &exchange, &refusal),
+    }
+}
+
+fn take_back(
+    tenant: &Tenant,
+    exchange: &Exchange,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(), Refusal> {
+    admit(tenant)?;
+    let form = Form::read(headers, body)?;
+    let application = authenticate(tenant, headers, &form)?;
+    let token = form.require("token")?;
+    let id = {
+        let mut live = tenant.live();
+        let Some(issued) = live.tokens.find(token) else {
+            return Ok(());
+        };
+        // RFC 7009 section 2.1: a token of another client is refused.
+        if issued.client_id != application.id {
+            let description = "the token was issued to another application";
+            return Err(Refusal::new(Code::InvalidGrant, description));
+        }
+        let id = issued.id.clone();
+        live.tokens.revoke(token);
+        id
+    };
+    tenant.record(Event {
+        kind: "oauth.token_revoked",
+        actor: AuditParty::new("application", application.id),
+        target: AuditParty::new("token", id),
+        outcome: Outcome::Success,
+        data: json!({ "before": { "revoked": false }, "after": { "revoked": true } }),
+        context: exchange.audit_context(),
+    });
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! The token itself, and the reply around it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::clock::{later, unix_seconds};
+use crate::config::{Application, AudienceClaim, Switches, TokenFormat, TokenType};
+use crate::fault::Mint;
+use crate::policy::{Audience, Granted};
+use crate::random;
+use crate::refusal::Refusal;
+use crate::tenant::{Issued, Tenant};
+
+/// A token and everything that the reply and the audit log say about it.
+#[derive(Debug)]
+pub(super) struct Minted {
+    token: String,
+    pub(super) lifetime: Duration,
+    pub(super) granted: Granted,
+}
+
+pub(super) fn mint(
+    tenant: &Tenant,
+    fault: &Mint,
+    switches: &Switches,
+    application: &Application,
+    audience: Audience,
+    mut granted: Granted,
+) -> Result<Minted, Refusal> {
+    if let Some(only) = &fault.scopes {
+        granted.scopes.retain(|scope| only.contains(scope));
+    }
+    let is_opaque = fault.is_opaque
+        || switches.token_format == TokenFormat::Opaque
+        || audience == Audience::Nobody;
+    let lifetime = application.token_lifetime.unwrap_or(switches.access_ttl);
+    let now = tenant.now();
+    let issued = Issued {
+        id: random::id("tok_", now),
+        client_id: application.id.clone(),
+        audience: minted_for(audience, fault),
+        scopes: granted.scopes.clone(),
+        since: now,
+        until: later(now, lifetime),
+        is_revoked: false,
+    };
+    let token = if is_opaque {
+        random::token()?
+    } else {
+        let claims = claims(&tenant.issuer, &issued, switches, fault.skew_seconds);
+        tenant
+            .keys
+            .current()?
+            .sign(typ(switches.token_typ), &claims)?
+    };
+    tenant.issue(&token, issued);
+    Ok(Minted {
+        token,
+        lifetime,
+        granted,
+    })
+}
+
+fn minted_for(audience: Audience, fault: &Mint) -> Vec<String> {
+    match (&fault.audience, audience) {
+        (Some(wrong), _) => vec![wrong.clone()],
+        (None, Audience::One(one)) => vec![one],
+        (None, Audience::All(all)) => all,
+        (None, Audience::Nobody) => Vec::new(),
+    }
+}
+
+/// The documented claims, and those of RFC 9068 that the platform says nothing about.
+fn claims(issuer: &str, grant: &Issued, switches: &Switches, skew_seconds: i64) -> Value {
+    let issued_at = unix_seconds(grant.since).saturating_add(skew_seconds);
+    let expires_at = unix_seconds(grant.until).saturating_add(skew_seconds);
+    let mut claims = json!({
+        "iss": issuer,
+        // Documented: the subject of an application that acts for itself is its client id.
+        "sub": grant.client_id,
+        "aud": audience_claim(&grant.audience, switches.audience_claim),
+        "iat": issued_at,
+        "exp": expires_at,
+    });
+    if !grant.scopes.is_empty() {
+        claims["scope"] = joined(grant.scopes.iter()).into();
+    }
+    if switches.claim_jti {
+        claims["jti"] = grant.id.as_str().into();
+    }
+    if switches.claim_client_id {
+        claims["client_id"] = grant.client_id.as_str().into();
+    }
+    if switches.claim_nbf {
+        claims["nbf"] = issued_at.into();
+    }
+    claims
+}
+
+/// `aud` as a token or an introspection reply shows it.
+pub(in crate::endpoint) fn audience_claim(audience: &[String], shape: AudienceClaim) -> Value {
+    match (audience, shape) {
+        ([one], AudienceClaim::String) => one.as_str().into(),
+        (all, _) => json!(all),
+    }
+}
+
+fn typ(token_type: TokenType) -> Option<&'static str> {
+    match token_type {
+        TokenType::AtJwt => Some("at+jwt"),
+        TokenType::Jwt => Some("JWT"),
+        TokenType::None => None,
+    }
+}
+
+/// Scopes as they stand on the wire: sorted, with single spaces.
+pub(in crate::endpoint) fn joined<'s>(scopes: impl Iterator<Item = &'s String>) -> String {
+    let words: Vec<&str> = scopes.map(String::as_str).collect();
+    words.join(" ")
+}
+
+impl Minted {
+    /// RFC 6749 section 5.1. A reply for which nothing was granted has no `scope`, as real
+    /// servers do it.
+    pub(super) fn reply(&self, includes_scope: bool) -> Value {
+        let mut reply = json!({
+            "access_token": self.token,
+            "token_type": "Bearer",
+            "expires_in": self.lifetime.as_secs(),
+        });
+        if includes_scope && !self.granted.scopes.is_empty() {
+            reply["scope"] = joined(self.granted.scopes.iter()).into();
+        }
+        reply
+    }
+}

@@ -1,0 +1,120 @@
+//! What a fault does, by name.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What happens, by the name it has in the admin API.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Action {
+    Delay {
+        milliseconds: u64,
+    },
+    DropBefore,
+    DropAfter,
+    Status {
+        status: u16,
+        #[serde(default)]
+        body: ReplyBody,
+    },
+    Redirect {
+        status: u16,
+        location: String,
+    },
+    RateLimited {
+        #[serde(default)]
+        retry_after: RetryAfter,
+    },
+    TornBody,
+    TruncatedJson,
+    OversizedBody,
+    WrongAudience {
+        audience: String,
+    },
+    NarrowedScope {
+        scopes: Vec<String>,
+    },
+    MissingScope,
+    ExpiresIn {
+        value: Value,
+    },
+    MissingExpiresIn,
+    ClockSkew {
+        seconds: i64,
+    },
+    RotateKeys {
+        #[serde(default = "yes")]
+        keep_old: bool,
+    },
+    OpaqueToken,
+    MissingTokenType,
+    TokenType {
+        value: String,
+    },
+    ContentType {
+        value: String,
+    },
+    Member {
+        name: String,
+        value: Value,
+    },
+    WithoutMember {
+        name: String,
+    },
+}
+
+/// The body of a reply that a fault makes up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum ReplyBody {
+    /// Nothing.
+    #[default]
+    Empty,
+    /// A page, as a proxy or a crashed server sends it.
+    Html,
+    /// `application/problem+json` (RFC 9457).
+    Problem,
+    /// The platform's REST envelope.
+    Envelope {
+        /// The code.
+        error: String,
+        /// The sentence.
+        message: String,
+    },
+    /// An error object of OAuth (RFC 6749 section 5.2).
+    #[serde(rename = "oauth")]
+    OAuth {
+        /// The code.
+        error: String,
+        /// The sentence.
+        description: String,
+    },
+    /// Exactly this.
+    Raw {
+        /// The `Content-Type`.
+        content_type: String,
+        /// The body.
+        text: String,
+    },
+}
+
+/// What a 429 says about when to come back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum RetryAfter {
+    /// Nothing.
+    #[default]
+    Missing,
+    /// So many seconds.
+    Seconds(u64),
+    /// An HTTP date so many seconds after the reply's `Date`.
+    Date(u64),
+    /// Exactly this text.
+    Raw(String),
+}
+
+const fn yes() -> bool {
+    true
+}

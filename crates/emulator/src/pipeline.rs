@@ -1,0 +1,201 @@
+//! What happens to every request: noted, perhaps spoilt, answered.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::header::{DATE, USER_AGENT};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Request, StatusCode, Uri};
+use axum::response::Response;
+use bytes::Bytes;
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
+use serde_json::json;
+
+use crate::endpoint::{Exchange, Form, claimed_id, nothing_here};
+use crate::fault::{Hangup, Mint, Plan, alter, replace};
+use crate::requests::RequestRecord;
+use crate::routes::{CONTROL, Endpoint, below_issuer};
+use crate::tenant::Tenant;
+use crate::{random, reply};
+
+/// The way of every request through one emulator.
+#[derive(Clone, Debug)]
+pub(crate) struct Pipeline {
+    tenant: Arc<Tenant>,
+    router: TowerToHyperService<Router>,
+}
+
+/// What a request is about, as far as it says so itself; nothing of it is believed.
+#[derive(Debug)]
+struct Subject {
+    path: String,
+    endpoint: Option<Endpoint>,
+    client_id: Option<String>,
+    audience: Option<String>,
+    form: Form,
+}
+
+impl Pipeline {
+    pub(crate) fn new(tenant: Arc<Tenant>, router: Router) -> Self {
+        Self {
+            tenant,
+            router: TowerToHyperService::new(router),
+        }
+    }
+
+    /// Answers, or fails: then the connection is to be closed without a reply.
+    pub(crate) async fn serve(self, request: Request<Body>) -> io::Result<Response> {
+        let (parts, body) = request.into_parts();
+        let request_id = random::id("req_", self.tenant.now());
+        let Ok(body) = to_bytes(body, MOST_BODY).await else {
+            return Ok(too_large(&request_id));
+        };
+        let subject = Subject::of(&parts, &body, self.tenant.issuer_path());
+        let number = self.note(&parts, &subject);
+        let response = self.answer(parts, body, &subject, &request_id).await;
+        if response.extensions().get::<Hangup>().is_some() {
+            return Err(io::Error::other("the connection is dropped on purpose"));
+        }
+        if let Some(number) = number {
+            self.tenant
+                .requests
+                .answered(number, response.status().as_u16());
+        }
+        Ok(self.stamped(response, &request_id))
+    }
+
+    /// Spoils the reply as a fault wants, or lets the endpoint answer.
+    async fn answer(
+        &self,
+        parts: Parts,
+        body: Bytes,
+        subject: &Subject,
+        request_id: &str,
+    ) -> Response {
+        let Plan { delay, action } = self.plan(subject);
+        if let Some(delay) = delay {
+            tokio::time::sleep(delay).await;
+        }
+        let instead = action
+            .as_ref()
+            .and_then(|it| replace(it, self.tenant.now(), request_id));
+        if let Some(response) = instead {
+            return response;
+        }
+        let exchange = Exchange {
+            request_id: request_id.to_owned(),
+            user_agent: text_of(&parts, USER_AGENT),
+            mint: Mint::of(action.as_ref()),
+        };
+        let response = self.route(parts, body, &subject.path, exchange).await;
+        match &action {
+            Some(action) => alter(action, response).await,
+            None => response,
+        }
+    }
+
+    async fn route(
+        &self,
+        mut parts: Parts,
+        body: Bytes,
+        path: &str,
+        exchange: Exchange,
+    ) -> Response {
+        let request_id = exchange.request_id.clone();
+        let path_and_query = match parts.uri.query() {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        };
+        let Ok(uri) = path_and_query.parse::<Uri>() else {
+            return nothing_here(&request_id);
+        };
+        parts.uri = uri;
+        parts.extensions.insert(exchange);
+        let request = Request::from_parts(parts, Body::from(body));
+        match self.router.call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+
+    fn plan(&self, subject: &Subject) -> Plan {
+        let Some(endpoint) = subject.endpoint else {
+            return Plan::default();
+        };
+        let (client_id, audience) = (subject.client_id.as_deref(), subject.audience.as_deref());
+        self.tenant.faults.take(endpoint, client_id, audience)
+    }
+
+    /// Notes the request, unless it is about the emulator itself. Returns its number.
+    fn note(&self, parts: &Parts, subject: &Subject) -> Option<u64> {
+        if subject.path.starts_with(CONTROL) {
+            return None;
+        }
+        let tenant = &self.tenant;
+        let read = |text: Option<&str>| text.map(|text| tenant.redact(text));
+        Some(tenant.requests.arrived(RequestRecord {
+            method: parts.method.to_string(),
+            path: tenant.redact(&subject.path),
+            endpoint: subject.endpoint,
+            status: None,
+            grant_type: read(subject.form.get("grant_type")),
+            client_id: read(subject.client_id.as_deref()),
+            audience: read(subject.audience.as_deref()),
+            scope: read(subject.form.get("scope")),
+            at: tenant.now(),
+        }))
+    }
+
+    /// The `Date` of the emulator's own clock: a `Retry-After` date is relative to it.
+    fn stamped(&self, mut response: Response, request_id: &str) -> Response {
+        let date = httpdate::fmt_http_date(self.tenant.now());
+        let stamps = [(DATE, date.as_str()), (REQUEST_ID, request_id)];
+        for (name, value) in stamps {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+impl Subject {
+    fn of(parts: &Parts, body: &[u8], issuer_path: &str) -> Self {
+        // Outside the issuer the path stays as it is and finds no route.
+        let below = below_issuer(parts.uri.path(), issuer_path);
+        let path = below.unwrap_or(OUTSIDE);
+        let form = Form::read_leniently(body);
+        Self {
+            endpoint: Endpoint::of_path(path),
+            client_id: claimed_id(&parts.headers, &form),
+            audience: form
+                .get("audience")
+                .or_else(|| form.get("resource"))
+                .map(str::to_owned),
+            path: path.to_owned(),
+            form,
+        }
+    }
+}
+
+fn text_of(parts: &Parts, name: HeaderName) -> Option<String> {
+    let value = parts.headers.get(name)?;
+    value.to_str().ok().map(str::to_owned)
+}
+
+fn too_large(request_id: &str) -> Response {
+    let message = "the body is larger than this server reads";
+    let status = StatusCode::PAYLOAD_TOO_LARGE;
+    reply::rest_error(status, "invalid_request", message, json!({}), request_id)
+}
+
+/// No request to an issuer is larger; the admin API's lists of scopes fit as well.
+const MOST_BODY: usize = 256 * 1024;
+
+/// Where requests outside the issuer are routed to: nothing is there.
+const OUTSIDE: &str = "/outside-the-issuer";
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

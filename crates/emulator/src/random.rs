@@ -1,0 +1,62 @@
+//! Unguessable values and ids.
+
+use std::time::SystemTime;
+
+use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// The system's random source failed; nothing secret can be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the system's random source failed")]
+pub(crate) struct NoRandomness;
+
+/// 256 bits, base64url: a client secret, an opaque token, an admin token.
+pub(crate) fn token() -> Result<String, NoRandomness> {
+    let mut bytes = [0; 32];
+    rand::fill(&mut bytes).map_err(|_unspecified| NoRandomness)?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// A prefix and a ULID: 48 bits of milliseconds and 80 random ones, in Crockford's base 32.
+///
+/// An id is no secret: without a random source it is only less unique.
+pub(crate) fn id(prefix: &str, now: SystemTime) -> String {
+    let mut tail = [0; 16];
+    let _ = rand::fill(&mut tail);
+    let millis = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis());
+    let value = (millis << 80) | (u128::from_be_bytes(tail) & ((1 << 80) - 1));
+    let digits = (0..26).rev().map(|place| {
+        let digit = (value >> (place * 5)) & 31;
+        CROCKFORD
+            .get(usize::try_from(digit).unwrap_or(0))
+            .copied()
+            .unwrap_or(b'0')
+    });
+    prefix.chars().chain(digits.map(char::from)).collect()
+}
+
+const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_prefixed_ulids_that_sort_by_time() {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let (first, later) = (id("evt_", at), id("evt_", at + Duration::from_secs(1)));
+        assert_eq!(first.len(), 4 + 26);
+        assert!(first < later);
+        assert_ne!(first, id("evt_", at));
+    }
+
+    #[test]
+    fn tokens_differ() {
+        assert_ne!(token().unwrap(), token().unwrap());
+    }
+}

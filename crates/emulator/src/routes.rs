@@ -1,0 +1,112 @@
+//! Which path below the issuer is which endpoint.
+
+use serde::{Deserialize, Serialize};
+
+/// An endpoint of the platform, as faults and records name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// Both metadata documents: OpenID Connect's and RFC 8414's.
+    Discovery,
+    /// The signing keys.
+    Jwks,
+    /// `/oauth2/token`.
+    Token,
+    /// `/oauth2/introspect`.
+    Introspect,
+    /// `/oauth2/revoke`.
+    Revoke,
+    /// Everything below `/api/v1`.
+    Admin,
+}
+
+impl Endpoint {
+    /// The endpoint at a path below the issuer.
+    pub(crate) fn of_path(path: &str) -> Option<Self> {
+        match path {
+            OPENID_CONFIGURATION | AUTHORIZATION_SERVER => Some(Self::Discovery),
+            JWKS => Some(Self::Jwks),
+            TOKEN => Some(Self::Token),
+            INTROSPECT => Some(Self::Introspect),
+            REVOKE => Some(Self::Revoke),
+            _ => path.starts_with(ADMIN).then_some(Self::Admin),
+        }
+    }
+}
+
+/// The path below an issuer at `prefix`, without a trailing slash; `None` outside the issuer.
+///
+/// The metadata of an issuer with a path stands at two places: OpenID Connect Discovery section 4
+/// appends the well-known part to the issuer, RFC 8414 section 3.1 puts it before the issuer's path.
+pub(crate) fn below_issuer<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
+    let path = match path.strip_suffix('/') {
+        Some("") | None => path,
+        Some(shorter) => shorter,
+    };
+    if prefix.is_empty() {
+        return Some(path);
+    }
+    let well_known = path.strip_suffix(prefix);
+    if let Some(OPENID_CONFIGURATION | AUTHORIZATION_SERVER) = well_known {
+        return well_known;
+    }
+    match path.strip_prefix(prefix) {
+        Some("") => Some("/"),
+        below => below.filter(|below| below.starts_with('/')),
+    }
+}
+
+pub(crate) const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
+pub(crate) const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
+pub(crate) const JWKS: &str = "/.well-known/jwks.json";
+pub(crate) const TOKEN: &str = "/oauth2/token";
+pub(crate) const INTROSPECT: &str = "/oauth2/introspect";
+pub(crate) const REVOKE: &str = "/oauth2/revoke";
+pub(crate) const ADMIN: &str = "/api/v1/";
+/// What only an emulator has: its clock, faults and counts.
+pub(crate) const CONTROL: &str = "/emulator/v1/";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issuer_without_a_path_keeps_every_path() {
+        assert_eq!(below_issuer("/oauth2/token", ""), Some("/oauth2/token"));
+        assert_eq!(below_issuer("/oauth2/token/", ""), Some("/oauth2/token"));
+        assert_eq!(below_issuer("/", ""), Some("/"));
+    }
+
+    #[test]
+    fn an_issuer_with_a_path_has_its_metadata_at_both_places() {
+        let prefix = "/tenants/a";
+        for path in [
+            "/tenants/a/.well-known/openid-configuration",
+            "/.well-known/openid-configuration/tenants/a",
+        ] {
+            assert_eq!(
+                below_issuer(path, prefix),
+                Some(OPENID_CONFIGURATION),
+                "{path}"
+            );
+        }
+        assert_eq!(
+            below_issuer("/.well-known/oauth-authorization-server/tenants/a", prefix),
+            Some(AUTHORIZATION_SERVER)
+        );
+        assert_eq!(below_issuer("/tenants/a/oauth2/token", prefix), Some(TOKEN));
+        assert_eq!(below_issuer("/tenants/a", prefix), Some("/"));
+    }
+
+    #[test]
+    fn other_paths_are_outside_the_issuer() {
+        for path in [
+            "/oauth2/token",
+            "/tenants/ab/oauth2/token",
+            "/.well-known/jwks.json/tenants/a",
+        ] {
+            assert_eq!(below_issuer(path, "/tenants/a"), None, "{path}");
+        }
+    }
+}

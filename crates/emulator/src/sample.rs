@@ -1,0 +1,77 @@
+//! The sample tenant's names and secrets, for tests and demonstrations.
+//!
+//! All of them are public on purpose: nothing real may ever use one.
+
+use crate::Config;
+
+/// The sample tenant as a configuration file, with comments that explain each part.
+pub const TOML: &str = include_str!("../sample.toml");
+
+/// The bearer token of the sample tenant's admin API.
+pub const ADMIN_TOKEN: &str = "sample-admin-token";
+
+/// The audience of the banking API: `read:transactions`, `write:transactions`, `read:accounts`.
+pub const BANKING: &str = "api.banking.cymmetri.com";
+
+/// The audience of the health API: `read:records`, `write:records`.
+pub const HEALTH: &str = "api.health.cymmetri.com";
+
+/// The audience of the settings API: `read:settings`, `write:settings`, `manage:applications`.
+///
+/// The sample service may not call it.
+pub const SETTINGS: &str = "https://api.cymmetri.com";
+
+/// The application that acts for itself.
+///
+/// Allowed [`BANKING`] and [`HEALTH`]; `read:transactions`, `read:accounts` and `read:records`.
+pub const SERVICE: &str = "app_01HZX0SERVICE";
+
+/// The secret of [`SERVICE`].
+pub const SERVICE_SECRET: &str = "sample-service-secret";
+
+/// The disabled application.
+pub const DISABLED: &str = "app_01HZX0DISABLED";
+
+/// The secret of [`DISABLED`].
+pub const DISABLED_SECRET: &str = "sample-disabled-secret";
+
+/// The application on a person's device.
+pub const NATIVE: &str = "app_01HZX0NATIVE";
+
+/// The web application.
+pub const WEB: &str = "app_01HZX0WEB";
+
+/// The secret of [`WEB`].
+pub const WEB_SECRET: &str = "sample-web-secret";
+
+/// A person of the sample tenant.
+pub const ALICE: &str = "usr_01HZX0ALICE";
+
+/// Another person of the sample tenant.
+pub const BOB: &str = "usr_01HZX0BOB";
+
+#[expect(
+    clippy::expect_used,
+    reason = "the file is part of this crate and a test reads it"
+)]
+pub(crate) fn config() -> Config {
+    Config::from_toml(TOML).expect("the sample configuration is valid")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_constant_stands_in_the_file() {
+        let config = config();
+        assert_eq!(config.slug(), "banking-cymmetri");
+        let secrets = [ADMIN_TOKEN, SERVICE_SECRET, DISABLED_SECRET, WEB_SECRET];
+        let names = [
+            BANKING, HEALTH, SETTINGS, SERVICE, DISABLED, NATIVE, WEB, ALICE, BOB,
+        ];
+        for constant in secrets.into_iter().chain(names) {
+            assert!(TOML.contains(&format!("\"{constant}\"")), "{constant}");
+        }
+    }
+}

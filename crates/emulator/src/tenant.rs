@@ -1,0 +1,167 @@
+//! The live tenant: what the server serves and the handle changes.
+
+mod change;
+mod registry;
+mod tokens;
+mod update;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+pub(crate) use self::change::By;
+pub use self::change::ChangeError;
+use self::registry::Registry;
+pub(crate) use self::registry::{Authenticated, Registration};
+pub(crate) use self::tokens::Issued;
+use self::tokens::Tokens;
+pub(crate) use self::update::{Lifetime, Update};
+use crate::audit::{AuditLog, Event};
+use crate::clock::Clock;
+use crate::config::{Api, Config, Switches};
+use crate::fault::Faults;
+use crate::keys::{KeyRing, SigningKey};
+use crate::random;
+use crate::requests::RequestLog;
+use crate::secret::Secret;
+
+/// Everything that one emulator holds, shared between its server and its handle.
+#[derive(Debug)]
+pub(crate) struct Tenant {
+    pub(crate) issuer: String,
+    pub(crate) admin_token: Secret,
+    pub(crate) clock: Clock,
+    pub(crate) keys: KeyRing,
+    pub(crate) requests: RequestLog,
+    pub(crate) audit: AuditLog,
+    pub(crate) faults: Faults,
+    tokens_issued: AtomicUsize,
+    seed: Config,
+    live: Mutex<Live>,
+}
+
+/// What changes at run time, under one lock that is never held over an `await`.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) switches: Switches,
+    pub(crate) apis: Vec<Api>,
+    pub(crate) registry: Registry,
+    pub(crate) tokens: Tokens,
+    recent: Vec<SystemTime>,
+}
+
+impl Tenant {
+    pub(crate) fn new(seed: Config, issuer: String, admin_token: Secret, key: SigningKey) -> Self {
+        let clock = Clock::default();
+        let live = Mutex::new(Live::of(&seed, clock.now()));
+        Self {
+            issuer,
+            admin_token,
+            clock,
+            keys: KeyRing::new(key),
+            requests: RequestLog::default(),
+            audit: AuditLog::default(),
+            faults: Faults::default(),
+            tokens_issued: AtomicUsize::new(0),
+            seed,
+            live,
+        }
+    }
+
+    /// Everything as it was at the start, except for the keys and the address.
+    pub(crate) fn reset(&self) {
+        self.clock.reset();
+        self.faults.clear();
+        self.clear_requests();
+        *self.live() = Live::of(&self.seed, self.clock.now());
+        self.audit.clear();
+    }
+
+    pub(crate) fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
+    pub(crate) fn slug(&self) -> String {
+        self.seed.slug()
+    }
+
+    pub(crate) fn issuer_path(&self) -> &str {
+        &self.seed.issuer_path
+    }
+
+    pub(crate) fn record(&self, event: Event) {
+        let now = self.now();
+        self.audit.append(random::id("evt_", now), now, event);
+    }
+
+    pub(crate) fn clear_requests(&self) {
+        self.requests.clear();
+        self.tokens_issued.store(0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn tokens_issued(&self) -> usize {
+        self.tokens_issued.load(Ordering::Relaxed)
+    }
+
+    /// Remembers a token for introspection and revocation, and counts it.
+    pub(crate) fn issue(&self, token: &str, issued: Issued) {
+        let now = self.now();
+        self.live().tokens.insert(token, issued, now);
+        self.tokens_issued.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Replaces every secret of this tenant that a client put where it does not belong.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        let live = self.live();
+        // The id of an application is public, even if somebody chose it like a secret.
+        if live.registry.find(text).is_some() {
+            return text.to_owned();
+        }
+        let secrets = live.registry.secrets().chain([&self.admin_token]);
+        let passwords = self.seed.users.iter().map(|user| &user.password);
+        let mut text = text.to_owned();
+        for secret in secrets.chain(passwords).map(Secret::expose) {
+            if secret.len() >= SHORTEST_SECRET {
+                text = text.replace(secret, "[redacted]");
+            }
+        }
+        text
+    }
+
+    /// Counts a request against the tenant's limit; how long to wait if it is over.
+    ///
+    /// A sliding window of a minute, as the platform describes it.
+    pub(crate) fn over_limit(&self) -> Option<Duration> {
+        let now = self.now();
+        let mut live = self.live();
+        let limit = usize::try_from(live.switches.requests_per_minute?).unwrap_or(usize::MAX);
+        live.recent.retain(|at| *at + MINUTE > now);
+        if live.recent.len() < limit {
+            live.recent.push(now);
+            return None;
+        }
+        let oldest = live.recent.first().copied().unwrap_or(now);
+        Some((oldest + MINUTE).duration_since(now).unwrap_or(MINUTE))
+    }
+}
+
+impl Live {
+    fn of(seed: &Config, now: SystemTime) -> Self {
+        Self {
+            switches: seed.switches.clone(),
+            apis: seed.apis.clone(),
+            registry: Registry::new(&seed.applications, now),
+            tokens: Tokens::default(),
+            recent: Vec::new(),
+        }
+    }
+}
+
+/// A shorter secret is a word of somebody's test: looking for it would garble the logs.
+const SHORTEST_SECRET: usize = 8;
+
+const MINUTE: Duration = Duration::from_secs(60);

@@ -1,0 +1,21 @@
+//! The emulator through its public face: HTTP and the handle.
+
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the lints spare test functions, and these helpers serve nothing else"
+)]
+
+mod admin;
+#[cfg(feature = "binary")]
+mod command;
+mod config;
+mod control;
+mod discovery;
+mod faults;
+mod introspection;
+mod lifecycle;
+mod secrets;
+mod support;
+mod switches;
+mod token;

@@ -1,0 +1,164 @@
+//! Tokens for the APIs named on the command line, from a real tenant. One JSON object per answer.
+//!
+//! ```console
+//! $ export INTELLIAUTH_TENANT_URL=https://banking-cymmetri.intelliauth.local
+//! $ export INTELLIAUTH_M2M_CLIENT_ID=app_…
+//! $ export INTELLIAUTH_M2M_CLIENT_SECRET=…
+//! $ cargo run --example service_to_service -- api.banking.cymmetri.com api.health.cymmetri.com
+//! ```
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is what it is for"
+)]
+
+use std::{env, process::ExitCode};
+
+use intelliauth::{
+    AccessToken, AudienceParameter, Client, ClientAuthentication, ClientBuilder, Dialect, Error,
+    TokenRequest,
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+const HELP: &str = "\
+Gets an access token for each audience, twice, and prints one JSON object per answer.
+
+Usage: service_to_service [options] <audience>...
+
+Options:
+  --scope \"a b\"                               ask for these scopes, for every audience
+  --audience-parameter audience|resource|both how the issuer wants the audience named (audience)
+  --client-auth basic|basic-raw|post          how to authenticate (what the issuer's metadata says)
+  --help                                      this text
+
+Environment:
+  INTELLIAUTH_TENANT_URL          the tenant's URL, exactly as its metadata calls it
+  INTELLIAUTH_M2M_CLIENT_ID       the application's client id
+  INTELLIAUTH_M2M_CLIENT_SECRET   its secret
+
+Prints to stdout: audience, scope (granted), expires_at (RFC 3339), claims (of a JWT, else null),
+source (cache or issuer). Errors go to stderr, with what to do about them; the other audiences are
+still asked for, and the exit code is then 1.
+
+Try it against the local emulator:
+  cargo run -p intelliauth-emulator -- --port 8080
+";
+
+/// What the command line says.
+#[derive(Default)]
+struct Options {
+    audiences: Vec<String>,
+    scope: String,
+    audience_parameter: Option<AudienceParameter>,
+    authentication: Option<ClientAuthentication>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = match Options::read(env::args().skip(1)) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(problem) => {
+            eprintln!("error: {problem}\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    let client = match options.client() {
+        Ok(client) => client,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut all_well = true;
+    for audience in &options.audiences {
+        if let Err(error) = ask_twice(&client, audience, &options.scope).await {
+            eprintln!("error: {audience}: {error}");
+            eprintln!("  what to do: {}", error.next_move());
+            all_well = false;
+        }
+    }
+    client.close().await;
+    if all_well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// The second answer comes from the cache.
+async fn ask_twice(client: &Client, audience: &str, scope: &str) -> Result<(), Error> {
+    let request = TokenRequest::new(audience).scope(scope);
+    for _ in 0..2 {
+        println!("{}", line(&client.get_access_token(&request).await?));
+    }
+    Ok(())
+}
+
+fn line(token: &AccessToken) -> Value {
+    let claims = token.danger_unverified_claims();
+    json!({
+        "audience": token.audience().as_str(),
+        "scope": token.scopes().to_string(),
+        "expires_at": Timestamp::try_from(token.expires_at()).map(|at| at.to_string()).ok(),
+        "claims": claims.and_then(|claims| claims.parse::<Value>()),
+        "source": token.source().to_string(),
+    })
+}
+
+impl Options {
+    /// Reads the arguments; nothing if help is wanted.
+    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
+        let mut options = Self::default();
+        while let Some(argument) = arguments.next() {
+            let mut value = || {
+                arguments
+                    .next()
+                    .ok_or_else(|| format!("{argument} needs a value"))
+            };
+            match argument.as_str() {
+                "--help" | "-h" => return Ok(None),
+                "--scope" => options.scope = value()?,
+                "--audience-parameter" => {
+                    options.audience_parameter = Some(match value()?.as_str() {
+                        "audience" => AudienceParameter::Audience,
+                        "resource" => AudienceParameter::Resource,
+                        "both" => AudienceParameter::Both,
+                        other => return Err(format!("--audience-parameter cannot be {other}")),
+                    });
+                }
+                "--client-auth" => {
+                    options.authentication = Some(match value()?.as_str() {
+                        "basic" => ClientAuthentication::Basic,
+                        "basic-raw" => ClientAuthentication::BasicRaw,
+                        "post" => ClientAuthentication::Post,
+                        other => return Err(format!("--client-auth cannot be {other}")),
+                    });
+                }
+                option if option.starts_with("--") => return Err(format!("{option} is unknown")),
+                audience => options.audiences.push(audience.to_owned()),
+            }
+        }
+        if options.audiences.is_empty() {
+            return Err("name at least one audience".to_owned());
+        }
+        Ok(Some(options))
+    }
+
+    fn client(&self) -> Result<Client, intelliauth::BuildError> {
+        let mut dialect = Dialect::intelliauth();
+        if let Some(parameter) = self.audience_parameter {
+            dialect.audience_parameter = parameter;
+        }
+        let mut builder = ClientBuilder::from_env()?.dialect(dialect);
+        if let Some(method) = self.authentication {
+            builder = builder.client_authentication(method);
+        }
+        builder.build()
+    }
+}

@@ -1,0 +1,47 @@
+//! What a client has done so far.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a client has done so far, from [`Client::counts`](crate::Client::counts).
+///
+/// Hits are not counted: a counter that all threads write would cost more than the hit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Flights that were started: each makes one token request, or a few where it is retried.
+    pub flights: u64,
+    /// Of these, the ones that nobody waited for: refreshes ahead of time.
+    pub background_flights: u64,
+    /// Calls that waited for a flight which another call had started.
+    pub joined: u64,
+    /// Flights that brought no token.
+    pub failures: u64,
+    /// Calls that were answered with a remembered failure, without a request.
+    pub remembered: u64,
+    /// Slots that had to make room for others.
+    pub evictions: u64,
+}
+
+/// Counted on misses alone.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) flights: AtomicU64,
+    pub(super) background: AtomicU64,
+    pub(super) joined: AtomicU64,
+    pub(super) failures: AtomicU64,
+    pub(super) remembered: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn read(&self, evictions: u64) -> Counts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            flights: read(&self.flights),
+            background_flights: read(&self.background),
+            joined: read(&self.joined),
+            failures: read(&self.failures),
+            remembered: read(&self.remembered),
+            evictions,
+        }
+    }
+}

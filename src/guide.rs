@@ -1,0 +1,5 @@
+//! How it works and why, for those who want to know before they rely on it.
+
+pub mod caching;
+pub mod defaults;
+pub mod testing;

@@ -1,0 +1,20 @@
+//! Every number with its reason.
+//!
+//! | what | default | why | change it |
+//! |---|---|---|---|
+//! | connecting | 5 s | a host that is there answers in milliseconds | [`connect_timeout`](crate::ClientBuilder::connect_timeout) |
+//! | one request | 15 s | issuers that hash passwords slowly, or wake up, still make it | [`request_timeout`](crate::ClientBuilder::request_timeout) |
+//! | one flight | [20 s](crate::DEFAULT_FLIGHT_TIMEOUT) | discovery, retries and one slow request | [`flight_timeout`](crate::ClientBuilder::flight_timeout) |
+//! | one caller | [30 s](crate::DEFAULT_WAIT_TIMEOUT) | longer than a flight, so that its error is the flight's | [`wait_timeout`](crate::ClientBuilder::wait_timeout), [`timeout`](crate::TokenRequest::timeout) |
+//! | retries within a flight | [2](crate::DEFAULT_RETRIES) | as the platform's own SDKs; only what is safe to send twice, and nothing in the background | [`retries`](crate::ClientBuilder::retries) |
+//! | slots kept | [10,000](crate::DEFAULT_CACHE_CAPACITY) | about 25 MB with tokens of 1 KB | [`cache_capacity`](crate::ClientBuilder::cache_capacity) |
+//! | metadata kept | 24 h | endpoints rarely move, and a 404 is noticed at once | |
+//! | longest life believed | 24 h | an access token that lives longer is a mistake somewhere | |
+//! | life of a token that does not say | 5 min | short enough to be true nearly always | |
+//! | reserve, window, jitter | [caching](super::caching) | nobody waits, and nobody holds a token that ends on the way | [`refresh_ahead`](crate::ClientBuilder::refresh_ahead) |
+//! | largest reply | 64 KiB | a token that does not fit into a header is of no use | |
+//! | `Retry-After` | at most 1 h | a typing error at the issuer must not last for days | |
+//!
+//! The audience goes out as `audience` ([`Dialect`](crate::Dialect)), the client authenticates as the
+//! issuer's metadata says ([`ClientAuthentication`](crate::ClientAuthentication)), and the system's
+//! proxy and trust store are used.
