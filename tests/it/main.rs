@@ -8,6 +8,7 @@
 
 mod support;
 
+mod answers;
 mod audience_check;
 mod bounded;
 mod building;
@@ -25,6 +26,7 @@ mod once;
 mod properties;
 mod refresh_ahead;
 mod rejected;
+mod retries;
 mod right_token;
 mod runtime;
 mod scopes;

@@ -2,7 +2,7 @@
 
 use std::{
     error::Error as StdError,
-    fmt::Debug,
+    fmt::{Debug, Write as _},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -83,7 +83,7 @@ fn shown(error: &Error) -> String {
     let mut text = format!("{error} {error:?} {error:#?} {}", error.next_move());
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(&format!(" {error} {error:?} {error:#?}"));
+        write!(text, " {error} {error:?} {error:#?}").unwrap();
         cause = error.source();
     }
     text
@@ -105,8 +105,11 @@ fn the_search_finds_every_form() {
     let leaks = Leaks::of(&[CLIENT_SECRET]);
     let bytes = CLIENT_SECRET.as_bytes();
     let form_encoded: String = url::form_urlencoded::byte_serialize(bytes).collect();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let percent: String = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
+    let (mut hex, mut percent) = (String::new(), String::new());
+    for byte in bytes {
+        write!(hex, "{byte:02x}").unwrap();
+        write!(percent, "%{byte:02X}").unwrap();
+    }
     for written in [
         CLIENT_SECRET.to_owned(),
         form_encoded.clone(),
@@ -176,11 +179,13 @@ async fn live(client: ClientBuilder, server: &Server) -> String {
     let handle = client.audience(&request);
     let borrowed = handle.current().unwrap();
     let header = token.header_value().clone();
-    seen.push_str(&format!(
+    write!(
+        seen,
         "{request:?} {request:#?} {token:?} {token:#?} {handle:?} {handle:#?} {header:?} \
          {borrowed:?} {borrowed:#?} {:?}",
         borrowed.header_value()
-    ));
+    )
+    .unwrap();
     drop(borrowed);
     server.advance(215.0);
     client.get_access_token(&request).await.unwrap();
