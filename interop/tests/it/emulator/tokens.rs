@@ -1,7 +1,9 @@
 //! Tokens that foreign clients get and verify with their own code.
 
 use intelliauth::ClientAuthentication::{Basic, Post};
-use intelliauth_emulator::{Application, BasicDecoding, Config, Emulator, sample};
+use intelliauth_emulator::{
+    Application, AudienceClaim, BasicDecoding, Config, Emulator, Switches, TokenType, sample,
+};
 use serde_json::Value;
 
 use super::{Start, for_each_peer};
@@ -13,6 +15,7 @@ for_each_peer! {
     a_rotation_of_the_signing_key_leaves_old_and_new_tokens_valid
     a_replaced_signing_key_is_noticed
     an_issuer_with_a_path_is_discovered
+    every_shape_that_a_tenant_can_be_switched_to_is_read_alike
 }
 
 async fn emulator() -> Emulator {
@@ -94,6 +97,37 @@ async fn an_issuer_with_a_path_is_discovered(start: Start) {
     let emulator = Emulator::start(config).await.unwrap();
     let token = start(&emulator).token(Question::default());
     assert_eq!(token["ok"]["claims"]["iss"], emulator.issuer(), "{token}");
+}
+
+async fn every_shape_that_a_tenant_can_be_switched_to_is_read_alike(start: Start) {
+    let shapes: [fn(&mut Switches); 6] = [
+        |switches| switches.audience_claim = AudienceClaim::Array,
+        |switches| switches.jwks_includes_alg = false,
+        |switches| switches.token_typ = TokenType::Jwt,
+        |switches| switches.token_typ = TokenType::None,
+        |switches| switches.claim_nbf = true,
+        |switches| switches.claim_jti = false,
+    ];
+    let emulator = emulator().await;
+    let mut peer = start(&emulator);
+    for shape in shapes {
+        emulator.reset();
+        emulator.switches(shape);
+        let theirs = peer.token(Question::default());
+        let ours = ours(&emulator, Question::default()).await;
+        assert_eq!(told_alike(&theirs), told_alike(&ours));
+    }
+}
+
+/// The claims that do not differ from token to token.
+fn told_alike(answer: &Value) -> Value {
+    let mut claims = answer["ok"]["claims"].clone();
+    let members = claims.as_object_mut();
+    let members = members.unwrap_or_else(|| panic!("{answer}"));
+    for own in ["exp", "iat", "jti", "nbf"] {
+        members.remove(own);
+    }
+    claims
 }
 
 /// One client encodes it by the letter of RFC 6749 section 2.3.1, the other sends it as it is.

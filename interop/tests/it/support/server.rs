@@ -103,7 +103,8 @@ impl Server {
 
     /// What the server itself says about a token (RFC 7662).
     pub(crate) async fn introspect(&self, token: &str) -> Value {
-        let request = http()
+        let request = self
+            .http
             .post(format!("{}/token/introspection", self.issuer))
             .basic_auth("jobs", Some("jobs-secret"))
             .header("content-type", "application/x-www-form-urlencoded")
@@ -118,14 +119,14 @@ impl Server {
 
     /// Starts it again where it was, with new keys and nothing remembered.
     pub(crate) fn restart(&mut self) {
-        let port = self.issuer.rsplit(':').next().unwrap().parse().unwrap();
+        let port = self.issuer.rsplit(':').next().unwrap();
         let settings = Settings {
-            port,
+            port: port.parse().unwrap(),
             ..self.settings
         };
-        let (part, first) = start(settings);
+        let (server, first) = start(settings);
         assert_eq!(first["issuer"], self.issuer.as_str());
-        self.part = part;
+        self.part = server;
     }
 }
 
