@@ -72,7 +72,7 @@ impl Admission<'_> {
         let claims = UnverifiedClaims::read(secret);
         let audience_is_checked = self.check_audience(claims.as_ref())?;
         let lifetime = self.lifetime(response.lifetime, claims.as_ref())?;
-        let reported = response.scopes.or_else(|| claims.as_ref()?.scopes());
+        let reported = response.scopes.or_else(|| claims.as_ref()?.granted());
         let grant = Grant {
             scopes_are_reported: reported.is_some(),
             scopes: reported.map_or_else(|| self.asked.scopes.clone(), |scopes| self.share(scopes)),

@@ -1,0 +1,15 @@
+//! The foreign parts: how they are started, asked and ended.
+
+mod part;
+mod peer;
+mod server;
+
+pub(crate) use part::Part;
+pub(crate) use peer::{Peer, Question, ours};
+pub(crate) use server::{BANKING, HEALTH, Server, Settings, TRICKY_SECRET};
+
+/// The HTTP client of the tests themselves, for what is asked beside the client under test.
+pub(crate) fn http() -> reqwest::Client {
+    // Whatever proxy the system names, it is not for a server on this machine.
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
