@@ -26,7 +26,7 @@ pub(crate) use wire::{LIFETIME_MAX, Reply};
 
 use crate::{
     dialect::Dialect,
-    error::{Asked, Error, Violation},
+    error::{Asked, Error, IssuerAnswer, Violation},
     request::Parameters,
     secret::Secret,
     time::{Moment, TimeSource},
@@ -264,11 +264,10 @@ impl Endpoint {
     }
 }
 
-/// Whether there is no endpoint at this address any more.
+/// Whether there is no endpoint at this address any more: a 404 that says nothing else.
 fn is_gone(error: &Error) -> bool {
-    error
-        .answer()
-        .is_some_and(|answer| matches!(answer.status(), 404 | 410))
+    let is_missing = |answer: &IssuerAnswer| matches!(answer.status(), 404 | 410);
+    matches!(error, Error::Protocol(_)) && error.answer().is_some_and(is_missing)
 }
 
 /// Our own error comes back as it was; the others cannot occur with normalised answers, and say
