@@ -5,6 +5,7 @@
 mod admission;
 mod backoff;
 mod counts;
+mod deadline;
 mod flight;
 mod hit;
 mod index;
@@ -22,7 +23,7 @@ use std::{
 };
 
 use arc_swap::Guard;
-use tokio::{runtime::Handle, sync::Notify, sync::watch, time::timeout};
+use tokio::{runtime::Handle, sync::Notify, sync::watch};
 
 pub(crate) use admission::AudienceRule;
 use counts::Counters;
@@ -123,14 +124,7 @@ impl TokenCache {
         }
         let limit = details.timeout.unwrap_or(self.settings.wait_timeout);
         let work = self.fetch_without_limit(principal, details);
-        let outcome = if Handle::try_current().is_ok() {
-            timeout(limit, work)
-                .await
-                .unwrap_or_else(|_elapsed| Err(Error::unavailable(UnavailableReason::Timeout)))
-        } else {
-            // Nothing here can be awaited but a flight that runs elsewhere, and that has a limit.
-            work.await
-        };
+        let outcome = deadline::within(limit, work).await;
         outcome.or_else(|error| self.still_usable(principal, details).ok_or(error))
     }
 

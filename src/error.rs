@@ -126,6 +126,14 @@ impl Error {
         Self::Request(InvalidRequest::new(problem))
     }
 
+    /// The same error, told as one about what was `asked` for.
+    pub(crate) fn about(self, asked: &Asked) -> Self {
+        match self {
+            Self::Protocol(violation) => Self::Protocol(violation.about(asked)),
+            other => other,
+        }
+    }
+
     /// An answer that cannot be trusted.
     pub(crate) fn protocol(asked: Option<&Asked>, violation: Violation) -> Self {
         Self::Protocol(ProtocolViolation::new(asked, violation, None))
@@ -136,6 +144,15 @@ impl Error {
         Self::Denied(Denied::new(
             asked,
             reason,
+            crate::scope::Scopes::none(),
+            None,
+        ))
+    }
+
+    /// A sign-in that is needed, as was found out without an answer of the issuer.
+    pub(crate) fn login_required(asked: &Asked) -> Self {
+        Self::Login(LoginRequired::new(
+            asked,
             crate::scope::Scopes::none(),
             None,
         ))

@@ -2,14 +2,14 @@
 
 mod client_credentials;
 
-use std::{fmt, future::Future, pin::Pin, time::Duration};
+use std::{error::Error as StdError, fmt, future::Future, pin::Pin, time::Duration};
 
 pub use client_credentials::ClientCredentials;
 use oauth2::TokenResponse as _;
 
 use crate::{
     endpoint::{Endpoint, Grant, GrantKind, Replay, TokenReply},
-    error::{Asked, Error},
+    error::{Asked, DeniedReason, Error, Unavailable, UnavailableReason},
     request::{Parameters, Principal},
     scope::{Audience, Scopes},
     secret::Secret,
@@ -48,8 +48,9 @@ pub trait Flow: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever kept it from doing so; the error is remembered for a while and handed to everybody
-    /// who asks for the same in the meantime.
+    /// Whatever kept it from doing so: what [`ExtensionGrant::send`] returned, or one that the context
+    /// makes ([`FlowContext::unavailable`], [`denied`](FlowContext::denied), …). It is remembered for
+    /// a while and handed to everybody who asks for the same in the meantime.
     fn acquire(
         &self,
         cx: FlowContext<'_>,
@@ -133,6 +134,28 @@ impl<'a> FlowContext<'a> {
             parameters: Vec::new(),
             replay: Replay::IfUnsent,
         }
+    }
+
+    /// The error of a flow whose source refuses, so that asking again does not help.
+    pub fn denied(&self) -> Error {
+        Error::denied(self.asked, DeniedReason::AccessDenied)
+    }
+
+    /// The error of a flow that needs a person to sign in first.
+    pub fn login_required(&self) -> Error {
+        Error::login_required(self.asked)
+    }
+
+    /// The error of a flow whose source gave no usable answer: it is tried again after a while.
+    ///
+    /// `cause` is what `source()` of the error will be; it must not show a secret.
+    pub fn unavailable(&self, cause: impl StdError + Send + Sync + 'static) -> Error {
+        Error::Unavailable(Unavailable::caused_by(UnavailableReason::Issuer, cause))
+    }
+
+    /// The error of a flow that cannot do what is asked of it, and why.
+    pub fn invalid_request(&self, problem: impl Into<String>) -> Error {
+        Error::request(problem)
     }
 
     fn grant<'k>(&self, kind: GrantKind<'k>) -> Grant<'k>

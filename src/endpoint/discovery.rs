@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use arc_swap::ArcSwapOption;
 use serde_json::{Map, Value};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 use url::Url;
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
     transport::{Answer, Transport},
 };
 use crate::{
-    error::{Error, Violation},
+    error::{Error, UnavailableReason, Violation},
     time::{Moment, TimeSource},
 };
 
@@ -35,16 +36,23 @@ pub(super) struct Metadata {
 pub(super) struct Discovery {
     issuer: Issuer,
     given: Option<Arc<Metadata>>,
-    /// Held over the fetch: whoever waits for it finds the result, or the failure, when it gets it.
-    state: Mutex<State>,
+    known: ArcSwapOption<Known>,
+    /// Held over a read: whoever waits for it finds the result, or the failure, when it gets it.
+    reading: Mutex<Failures>,
     clock: TimeSource,
 }
 
+#[derive(Debug)]
+struct Known {
+    metadata: Arc<Metadata>,
+    until: Moment,
+}
+
+/// The reads that failed since the last good one.
 #[derive(Debug, Default)]
-struct State {
-    known: Option<(Arc<Metadata>, Moment)>,
-    failure: Option<(Error, Moment)>,
-    failures: u32,
+struct Failures {
+    last: Option<(Error, Moment)>,
+    count: u32,
 }
 
 impl Discovery {
@@ -58,7 +66,8 @@ impl Discovery {
         Self {
             issuer,
             given,
-            state: Mutex::default(),
+            known: ArcSwapOption::empty(),
+            reading: Mutex::default(),
             clock,
         }
     }
@@ -76,20 +85,43 @@ impl Discovery {
         if let Some(given) = &self.given {
             return Ok(Arc::clone(given));
         }
-        let mut state = self.state.lock().await;
-        let now = self.clock.now();
-        if let Some((known, until)) = &state.known
-            && !now.has_reached(*until)
-        {
-            return Ok(Arc::clone(known));
+        match self.known.load_full() {
+            Some(known) if self.clock.now().has_reached(known.until) => {
+                self.renewed(transport, policy, &known.metadata).await
+            }
+            Some(known) => Ok(Arc::clone(&known.metadata)),
+            None => {
+                let mut failures = self.reading.lock().await;
+                match self.known.load_full() {
+                    Some(known) => Ok(Arc::clone(&known.metadata)),
+                    None => self.read(transport, policy, &mut failures).await,
+                }
+            }
         }
-        match self.read(transport, policy, &mut state).await {
-            Ok(metadata) => Ok(metadata),
-            // An issuer that is down for a moment has not moved: what was known is the best guess.
-            Err(error) => match &state.known {
-                Some((known, _)) if error.is_retryable() => Ok(Arc::clone(known)),
-                _ => Err(error),
-            },
+    }
+
+    /// Reads the metadata again, by one caller and within seconds; till then what was known is used.
+    ///
+    /// An issuer that is down for a moment has not moved, so this delays nobody for long.
+    async fn renewed(
+        &self,
+        transport: &Transport,
+        policy: RetryPolicy,
+        known: &Arc<Metadata>,
+    ) -> Result<Arc<Metadata>, Error> {
+        let Ok(mut failures) = self.reading.try_lock() else {
+            return Ok(Arc::clone(known));
+        };
+        let read = timeout(RENEWAL_TIMEOUT, self.read(transport, policy, &mut failures)).await;
+        match read {
+            Ok(Ok(metadata)) => Ok(metadata),
+            Ok(Err(error)) if !error.is_retryable() => Err(error),
+            Ok(Err(_)) => Ok(Arc::clone(known)),
+            Err(_elapsed) => {
+                let error = Error::unavailable(UnavailableReason::Timeout);
+                self.remember(&error, &mut failures);
+                Ok(Arc::clone(known))
+            }
         }
     }
 
@@ -103,11 +135,11 @@ impl Discovery {
         if self.given.is_some() {
             return Ok(None);
         }
-        let mut state = self.state.lock().await;
-        let newer = match &state.known {
+        let mut failures = self.reading.lock().await;
+        let newer = match self.known.load_full() {
             // Somebody else noticed first.
-            Some((known, _)) if !Arc::ptr_eq(known, used) => Arc::clone(known),
-            _ => self.read(transport, policy, &mut state).await?,
+            Some(known) if !Arc::ptr_eq(&known.metadata, used) => Arc::clone(&known.metadata),
+            _ => self.read(transport, policy, &mut failures).await?,
         };
         let has_moved = newer.token_endpoint != used.token_endpoint;
         Ok(has_moved.then_some(newer))
@@ -117,34 +149,34 @@ impl Discovery {
         &self,
         transport: &Transport,
         policy: RetryPolicy,
-        state: &mut State,
+        failures: &mut Failures,
     ) -> Result<Arc<Metadata>, Error> {
         let now = self.clock.now();
-        if let Some((error, until)) = &state.failure
+        if let Some((error, until)) = &failures.last
             && !now.has_reached(*until)
         {
             return Err(still(error, now.until(*until)));
         }
-        match self.fetch(transport, policy).await {
-            Ok(metadata) => {
-                let metadata = Arc::new(metadata);
-                *state = State::default();
-                state.known = Some((Arc::clone(&metadata), now.plus(KEPT_FOR)));
-                tracing::debug!(
-                    issuer = self.issuer(), token_endpoint = %metadata.token_endpoint,
-                    "issuer metadata read"
-                );
-                Ok(metadata)
-            }
-            Err(error) => {
-                let backoff = FAILURE_MAX.min(Duration::from_secs(1 << state.failures.min(6)));
-                let pause = asked_pause(&error).unwrap_or(backoff);
-                state.failures += 1;
-                state.failure = Some((error.clone(), self.clock.now().plus(pause)));
-                tracing::debug!(issuer = self.issuer(), %error, ?pause, "issuer metadata not read");
-                Err(error)
-            }
-        }
+        let fetched = self.fetch(transport, policy).await;
+        let metadata = Arc::new(fetched.inspect_err(|error| self.remember(error, failures))?);
+        *failures = Failures::default();
+        self.known.store(Some(Arc::new(Known {
+            metadata: Arc::clone(&metadata),
+            until: now.plus(KEPT_FOR),
+        })));
+        tracing::debug!(
+            issuer = self.issuer(), token_endpoint = %metadata.token_endpoint,
+            "issuer metadata read"
+        );
+        Ok(metadata)
+    }
+
+    fn remember(&self, error: &Error, failures: &mut Failures) {
+        let backoff = FAILURE_MAX.min(Duration::from_secs(1 << failures.count.min(6)));
+        let pause = asked_pause(error).unwrap_or(backoff);
+        failures.count += 1;
+        failures.last = Some((error.clone(), self.clock.now().plus(pause)));
+        tracing::debug!(issuer = self.issuer(), %error, ?pause, "issuer metadata not read");
     }
 
     async fn fetch(&self, transport: &Transport, policy: RetryPolicy) -> Result<Metadata, Error> {
@@ -246,6 +278,9 @@ fn still(error: &Error, left: Duration) -> Error {
 
 /// Metadata is read again after a day: endpoints move rarely, and a move is noticed by a 404 at once.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// Metadata that has grown a day old is renewed within this time, or used for now as it is.
+const RENEWAL_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A failed read is repeated after 1, 2, 4 … seconds, and at most this long.
 const FAILURE_MAX: Duration = Duration::from_secs(60);

@@ -42,12 +42,10 @@ impl Post<'_> {
         if let Ok(mut slot) = self.sent.lock() {
             *slot = Some(sent);
         }
-        let answer = self
-            .endpoint
-            .transport
-            .send(request, wire::TOKEN_LIMIT)
-            .await?;
-        wire::normalise(&answer, self.grant.asked)
+        let asked = self.grant.asked;
+        let transport = &self.endpoint.transport;
+        let answer = transport.send(request, wire::TOKEN_LIMIT).await;
+        wire::normalise(&answer.map_err(|error| error.about(asked))?, asked)
     }
 
     pub(super) fn sent_at(&self) -> Moment {

@@ -252,8 +252,9 @@ impl InvalidRequest {
 
     pub(crate) fn next_move(&self) -> String {
         if self.answer().is_some() {
-            "check the parameters, and that the dialect names the audience as this issuer expects it \
-             (audience, resource or both)"
+            "check the parameters, that the dialect names the audience as this issuer expects it \
+             (audience, resource or both), that the application may use this grant, and how the \
+             issuer reads a secret with special characters"
                 .to_owned()
         } else {
             "correct the request; it was not sent".to_owned()

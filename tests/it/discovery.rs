@@ -262,6 +262,23 @@ async fn old_metadata_is_used_while_the_issuer_cannot_be_read() {
 }
 
 #[tokio::test]
+async fn a_renewal_that_hangs_delays_nobody_but_the_one_who_tries() {
+    let server = Server::start().await;
+    server.token().grants(60).mount().await;
+    let client = server.client().build().unwrap();
+    client.get_access_token("a").await.unwrap();
+    server.advance(A_DAY);
+    let never = ResponseTemplate::new(200).set_delay(Duration::from_secs(3600));
+    serve_at_first(&server, 1, never).await;
+    let trying = client.clone();
+    let trying = tokio::spawn(async move { trying.get_access_token("b").await });
+    server.arrived_at(DISCOVERY_PATH, 2).await;
+    client.get_access_token("c").await.unwrap();
+    assert!(!trying.is_finished(), "it is still trying");
+    assert_eq!(server.count_at(DISCOVERY_PATH).await, 2);
+}
+
+#[tokio::test]
 async fn an_open_endpoint_spoils_the_whole_document() {
     let server = Server::bare().await;
     for member in ["token_endpoint", "jwks_uri", "authorization_endpoint"] {

@@ -204,3 +204,32 @@ async fn a_flow_that_panics_fails_those_who_wait_and_leaves_its_place_free() {
         assert_eq!(flow.calls.load(Ordering::SeqCst), 2, "{mode:?}");
     }
 }
+
+/// Fails in the way that its audience names.
+#[derive(Debug)]
+struct Fails;
+
+impl Flow for Fails {
+    async fn acquire(&self, cx: FlowContext<'_>) -> Result<TokenResponse, Error> {
+        Err(match cx.audience().as_str() {
+            "denied" => cx.denied(),
+            "login" => cx.login_required(),
+            "unavailable" => cx.unavailable(std::io::Error::other("the socket is gone")),
+            _ => cx.invalid_request("this flow knows three audiences"),
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_flow_says_why_it_fails_in_the_caller_s_terms() {
+    let client = Client::builder("https://tenant.example", CLIENT_ID, Fails)
+        .build()
+        .unwrap();
+    for kind in ["denied", "login", "unavailable", "request"] {
+        let error = client.get_access_token(kind).await.unwrap_err();
+        assert_eq!(error.kind(), kind);
+        let again = client.get_access_token(kind).await.unwrap_err();
+        assert_eq!(again.kind(), kind);
+    }
+    assert_eq!(client.counts().flights, 4, "each is remembered");
+}

@@ -121,9 +121,14 @@ impl Server {
 
     /// Waits until the token endpoint got `count` requests: for those that nobody waits for.
     pub(crate) async fn arrived(&self, count: usize) {
+        self.arrived_at(TOKEN_PATH, count).await;
+    }
+
+    /// Waits until `path` got `count` requests.
+    pub(crate) async fn arrived_at(&self, path: &str, count: usize) {
         let limit = Duration::from_secs(10);
         let arrived = async {
-            while self.count().await < count {
+            while self.count_at(path).await < count {
                 tokio::task::yield_now().await;
             }
         };

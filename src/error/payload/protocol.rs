@@ -59,6 +59,10 @@ impl ProtocolViolation {
         }))
     }
 
+    pub(crate) fn about(&self, asked: &Asked) -> Self {
+        Self::new(Some(asked), self.0.violation.clone(), self.0.answer.clone())
+    }
+
     /// Which rule was broken.
     pub fn violation(&self) -> &Violation {
         &self.0.violation

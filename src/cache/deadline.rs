@@ -1,0 +1,63 @@
+//! How long one caller waits.
+
+use std::{
+    future::{Future, poll_fn},
+    panic::catch_unwind,
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
+
+use tokio::{runtime::Handle, time::sleep};
+
+use crate::error::{Error, UnavailableReason};
+
+/// Awaits `work`, at most for `limit`.
+///
+/// Outside of a runtime there is no timer, and nothing to wait for but a flight that runs elsewhere
+/// and has a limit of its own.
+pub(super) async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    if Handle::try_current().is_err() {
+        return work.await;
+    }
+    // A runtime without a timer cannot be asked for it: making one panics.
+    let Ok(mut timer) = catch_unwind(|| Box::pin(sleep(limit))) else {
+        return Err(Error::request(
+            "the tokio runtime has no timer: build it with enable_all()",
+        ));
+    };
+    let mut work = pin!(work);
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(outcome) => Poll::Ready(outcome),
+        Poll::Pending => timer
+            .as_mut()
+            .poll(cx)
+            .map(|()| Err(Error::unavailable(UnavailableReason::Timeout))),
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    #[test]
+    fn a_runtime_without_a_timer_is_an_error_and_not_a_panic() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let outcome = runtime.block_on(within(Duration::from_secs(1), async { Ok(()) }));
+        assert!(matches!(outcome, Err(Error::Request(_))), "{outcome:?}");
+    }
+
+    #[test]
+    fn work_that_takes_longer_is_given_up() {
+        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+        let never = std::future::pending::<Result<(), Error>>();
+        let outcome = runtime.block_on(within(Duration::from_millis(1), never));
+        assert!(outcome.is_err_and(|error| error.is_retryable()));
+    }
+}
