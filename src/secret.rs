@@ -54,7 +54,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Bytes shared by a token and its header value, wiped when the last of them is dropped.
+/// The bytes behind a header value, wiped when its last clone is dropped.
 ///
 /// The length is final: a `String` that grew would leave copies behind that nobody wipes.
 pub(crate) struct Wiped(Zeroizing<Box<str>>);
@@ -62,10 +62,6 @@ pub(crate) struct Wiped(Zeroizing<Box<str>>);
 impl Wiped {
     pub(crate) fn new(value: String) -> Self {
         Self(Zeroizing::new(value.into_boxed_str()))
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
     }
 }
 

@@ -166,7 +166,6 @@ impl TokenRef {
 
 /// What is cached: the token, ready for use, and all that decides who may have it.
 pub(crate) struct Token {
-    value: Arc<Wiped>,
     pub(crate) header: HeaderValue,
     pub(crate) audience: Audience,
     /// The scopes and parameters it was fetched with: where it is cached.
@@ -186,13 +185,11 @@ impl Token {
         let mut text = String::with_capacity(SCHEME.len() + secret.len());
         text.push_str(SCHEME);
         text.push_str(secret);
-        let value = Arc::new(Wiped::new(text));
-        let bytes = Bytes::from_owner(SharedWiped(Arc::clone(&value)));
+        let bytes = Bytes::from_owner(Wiped::new(text));
         let mut header = HeaderValue::from_maybe_shared(bytes).ok()?;
         header.set_sensitive(true);
         let is_narrowed = grant.scopes_are_reported && !grant.scopes.is_superset(&key.scopes);
         Some(Self {
-            value,
             header,
             audience: key.audience,
             asked: key.scopes,
@@ -208,7 +205,6 @@ impl Token {
     /// What stands in a slot that has no token yet: nothing that is ever usable.
     pub(crate) fn nothing() -> Self {
         Self {
-            value: Arc::new(Wiped::new(SCHEME.to_owned())),
             header: HeaderValue::from_static(""),
             audience: Audience::from(""),
             asked: Scopes::none(),
@@ -221,8 +217,10 @@ impl Token {
         }
     }
 
+    /// The header's text behind its scheme: kept once, for a million tokens may be cached.
     pub(crate) fn secret(&self) -> &str {
-        self.value.as_str().get(SCHEME.len()..).unwrap_or_default()
+        let secret = self.header.as_bytes().get(SCHEME.len()..);
+        std::str::from_utf8(secret.unwrap_or_default()).unwrap_or_default()
     }
 
     /// Whether it answers a call for what it was fetched for, with nothing else to do.
@@ -263,15 +261,6 @@ pub(crate) struct Grant {
 
 /// RFC 6750 section 2.1.
 const SCHEME: &str = "Bearer ";
-
-/// The owner behind the header's bytes: wiped when the token and every header are gone.
-struct SharedWiped(Arc<Wiped>);
-
-impl AsRef<[u8]> for SharedWiped {
-    fn as_ref(&self) -> &[u8] {
-        (*self.0).as_ref()
-    }
-}
 
 #[cfg(test)]
 mod tests {
