@@ -1,11 +1,11 @@
 //! From a request to its slot, without a lock; and how many slots are kept.
 //!
 //! A hit reads a lock-free map and never `moka`, whose look-up costs several times as much and more
-//! with every thread. `moka` bounds: it holds the same slots under a small key, evicts the one that
-//! was not seen in use for longest, and what it evicts is taken out of the map. Two things it cannot
-//! know are arranged here: a slot in use is put to its front once in a while (once per *epoch*, an
-//! eighth of the capacity in insertions), and a slot that somebody needs is *parked* when its turn
-//! comes, and offered again later.
+//! with every thread. `moka` bounds: it holds the same slots, by the *page* of up to 16 that came one
+//! after the other, evicts the page that was not seen in use for longest, and what it evicts is taken
+//! out of the map. Two things it cannot know are arranged here: the page of a slot in use is put to its
+//! front once in a while (once per *epoch*, an eighth of the capacity in insertions), and a slot that
+//! somebody needs is *parked* when its turn comes, and offered again later.
 
 use std::{
     collections::VecDeque,
@@ -22,7 +22,7 @@ use papaya::{HashMap, LocalGuard};
 use super::{
     key::{Indexed, KeyRef},
     lock,
-    slot::{Place, Slot},
+    slot::{self, Place, Slot},
 };
 use crate::{
     request::Details,
@@ -33,13 +33,23 @@ use crate::{
 
 pub(super) struct Index {
     shared: Arc<Shared>,
-    bound: Cache<u64, Arc<Slot>, RandomState>,
+    bound: Cache<u64, Arc<Page>, RandomState>,
+    /// The page that fills up.
+    filling: Mutex<Vec<Arc<Slot>>>,
+    page_size: usize,
+    pages: AtomicU64,
     epoch: AtomicU32,
     epoch_length: u64,
     inserted: AtomicU64,
     capacity: u64,
     nothing: Arc<Token>,
     clock: TimeSource,
+}
+
+/// Slots that came one after the other, and go together.
+struct Page {
+    id: u64,
+    slots: Box<[Arc<Slot>]>,
 }
 
 /// What the eviction needs as well.
@@ -59,16 +69,20 @@ impl Index {
         let (evicting, at) = (Arc::clone(&shared), clock.clone());
         let bound = Cache::builder()
             .max_capacity(capacity)
+            .weigher(|_id, page: &Arc<Page>| u32::try_from(page.slots.len()).unwrap_or(u32::MAX))
             .eviction_policy(EvictionPolicy::lru())
-            .eviction_listener(move |_id, slot: Arc<Slot>, cause| {
+            .eviction_listener(move |_id, page: Arc<Page>, cause| {
                 if cause == RemovalCause::Size {
-                    evicting.evict(&slot, at.now());
+                    evicting.evict(&page, at.now());
                 }
             })
             .build_with_hasher(RandomState::default());
         Arc::new(Self {
             shared,
             bound,
+            filling: Mutex::default(),
+            page_size: page_size(capacity),
+            pages: AtomicU64::new(slot::FIRST_PAGE),
             epoch: AtomicU32::new(0),
             epoch_length: (capacity / 8).max(1),
             inserted: AtomicU64::new(0),
@@ -104,10 +118,10 @@ impl Index {
     }
 
     #[cold]
-    fn move_to_front(&self, slot: &Arc<Slot>) {
+    fn move_to_front(&self, slot: &Slot) {
         // An insertion is never dropped, as `moka` drops reads when it is busy.
-        if !slot.is_retired() {
-            self.bound.insert(slot.id(), Arc::clone(slot));
+        if let Some(page) = self.bound.get(&slot.page()) {
+            self.bound.insert(page.id, page);
         }
     }
 
@@ -132,8 +146,7 @@ impl Index {
             self.touch(slot);
             return Arc::clone(slot);
         }
-        let id = self.inserted.fetch_add(1, Ordering::Relaxed);
-        let slot = Arc::new(Slot::new(id, key, audience.clone(), &self.nothing));
+        let slot = Arc::new(Slot::new(key, audience.clone(), &self.nothing));
         if let Err(_occupied) = self
             .shared
             .map
@@ -141,33 +154,53 @@ impl Index {
         {
             return self.get(key, &guard).map_or(slot, Arc::clone);
         }
-        self.admit(&slot, id);
+        self.admit(&slot);
         slot
     }
 
     /// Counts a new slot, and lets the oldest go where it is one too many.
-    fn admit(&self, slot: &Arc<Slot>, id: u64) {
-        if id.is_multiple_of(self.epoch_length) {
+    fn admit(&self, slot: &Arc<Slot>) {
+        let inserted = self.inserted.fetch_add(1, Ordering::Relaxed);
+        if inserted.is_multiple_of(self.epoch_length) {
             self.epoch.fetch_add(1, Ordering::Relaxed);
         }
         slot.touch(self.epoch.load(Ordering::Relaxed));
         self.offer_parked();
-        self.bound.insert(slot.id(), Arc::clone(slot));
+        self.offer(Arc::clone(slot));
         // `moka` evicts in batches of its own; a small cache should not overshoot by one of them.
-        if id >= self.capacity && id.is_multiple_of(SETTLE_EVERY) {
+        if inserted >= self.capacity && inserted.is_multiple_of(SETTLE_EVERY) {
             self.bound.run_pending_tasks();
         }
     }
 
-    /// Offers a few of the slots whose eviction had to wait.
+    /// Gives `slot` a place on a page, and the page to `moka` once it is full.
+    fn offer(&self, slot: Arc<Slot>) {
+        let mut filling = lock(&self.filling);
+        slot.set_page(slot::FILLING);
+        filling.push(slot);
+        if filling.len() < self.page_size {
+            return;
+        }
+        let slots = std::mem::take(&mut *filling).into_boxed_slice();
+        drop(filling);
+        let id = self.pages.fetch_add(1, Ordering::Relaxed);
+        for slot in &slots {
+            slot.set_page(id);
+        }
+        self.bound.insert(id, Arc::new(Page { id, slots }));
+    }
+
+    /// Offers a few of the slots whose eviction had to wait, if nobody needs them any more.
     fn offer_parked(&self) {
+        let now = self.clock.now();
         for _ in 0..OFFERED_AT_ONCE {
             let Some(slot) = lock(&self.shared.parked).pop_front() else {
                 return;
             };
-            slot.set_parked(false);
-            if !slot.is_retired() {
-                self.bound.insert(slot.id(), slot);
+            if slot.is_idle(now) {
+                self.offer(slot);
+            } else {
+                lock(&self.shared.parked).push_back(slot);
             }
         }
     }
@@ -185,19 +218,31 @@ impl Index {
 }
 
 impl Shared {
-    /// `moka` has let `slot` go: so does the map, unless somebody needs it.
-    fn evict(&self, slot: &Arc<Slot>, now: Moment) {
-        if slot.retire(now) {
-            let guard = self.map.guard();
-            let is_same = |indexed: &Indexed, (): &()| Arc::ptr_eq(&indexed.0, slot);
-            // By identity: another slot with the same key may have taken its place.
-            let _removed = self.map.remove_if(&slot.key(), is_same, &guard);
-            self.evictions.fetch_add(1, Ordering::Relaxed);
-        } else if !slot.is_retired() && slot.set_parked(true) {
-            lock(&self.parked).push_back(Arc::clone(slot));
+    /// `moka` has let `page` go: so does the map, for each slot that nobody needs.
+    fn evict(&self, page: &Page, now: Moment) {
+        // Slots that were parked from this page once stand on another one now.
+        for slot in page.slots.iter().filter(|slot| slot.page() == page.id) {
+            if slot.retire(now) {
+                let guard = self.map.guard();
+                let is_same = |indexed: &Indexed, (): &()| Arc::ptr_eq(&indexed.0, slot);
+                // By identity: another slot with the same key may have taken its place.
+                let _removed = self.map.remove_if(&slot.key(), is_same, &guard);
+                self.evictions.fetch_add(1, Ordering::Relaxed);
+            } else if !slot.is_retired() {
+                slot.set_page(slot::PARKED);
+                lock(&self.parked).push_back(Arc::clone(slot));
+            }
         }
     }
 }
+
+/// `moka` takes 240 bytes for whatever it counts, so it counts pages: enough of them that its order
+/// still is that of use, and none of more than 16 slots.
+fn page_size(capacity: u64) -> usize {
+    usize::try_from(capacity / 64).map_or(PAGE_MAX, |size| size.clamp(1, PAGE_MAX))
+}
+
+const PAGE_MAX: usize = 16;
 
 /// How many parked slots each insertion offers: more than one, so that they become fewer.
 const OFFERED_AT_ONCE: usize = 4;

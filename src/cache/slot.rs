@@ -4,7 +4,7 @@ mod entry;
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicBool, AtomicU32, Ordering},
+    atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 use arc_swap::{ArcSwapOption, Guard};
@@ -22,7 +22,6 @@ use crate::{
 
 /// One audience of one principal, with one set of extra parameters.
 pub(crate) struct Slot {
-    id: u64,
     principal: Principal,
     audience: Audience,
     parameters: Parameters,
@@ -35,7 +34,8 @@ pub(crate) struct Slot {
     pins: AtomicU32,
     /// The eviction epoch in which it was last seen in use.
     touched: AtomicU32,
-    is_parked: AtomicBool,
+    /// The page that it is counted on, or one of the signs below.
+    page: AtomicU64,
 }
 
 /// A slot keeps the tokens of at most this many scope sets.
@@ -46,10 +46,17 @@ const SCOPE_SETS: usize = 16;
 /// The sign that a slot was evicted: it will never be found again, so nothing may be started in it.
 const RETIRED: u32 = 1 << 31;
 
+/// It is on the page that fills up.
+pub(super) const FILLING: u64 = 0;
+
+/// It was to be evicted while somebody needed it.
+pub(super) const PARKED: u64 = 1;
+
+pub(super) const FIRST_PAGE: u64 = 2;
+
 impl Slot {
-    pub(super) fn new(id: u64, key: &KeyRef<'_>, audience: Audience, nothing: &Arc<Token>) -> Self {
+    pub(super) fn new(key: &KeyRef<'_>, audience: Audience, nothing: &Arc<Token>) -> Self {
         Self {
-            id,
             principal: key.principal.clone(),
             audience,
             parameters: key.parameters.clone(),
@@ -58,12 +65,8 @@ impl Slot {
             changing: Mutex::new(()),
             pins: AtomicU32::new(0),
             touched: AtomicU32::new(0),
-            is_parked: AtomicBool::new(false),
+            page: AtomicU64::new(FILLING),
         }
-    }
-
-    pub(super) fn id(&self) -> u64 {
-        self.id
     }
 
     pub(super) fn key(&self) -> KeyRef<'_> {
@@ -220,12 +223,16 @@ impl Slot {
 
     /// Gives it up for good, unless somebody needs it or has to be kept from asking too early.
     pub(super) fn retire(&self, now: Moment) -> bool {
-        let is_idle = self.pins.load(Ordering::Acquire) == 0 && !self.has_live_failure(now);
-        is_idle
+        self.is_idle(now)
             && self
                 .pins
                 .compare_exchange(0, RETIRED, Ordering::AcqRel, Ordering::Acquire)
                 .is_ok()
+    }
+
+    /// Whether nobody needs it, and forgetting it would let nobody ask too early.
+    pub(super) fn is_idle(&self, now: Moment) -> bool {
+        self.pins.load(Ordering::Acquire) == 0 && !self.has_live_failure(now)
     }
 
     pub(super) fn is_retired(&self) -> bool {
@@ -240,9 +247,12 @@ impl Slot {
             && self.touched.swap(epoch, Ordering::Relaxed) != epoch
     }
 
-    /// Marks whether it waits to be evicted later; true if that changed.
-    pub(super) fn set_parked(&self, is_parked: bool) -> bool {
-        self.is_parked.swap(is_parked, Ordering::AcqRel) != is_parked
+    pub(super) fn page(&self) -> u64 {
+        self.page.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_page(&self, page: u64) {
+        self.page.store(page, Ordering::Release);
     }
 
     fn has_live_failure(&self, now: Moment) -> bool {

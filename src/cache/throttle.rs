@@ -3,7 +3,11 @@
 use std::{sync::Mutex, time::Duration};
 
 use super::lock;
-use crate::{scope::Audience, scope::Scopes, time::Moment};
+use crate::{
+    request::{Parameters, Principal},
+    scope::{Audience, Scopes},
+    time::Moment,
+};
 
 /// Whether the whole issuer is to be left alone.
 ///
@@ -23,9 +27,10 @@ struct State {
 /// Who met a `Retry-After`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Met {
+    pub(super) principal: Principal,
     pub(super) audience: Audience,
     pub(super) scopes: Scopes,
-    pub(super) slot: u64,
+    pub(super) parameters: Parameters,
 }
 
 /// Two keys within this time mean that the limit is the issuer's.
@@ -64,9 +69,10 @@ mod tests {
 
     fn key(name: &str) -> Met {
         Met {
+            principal: Principal::Application,
             audience: name.into(),
             scopes: Scopes::none(),
-            slot: 0,
+            parameters: Parameters::none(),
         }
     }
 

@@ -240,3 +240,30 @@ async fn the_last_of_many_is_a_hit_at_once() {
     }
     assert_eq!(source.count(), 500);
 }
+
+#[tokio::test]
+async fn a_large_cache_is_bounded_as_well_and_what_is_in_use_stays() {
+    let source = Source::tokens(3600);
+    let client = source
+        .client(&ManualClock::new())
+        .cache_capacity(2_000)
+        .build()
+        .unwrap();
+    fill(&client, "hot", 10).await;
+    let held = client.audience("held");
+    held.get_access_token().await.unwrap();
+    for round in 0..100 {
+        fill(&client, &format!("cold{round}-"), 100).await;
+        fill(&client, "hot", 10).await;
+    }
+    assert_eq!(source.count(), 10 + 1 + 10_000, "the hot ones never left");
+    assert!(held.current().is_some(), "nor did the one with a handle");
+    let kept: usize = (0..100)
+        .map(|round| kept(&client, &format!("cold{round}-"), 100))
+        .sum();
+    assert!(
+        (1_700..=2_000 + 2 * SLACK).contains(&kept),
+        "{kept} are kept"
+    );
+    assert!(client.current("cold99-99").is_some(), "the newest stays");
+}

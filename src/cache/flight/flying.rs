@@ -144,11 +144,11 @@ impl Flying {
                 .issuer_retry_after()
                 .filter(|wait| !wait.is_zero())
         {
-            let slot = self.place.slot().id();
             let key = Met {
+                principal: self.place.principal().clone(),
                 audience: details.audience.clone(),
                 scopes: details.scopes.clone(),
-                slot,
+                parameters: details.parameters.clone(),
             };
             self.cache.throttle.met(key, now, wait);
         }
