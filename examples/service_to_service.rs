@@ -13,7 +13,11 @@
     reason = "printing is what it is for"
 )]
 
-use std::{env, process::ExitCode};
+use std::{
+    env,
+    io::{Write, stdout},
+    process::ExitCode,
+};
 
 use intelliauth::{
     AccessToken, AudienceParameter, Client, ClientAuthentication, ClientBuilder, Dialect, Error,
@@ -77,10 +81,14 @@ async fn main() -> ExitCode {
     };
     let mut all_well = true;
     for audience in &options.audiences {
-        if let Err(error) = ask_twice(&client, audience, &options.scope).await {
-            eprintln!("error: {audience}: {error}");
+        let outcome = ask_twice(&client, audience, &options.scope).await;
+        if let Err(Stop::Refused(error)) = outcome {
+            eprintln!("error: {audience}: {}", with_causes(&error));
             eprintln!("  what to do: {}", error.next_move());
             all_well = false;
+        } else if outcome.is_err() {
+            // Whoever reads this has enough, as `head` has.
+            break;
         }
     }
     client.close().await;
@@ -91,13 +99,33 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Why an audience was not asked for to the end.
+enum Stop {
+    Refused(Error),
+    NobodyReads,
+}
+
 /// The second answer comes from the cache.
-async fn ask_twice(client: &Client, audience: &str, scope: &str) -> Result<(), Error> {
+async fn ask_twice(client: &Client, audience: &str, scope: &str) -> Result<(), Stop> {
     let request = TokenRequest::new(audience).scope(scope);
     for _ in 0..2 {
-        println!("{}", line(&client.get_access_token(&request).await?));
+        let token = client.get_access_token(&request).await;
+        let line = line(&token.map_err(Stop::Refused)?);
+        writeln!(stdout(), "{line}").map_err(|_| Stop::NobodyReads)?;
     }
     Ok(())
+}
+
+/// An error and what led to it: refused, no such name, an unknown certificate.
+fn with_causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 fn line(token: &AccessToken) -> Value {
@@ -116,10 +144,16 @@ impl Options {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let mut options = Self::default();
         while let Some(argument) = arguments.next() {
+            // Both `--scope x` and `--scope=x`.
+            let (argument, attached) = match argument.split_once('=') {
+                Some((name, value)) if name.starts_with("--") => {
+                    (name.to_owned(), Some(value.to_owned()))
+                }
+                _ => (argument, None),
+            };
             let mut value = || {
-                arguments
-                    .next()
-                    .ok_or_else(|| format!("{argument} needs a value"))
+                let value = attached.clone().or_else(|| arguments.next());
+                value.ok_or_else(|| format!("{argument} needs a value"))
             };
             match argument.as_str() {
                 "--help" | "-h" => return Ok(None),

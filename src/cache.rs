@@ -14,16 +14,17 @@ mod slot;
 mod throttle;
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use arc_swap::Guard;
-use tokio::{runtime::Handle, sync::Notify, sync::watch};
+use tokio::{runtime::Handle, sync::watch};
 
 pub(crate) use admission::AudienceRule;
 use counts::Counters;
@@ -81,8 +82,8 @@ pub(crate) struct TokenCache {
     throttle: Throttle,
     /// Orders flights by their departure: an older one never overwrites what a newer one published.
     sequence: AtomicU64,
-    in_flight: AtomicUsize,
-    landed: Notify,
+    /// The flights in the air, by their number.
+    in_flight: Mutex<BTreeMap<u64, watch::Receiver<Option<Outcome>>>>,
     /// The runtime that the last flight was started in: for callers outside of any.
     runtime: Mutex<Option<Handle>>,
     counters: Counters,
@@ -103,8 +104,7 @@ impl TokenCache {
             flow,
             throttle: Throttle::default(),
             sequence: AtomicU64::new(0),
-            in_flight: AtomicUsize::new(0),
-            landed: Notify::new(),
+            in_flight: Mutex::default(),
             runtime: Mutex::new(None),
             counters: Counters::default(),
         })
@@ -222,24 +222,22 @@ impl TokenCache {
     /// Forgets everything about `audience`, for this principal; flights in the air publish nothing.
     pub(crate) fn clear(&self, principal: &Principal, audience: &Audience) {
         let sequence = self.next_sequence();
-        self.index.for_each(|slot| {
-            if slot.belongs_to(principal, audience) {
-                slot.clear(sequence);
-            }
-        });
+        self.index
+            .of_audience(principal, audience, |slot| slot.clear(sequence));
     }
 
-    /// Waits until no flight is in the air.
+    /// Waits until the flights that are in the air now have landed, at most as long as two may take.
     pub(crate) async fn drain(&self) {
-        loop {
-            let landed = self.landed.notified();
-            tokio::pin!(landed);
-            landed.as_mut().enable();
-            if self.in_flight.load(Ordering::Acquire) == 0 {
-                return;
+        let flights: Vec<_> = lock(&self.in_flight).values().cloned().collect();
+        let limit = self.settings.flight_timeout.saturating_mul(2);
+        let all = async {
+            for flight in flights {
+                let _outcome = landing(flight).await;
             }
-            landed.await;
-        }
+            Ok(())
+        };
+        // Too late, or without a timer to tell: there is nothing more to wait for.
+        let _ = deadline::within(limit, all).await;
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -256,16 +254,6 @@ impl TokenCache {
 
     fn next_sequence(&self) -> u64 {
         self.sequence.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// The runtime of this thread, else the one that the last flight was started in.
-    fn runtime(&self) -> Option<Handle> {
-        let mut last = lock(&self.runtime);
-        if let Ok(current) = Handle::try_current() {
-            *last = Some(current.clone());
-            return Some(current);
-        }
-        last.clone()
     }
 }
 

@@ -146,7 +146,9 @@ impl Client {
             &token.asked
         };
         let details = Details::for_key(&token.audience, scopes, &token.parameters);
-        self.get_access_token(TokenRequest::from(details)).await
+        // Exactly these: whether its caller would take a broader token is not known here.
+        let request = TokenRequest::from(details).exact_scopes();
+        self.get_access_token(request).await
     }
 
     /// Fetches tokens for several audiences at once, for a start without waiting later.
@@ -181,10 +183,11 @@ impl Client {
         self.cache.clear(&self.principal, &audience.into());
     }
 
-    /// Waits until no request is in the air: call it before the program ends.
+    /// Waits for the requests in the air: call it before the program ends.
     ///
-    /// A background refresh dies with the runtime. It takes at most as long as one flight may
-    /// ([`DEFAULT_FLIGHT_TIMEOUT`]). The client can be used after it.
+    /// A background refresh dies with the runtime. It waits for the requests that were under way when it
+    /// was called, and at most as long as two flights may take ([`DEFAULT_FLIGHT_TIMEOUT`]): one that
+    /// was forced may have had to wait for another. The client can be used after it.
     pub async fn close(&self) {
         self.cache.drain().await;
     }
@@ -231,24 +234,28 @@ impl fmt::Debug for Client {
 }
 
 /// Awaits all of them at once, in one task.
+///
+/// One round starts every flight; these run in tasks of their own, so it does not matter which call is
+/// awaited first.
 async fn join_all<F: Future + Unpin>(mut calls: Vec<F>) -> Vec<F::Output> {
     use std::{pin::Pin, task::Poll};
 
     let mut results: Vec<Option<F::Output>> = calls.iter().map(|_| None).collect();
     std::future::poll_fn(|cx| {
         for (call, result) in calls.iter_mut().zip(&mut results) {
-            if result.is_none()
-                && let Poll::Ready(value) = Pin::new(call).poll(cx)
-            {
+            if let Poll::Ready(value) = Pin::new(call).poll(cx) {
                 *result = Some(value);
             }
         }
-        if results.iter().all(Option::is_some) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+        Poll::Ready(())
     })
     .await;
-    results.into_iter().flatten().collect()
+    let mut all = Vec::with_capacity(calls.len());
+    for (call, result) in calls.into_iter().zip(results) {
+        all.push(match result {
+            Some(value) => value,
+            None => call.await,
+        });
+    }
+    all
 }

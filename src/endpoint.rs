@@ -22,19 +22,21 @@ use oauth2::{
 };
 pub(crate) use retry::Replay;
 pub(crate) use transport::{HttpSettings, Proxy, Transport};
-pub(crate) use wire::{LIFETIME_MAX, Reply};
+pub(crate) use wire::LIFETIME_MAX;
 
 use crate::{
     dialect::Dialect,
     error::{Asked, Error, IssuerAnswer, Violation},
     request::Parameters,
+    scope::Scopes,
     secret::Secret,
     time::{Moment, TimeSource},
 };
 use client_authentication::Credentials;
-use discovery::{Discovery, Metadata};
+use discovery::{Discovery, Metadata, Reading};
 use post::Post;
 use retry::RetryPolicy;
+use wire::Reply;
 
 /// Everything that stands between a flow and the issuer.
 #[derive(Debug)]
@@ -68,6 +70,8 @@ pub(crate) struct Grant<'a> {
     pub(crate) parameters: &'a Parameters,
     /// Whether this is done behind somebody's back: then nothing is retried here.
     pub(crate) in_background: bool,
+    /// Whether the caller wants no remembered failure.
+    pub(crate) is_forced: bool,
 }
 
 /// What the grant adds to a token request.
@@ -90,9 +94,12 @@ impl GrantKind<'_> {
     }
 }
 
-/// A usable answer and the instant before the request for it was sent.
+/// A usable answer, and the instant before the request for it was sent.
 pub(crate) struct TokenReply {
-    pub(crate) reply: Reply,
+    pub(crate) access_token: Secret,
+    pub(crate) lifetime: Option<Duration>,
+    /// What was granted, where the issuer said so.
+    pub(crate) scopes: Option<Scopes>,
     pub(crate) requested_at: Moment,
 }
 
@@ -137,12 +144,12 @@ impl Endpoint {
 
     /// Makes a token request; once more if the endpoint has moved since it was discovered.
     pub(crate) async fn token(&self, grant: &Grant<'_>) -> Result<TokenReply, Error> {
-        let (transport, policy) = (&self.transport, self.policy(grant));
-        let metadata = self.discovery.metadata(transport, policy).await?;
+        let (transport, how) = (&self.transport, self.reading(grant));
+        let metadata = self.discovery.metadata(transport, how).await?;
         let mut outcome = self.request(grant, &metadata).await;
         if let Err(error) = &outcome
             && is_gone(error)
-            && let Some(newer) = self.discovery.replace(transport, policy, &metadata).await?
+            && let Some(newer) = self.discovery.replace(transport, how, &metadata).await?
         {
             outcome = self.request(grant, &newer).await;
         }
@@ -156,6 +163,13 @@ impl Endpoint {
     }
 
     /// How often what `grant` needs is tried: what nobody waits for once, its next try comes soon.
+    fn reading(&self, grant: &Grant<'_>) -> Reading {
+        Reading {
+            policy: self.policy(grant),
+            is_forced: grant.is_forced,
+        }
+    }
+
     fn policy(&self, grant: &Grant<'_>) -> RetryPolicy {
         if grant.in_background {
             RetryPolicy::NEVER
@@ -192,10 +206,7 @@ impl Endpoint {
                 wire::read_normalised(response.body(), grant.asked)?
             }
         };
-        Ok(TokenReply {
-            reply,
-            requested_at: post.sent_at(),
-        })
+        Ok(wire::token_reply(&reply, post.sent_at()))
     }
 
     /// RFC 6749 section 4.4.2.

@@ -5,7 +5,6 @@ mod client_credentials;
 use std::{error::Error as StdError, fmt, future::Future, pin::Pin, time::Duration};
 
 pub use client_credentials::ClientCredentials;
-use oauth2::TokenResponse as _;
 
 use crate::{
     endpoint::{Endpoint, Grant, GrantKind, Replay, TokenReply},
@@ -82,6 +81,7 @@ pub struct FlowContext<'a> {
     pub(crate) parameters: &'a Parameters,
     pub(crate) principal: &'a Principal,
     pub(crate) in_background: bool,
+    pub(crate) is_forced: bool,
 }
 
 impl<'a> FlowContext<'a> {
@@ -167,6 +167,7 @@ impl<'a> FlowContext<'a> {
             asked: self.asked,
             parameters: self.parameters,
             in_background: self.in_background,
+            is_forced: self.is_forced,
         }
     }
 }
@@ -269,21 +270,12 @@ impl TokenResponse {
 }
 
 impl From<TokenReply> for TokenResponse {
-    fn from(
-        TokenReply {
-            reply,
-            requested_at,
-        }: TokenReply,
-    ) -> Self {
-        let scopes = reply.scopes().map(|scopes| {
-            let joined: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
-            Scopes::from_reply(&joined.join(" "))
-        });
+    fn from(reply: TokenReply) -> Self {
         Self {
-            access_token: Secret::from(reply.access_token().secret().as_str()),
-            lifetime: reply.expires_in(),
-            scopes,
-            requested_at: Some(requested_at),
+            access_token: reply.access_token,
+            lifetime: reply.lifetime,
+            scopes: reply.scopes,
+            requested_at: Some(reply.requested_at),
         }
     }
 }

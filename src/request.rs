@@ -197,6 +197,12 @@ impl Details {
         Ok(())
     }
 
+    /// Whether everything that was named could be read.
+    #[inline]
+    pub(crate) fn is_sound(&self) -> bool {
+        self.problem.is_none()
+    }
+
     pub(crate) fn asked(&self) -> Asked {
         Asked {
             audience: self.audience.clone(),

@@ -20,9 +20,8 @@ pub(super) struct Failure {
     is_asked_for: bool,
     /// How many flights in a row found no usable answer.
     streak: u32,
-    /// The start of the minute in which `in_minute` refreshes failed.
-    minute: Moment,
-    in_minute: u32,
+    /// When the last flights failed, at most [`PER_MINUTE`] of them and all within a minute.
+    recent: Vec<Moment>,
 }
 
 impl Failure {
@@ -36,12 +35,7 @@ impl Failure {
     ) -> Self {
         let streak = before.map_or(0, |before| before.streak);
         let (wait, is_asked_for) = wait(error, streak, spread);
-        let (minute, in_minute) = match before {
-            Some(before) if now.since(before.minute) < MINUTE => {
-                (before.minute, before.in_minute + 1)
-            }
-            _ => (now, 1),
-        };
+        let recent = recent(before, now);
         let mut refresh_wait = match token.phase(now) {
             Phase::Stale => wait,
             Phase::Fresh | Phase::Window => token.retry_after(now, spread),
@@ -49,8 +43,8 @@ impl Failure {
         if is_asked_for {
             refresh_wait = refresh_wait.max(wait);
         }
-        if in_minute >= PER_MINUTE {
-            refresh_wait = refresh_wait.max(now.until(minute.plus(MINUTE)));
+        if let Some(first) = recent.first().filter(|_| recent.len() >= PER_MINUTE) {
+            refresh_wait = refresh_wait.max(now.until(first.plus(MINUTE)));
         }
         Self {
             error: error.clone(),
@@ -58,8 +52,7 @@ impl Failure {
             refresh_from: now.plus(refresh_wait),
             is_asked_for,
             streak: if error.is_retryable() { streak + 1 } else { 0 },
-            minute,
-            in_minute,
+            recent,
         }
     }
 
@@ -91,6 +84,14 @@ impl Failure {
     }
 }
 
+/// When flights failed in the last minute, this one included.
+fn recent(before: Option<&Failure>, now: Moment) -> Vec<Moment> {
+    let earlier = before.map_or(&[][..], |before| &before.recent);
+    let last = earlier.len().saturating_sub(PER_MINUTE - 1);
+    let in_minute = earlier[last..].iter().filter(|at| now.since(**at) < MINUTE);
+    in_minute.copied().chain([now]).collect()
+}
+
 /// How long an error is returned without a request, and whether the issuer asked for that.
 fn wait(error: &Error, streak: u32, spread: f64) -> (Duration, bool) {
     match error {
@@ -117,9 +118,9 @@ const PERSON: Duration = Duration::from_secs(120);
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// After this many failed refreshes in a minute the next waits for its end: at most ten requests a
-/// minute for one audience, however the random waits fall.
-const PER_MINUTE: u32 = 9;
+/// After this many failed refreshes within a minute the next waits until the first of them is a minute
+/// ago: at most ten requests in any minute for one audience, however the random waits fall.
+const PER_MINUTE: usize = 9;
 
 #[cfg(test)]
 mod tests {
@@ -186,29 +187,30 @@ mod tests {
     }
 
     #[test]
-    fn at_most_ten_refreshes_fail_in_a_minute_however_the_dice_fall() {
-        let clock = ManualClock::new();
-        let token = Freshness::new(clock.now(), Duration::from_secs(300), 0.0);
-        clock.advance(Duration::from_secs(210));
-        let start = clock.now();
-        let (mut failure, mut requests) = (None::<Failure>, 0);
-        while clock.now().since(start) < MINUTE {
-            if failure
-                .as_ref()
-                .is_none_or(|failure| failure.allows_refresh(clock.now()))
-            {
-                requests += 1;
-                let error = answered(503, "", None);
-                failure = Some(Failure::new(
-                    &error,
-                    failure.as_ref(),
-                    &token,
-                    clock.now(),
-                    0.0,
-                ));
+    fn at_most_ten_refreshes_fail_in_any_minute_however_the_dice_fall() {
+        for (jitter, spread) in [(0.0, 0.0), (1.0, 0.0), (0.5, 0.3), (1.0, 1.0)] {
+            let clock = ManualClock::new();
+            let token = Freshness::new(clock.now(), Duration::from_secs(300), jitter);
+            clock.advance(Duration::from_secs(180));
+            let (mut failure, mut failed) = (None::<Failure>, Vec::new());
+            while token.is_usable(clock.now()) {
+                let may_ask = failure
+                    .as_ref()
+                    .is_none_or(|failure| failure.allows_refresh(clock.now()));
+                if token.phase(clock.now()) == Phase::Window && may_ask {
+                    failed.push(clock.now());
+                    let error = answered(503, "", None);
+                    let next = Failure::new(&error, failure.as_ref(), &token, clock.now(), spread);
+                    failure = Some(next);
+                }
+                clock.advance(Duration::from_millis(100));
             }
-            clock.advance(Duration::from_millis(100));
+            let in_minute = |start: &Moment| {
+                let within = |at: &&Moment| at.has_reached(*start) && at.since(*start) < MINUTE;
+                failed.iter().filter(within).count()
+            };
+            assert!(failed.len() > 2, "{failed:?}");
+            assert!(failed.iter().all(|start| in_minute(start) <= 10));
         }
-        assert!(requests <= 10, "{requests}");
     }
 }

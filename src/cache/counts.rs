@@ -14,7 +14,7 @@ pub struct Counts {
     pub background_flights: u64,
     /// Calls that waited for a flight which another call had started.
     pub joined: u64,
-    /// Flights that brought no token.
+    /// Flights that ended with an error, also those that brought a token with less than was asked for.
     pub failures: u64,
     /// Calls that were answered with a remembered failure, without a request.
     pub remembered: u64,

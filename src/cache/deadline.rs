@@ -14,14 +14,16 @@ use crate::error::{Error, UnavailableReason};
 
 /// Awaits `work`, at most for `limit`.
 ///
-/// Outside of a runtime there is no timer, and nothing to wait for but a flight that runs elsewhere
-/// and has a limit of its own.
+/// Outside of a runtime there is nothing to tell the time, and a flight that runs elsewhere may never
+/// be driven.
 pub(super) async fn within<T>(
     limit: Duration,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     if Handle::try_current().is_err() {
-        return work.await;
+        return Err(Error::request(
+            "there is no tokio runtime to wait in: call this inside of one",
+        ));
     }
     // A runtime without a timer cannot be asked for it: making one panics.
     let Ok(mut timer) = catch_unwind(|| Box::pin(sleep(limit))) else {

@@ -2,13 +2,17 @@
 
 mod flying;
 
-use std::sync::{Arc, MutexGuard, atomic::Ordering};
+use std::{
+    sync::{Arc, MutexGuard, atomic::Ordering},
+    time::Duration,
+};
 
-use tokio::sync::watch;
+use tokio::{runtime::Handle, sync::watch};
 
 use super::{
     Guard, TokenCache,
     index::Pinned,
+    lock,
     slot::{Flight, Place, State},
 };
 use flying::Flying;
@@ -16,7 +20,7 @@ use flying::Flying;
 use crate::{
     error::{Error, Unavailable, UnavailableReason},
     request::CacheMode,
-    time::Moment,
+    time::{Clock, Moment, SystemClock},
     token::Token,
 };
 
@@ -129,6 +133,25 @@ impl TokenCache {
         remembered().or_else(held)
     }
 
+    /// When that many flights after one another have to have landed, by the machine's clock.
+    fn overdue_after(&self, flights: u32) -> Moment {
+        let limit = self.settings.flight_timeout.saturating_mul(flights);
+        SystemClock::new().now().plus(limit.saturating_add(GRACE))
+    }
+
+    /// The runtime of this thread. For what nobody waits for, else the one of the last flight: a
+    /// call that waits would depend on that being driven.
+    fn runtime(&self, kind: Kind) -> Option<Handle> {
+        let mut last = lock(&self.runtime);
+        match Handle::try_current() {
+            Ok(current) => {
+                *last = Some(current.clone());
+                Some(current)
+            }
+            Err(_outside) => last.clone().filter(|_| kind.is_background),
+        }
+    }
+
     /// Starts a task that makes the request and lands whatever happens to it.
     fn launch(
         self: &Arc<Self>,
@@ -136,7 +159,7 @@ impl TokenCache {
         mut state: MutexGuard<'_, State>,
         kind: Kind,
     ) -> Launch {
-        let Some(runtime) = self.runtime() else {
+        let Some(runtime) = self.runtime(kind) else {
             return Launch::NoRuntime;
         };
         let Some(pinned) = Pinned::new(&self.index, place.slot()) else {
@@ -144,23 +167,24 @@ impl TokenCache {
         };
         let (sender, outcome) = watch::channel(None);
         let id = self.next_sequence();
+        let before = state
+            .airborne()
+            .filter(|current| current.is_forced && kind.is_forced)
+            .map(|current| current.outcome.clone());
+        let flights = if before.is_some() { 2 } else { 1 };
         let flight = Flight {
             id,
             is_forced: kind.is_forced,
+            overdue_from: self.overdue_after(flights),
             outcome: outcome.clone(),
         };
-        let before = state
-            .current
-            .as_ref()
-            .filter(|current| current.is_forced && kind.is_forced);
-        let before = before.map(|current| current.outcome.clone());
         let slot = if before.is_some() {
             &mut state.queued
         } else {
             &mut state.current
         };
         *slot = Some(Box::new(flight));
-        self.in_flight.fetch_add(1, Ordering::AcqRel);
+        lock(&self.in_flight).insert(id, outcome.clone());
         let flying = Flying {
             cache: Arc::clone(self),
             place: place.clone(),
@@ -180,12 +204,15 @@ impl TokenCache {
 /// A flight that this call may join: any, or for a forced call one that departs after it.
 fn joinable(state: &State, is_forced: bool) -> Option<watch::Receiver<Option<Outcome>>> {
     let flight = if is_forced {
-        &state.queued
+        state.next()
     } else {
-        &state.current
+        state.airborne()
     };
-    flight.as_ref().map(|flight| flight.outcome.clone())
+    flight.map(|flight| flight.outcome.clone())
 }
+
+/// How much later than its limit a flight may land on a busy machine before it is given up for lost.
+const GRACE: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug)]
 struct Kind {

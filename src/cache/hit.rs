@@ -29,7 +29,8 @@ pub(crate) enum Ahead {
 impl TokenCache {
     /// The cached token that answers `request`, without waiting; in its window `ahead` counts.
     ///
-    /// A forced request is answered by none, and one that wants no request starts no refresh.
+    /// A forced request is answered by none, nor is one that makes no sense; one that wants no request
+    /// starts no refresh.
     #[inline]
     pub(crate) fn look(
         self: &Arc<Self>,
@@ -41,6 +42,9 @@ impl TokenCache {
             let key = KeyRef::new(principal, request.audience(), &NO_PARAMETERS);
             return self.look_bare(key, ahead);
         };
+        if !details.is_sound() {
+            return None;
+        }
         let ahead = match details.mode {
             CacheMode::Prefer => ahead,
             CacheMode::Only => Ahead::Nothing,

@@ -11,7 +11,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -25,7 +25,7 @@ use super::{
     slot::{self, Place, Slot},
 };
 use crate::{
-    request::Details,
+    request::{Details, Parameters, Principal},
     scope::{Audience, Scopes},
     time::{Moment, TimeSource},
     token::Token,
@@ -42,6 +42,8 @@ pub(super) struct Index {
     epoch_length: u64,
     inserted: AtomicU64,
     capacity: u64,
+    /// Whether any slot was ever made for a request with parameters of its own.
+    has_parameters: AtomicBool,
     nothing: Arc<Token>,
     clock: TimeSource,
 }
@@ -87,6 +89,7 @@ impl Index {
             epoch_length: (capacity / 8).max(1),
             inserted: AtomicU64::new(0),
             capacity,
+            has_parameters: AtomicBool::new(false),
             nothing: Arc::new(Token::nothing()),
             clock,
         })
@@ -142,20 +145,22 @@ impl Index {
 
     fn get_or_insert(&self, key: &KeyRef<'_>, audience: &Audience) -> Arc<Slot> {
         let guard = self.guard();
-        if let Some(slot) = self.get(key, &guard) {
-            self.touch(slot);
-            return Arc::clone(slot);
+        loop {
+            if let Some(slot) = self.get(key, &guard) {
+                self.touch(slot);
+                return Arc::clone(slot);
+            }
+            let slot = Arc::new(Slot::new(key, audience.clone(), &self.nothing));
+            let indexed = Indexed(Arc::clone(&slot));
+            // Somebody else may have been faster, and theirs may be gone again already.
+            if self.shared.map.try_insert(indexed, (), &guard).is_ok() {
+                if !key.parameters.is_empty() {
+                    self.has_parameters.store(true, Ordering::Release);
+                }
+                self.admit(&slot);
+                return slot;
+            }
         }
-        let slot = Arc::new(Slot::new(key, audience.clone(), &self.nothing));
-        if let Err(_occupied) = self
-            .shared
-            .map
-            .try_insert(Indexed(Arc::clone(&slot)), (), &guard)
-        {
-            return self.get(key, &guard).map_or(slot, Arc::clone);
-        }
-        self.admit(&slot);
-        slot
     }
 
     /// Counts a new slot, and lets the oldest go where it is one too many.
@@ -205,10 +210,24 @@ impl Index {
         }
     }
 
-    pub(super) fn for_each(&self, mut visit: impl FnMut(&Arc<Slot>)) {
+    /// Visits every slot of this audience: the plain one, and those with parameters if there are any.
+    pub(super) fn of_audience(
+        &self,
+        principal: &Principal,
+        audience: &Audience,
+        mut visit: impl FnMut(&Slot),
+    ) {
         let guard = self.guard();
-        for indexed in self.shared.map.keys(&guard) {
-            visit(&indexed.0);
+        if self.has_parameters.load(Ordering::Acquire) {
+            let slots = self.shared.map.keys(&guard).map(|indexed| &indexed.0);
+            slots
+                .filter(|slot| slot.belongs_to(principal, audience))
+                .for_each(|slot| visit(slot));
+        } else if let Some(slot) = self.get(
+            &KeyRef::new(principal, audience.as_str(), &Parameters::none()),
+            &guard,
+        ) {
+            visit(slot);
         }
     }
 

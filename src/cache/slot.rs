@@ -43,6 +43,11 @@ pub(crate) struct Slot {
 /// An application has a handful of fixed sets; one that makes them up would otherwise fill the memory.
 const SCOPE_SETS: usize = 16;
 
+/// Scope sets that were refused are remembered beyond that, up to this many in all.
+///
+/// To forget one would let it be asked for again too early.
+const REFUSED_SETS: usize = 64;
+
 /// The sign that a slot was evicted: it will never be found again, so nothing may be started in it.
 const RETIRED: u32 = 1 << 31;
 
@@ -267,19 +272,23 @@ impl Slot {
     }
 }
 
-/// Makes room among the scope sets: the one whose token ends first, of those that nobody needs. False
-/// if there is none.
+/// Makes room among the scope sets: the one whose token ends first, of those that nobody needs. One
+/// with a remembered failure goes only when there are far too many. False if there is none to go.
 fn drop_one(named: &mut Vec<Arc<Entry>>, now: Moment) -> bool {
-    let is_idle = |entry: &Arc<Entry>| Arc::strong_count(entry) == 1 + COPIES;
+    let is_crowded = named.len() >= REFUSED_SETS;
+    let may_go = |entry: &Arc<Entry>| {
+        Arc::strong_count(entry) == 1 + COPIES && (is_crowded || !entry.has_live_failure(now))
+    };
     let until = |entry: &Arc<Entry>| now.until(entry.current().freshness.usable_until());
-    let idle = named.iter().enumerate().filter(|(_, entry)| is_idle(entry));
-    let by_worth = |entry: &Arc<Entry>| (entry.has_live_failure(now), until(entry));
-    let first = idle
-        .min_by_key(|(_, entry)| by_worth(entry))
+    let first = named
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| may_go(entry))
+        .min_by_key(|(_, entry)| (entry.has_live_failure(now), until(entry)))
         .map(|(position, _)| position);
     match first {
         Some(position) if named[position].close() => {
-            named.swap_remove(position);
+            named.remove(position);
             true
         }
         _ => false,

@@ -50,9 +50,13 @@ impl Throttle {
             if !held_longer {
                 state.hold = Some(until);
             }
-            tracing::warn!(?wait, "the issuer asks to be left alone for all audiences");
         }
         state.last = Some((key, now));
+        drop(state);
+        // Whoever listens may ask for a token in turn.
+        if is_second {
+            tracing::warn!(?wait, "the issuer asks to be left alone for all audiences");
+        }
     }
 
     /// How long no key may ask.

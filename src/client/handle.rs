@@ -43,7 +43,12 @@ impl AudienceHandle {
         let place = client.cache.place(&pinned, &details);
         Self {
             client,
-            mode: details.mode,
+            // What makes no sense is never looked up, so that it is reported.
+            mode: if details.is_sound() {
+                details.mode
+            } else {
+                CacheMode::Refresh
+            },
             details: Arc::from(details),
             place,
             _pinned: pinned,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use http::{
     HeaderValue, Request,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
@@ -13,7 +14,7 @@ use zeroize::Zeroizing;
 use super::discovery::Metadata;
 use crate::{
     error::{Error, Violation},
-    secret::Secret,
+    secret::{Secret, Wiped},
 };
 
 /// How the client proves who it is at the token endpoint.
@@ -127,9 +128,12 @@ impl Credentials {
 
 fn set_basic(request: &mut Request<Vec<u8>>, id: &str, secret: &str) {
     let pair = Zeroizing::new(format!("{id}:{secret}"));
-    let value = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
+    let value = Wiped::new(format!(
+        "Basic {}",
+        *Zeroizing::new(STANDARD.encode(pair.as_bytes()))
+    ));
     // Base64 is always a valid header value.
-    if let Ok(mut value) = HeaderValue::from_str(&value) {
+    if let Ok(mut value) = HeaderValue::from_maybe_shared(Bytes::from_owner(value)) {
         value.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, value);
     }

@@ -80,21 +80,21 @@ impl Discovery {
     pub(super) async fn metadata(
         &self,
         transport: &Transport,
-        policy: RetryPolicy,
+        how: Reading,
     ) -> Result<Arc<Metadata>, Error> {
         if let Some(given) = &self.given {
             return Ok(Arc::clone(given));
         }
         match self.known.load_full() {
             Some(known) if self.clock.now().has_reached(known.until) => {
-                self.renewed(transport, policy, &known.metadata).await
+                self.renewed(transport, how, &known.metadata).await
             }
             Some(known) => Ok(Arc::clone(&known.metadata)),
             None => {
                 let mut failures = self.reading.lock().await;
                 match self.known.load_full() {
                     Some(known) => Ok(Arc::clone(&known.metadata)),
-                    None => self.read(transport, policy, &mut failures).await,
+                    None => self.read(transport, how, &mut failures).await,
                 }
             }
         }
@@ -106,16 +106,17 @@ impl Discovery {
     async fn renewed(
         &self,
         transport: &Transport,
-        policy: RetryPolicy,
+        how: Reading,
         known: &Arc<Metadata>,
     ) -> Result<Arc<Metadata>, Error> {
         let Ok(mut failures) = self.reading.try_lock() else {
             return Ok(Arc::clone(known));
         };
-        let read = timeout(RENEWAL_TIMEOUT, self.read(transport, policy, &mut failures)).await;
+        let read = timeout(RENEWAL_TIMEOUT, self.read(transport, how, &mut failures)).await;
         match read {
             Ok(Ok(metadata)) => Ok(metadata),
-            Ok(Err(error)) if !error.is_retryable() => Err(error),
+            // Another issuer answers at this address now: that is no passing trouble.
+            Ok(Err(error)) if is_another_issuer(&error) => Err(error),
             Ok(Err(_)) => Ok(Arc::clone(known)),
             Err(_elapsed) => {
                 let error = Error::unavailable(UnavailableReason::Timeout);
@@ -129,7 +130,7 @@ impl Discovery {
     pub(super) async fn replace(
         &self,
         transport: &Transport,
-        policy: RetryPolicy,
+        how: Reading,
         used: &Arc<Metadata>,
     ) -> Result<Option<Arc<Metadata>>, Error> {
         if self.given.is_some() {
@@ -139,7 +140,7 @@ impl Discovery {
         let newer = match self.known.load_full() {
             // Somebody else noticed first.
             Some(known) if !Arc::ptr_eq(&known.metadata, used) => Arc::clone(&known.metadata),
-            _ => self.read(transport, policy, &mut failures).await?,
+            _ => self.read(transport, how, &mut failures).await?,
         };
         let has_moved = newer.token_endpoint != used.token_endpoint;
         Ok(has_moved.then_some(newer))
@@ -148,16 +149,17 @@ impl Discovery {
     async fn read(
         &self,
         transport: &Transport,
-        policy: RetryPolicy,
+        how: Reading,
         failures: &mut Failures,
     ) -> Result<Arc<Metadata>, Error> {
         let now = self.clock.now();
         if let Some((error, until)) = &failures.last
             && !now.has_reached(*until)
+            && (!how.is_forced || asked_pause(error).is_some())
         {
             return Err(still(error, now.until(*until)));
         }
-        let fetched = self.fetch(transport, policy).await;
+        let fetched = self.fetch(transport, how).await;
         let metadata = Arc::new(fetched.inspect_err(|error| self.remember(error, failures))?);
         *failures = Failures::default();
         self.known.store(Some(Arc::new(Known {
@@ -179,17 +181,24 @@ impl Discovery {
         tracing::debug!(issuer = self.issuer(), %error, ?pause, "issuer metadata not read");
     }
 
-    async fn fetch(&self, transport: &Transport, policy: RetryPolicy) -> Result<Metadata, Error> {
-        let mut tried = Vec::new();
+    async fn fetch(&self, transport: &Transport, how: Reading) -> Result<Metadata, Error> {
+        let (mut tried, mut is_page) = (Vec::new(), false);
         for location in self.issuer.metadata_locations() {
-            let answer = get(transport, policy, &location).await?;
+            let answer = get(transport, how, &location).await?;
             if answer.status.is_redirection() {
                 return Err(Error::protocol(None, Violation::Redirect));
             }
             match answer.success_object() {
                 Ok(document) => return self.read_document(&document),
-                Err(problem) => tried.push(format!("{location}: {problem}")),
+                Err(problem) => {
+                    is_page |= answer.status.is_success();
+                    tried.push(format!("{location}: {problem}"));
+                }
             }
+        }
+        if is_page {
+            // The page of a proxy, or of an issuer under maintenance, goes away by itself.
+            return Err(Error::unavailable(UnavailableReason::UnusableBody));
         }
         Err(Error::protocol(None, Violation::Metadata(tried.join(", "))))
     }
@@ -231,7 +240,8 @@ impl Discovery {
         })
     }
 
-    /// The first endpoint that secrets must not be sent to: one such makes the document suspect.
+    /// The first endpoint that secrets must not be sent to: one such makes the document suspect. What
+    /// is no URL at all is sent nothing.
     fn unencrypted_endpoint(&self, document: &Map<String, Value>) -> Option<String> {
         let is_address = |name: &str| name.ends_with("_endpoint") || name == "jwks_uri";
         document
@@ -240,15 +250,30 @@ impl Discovery {
             .find_map(|(name, value)| {
                 let url = value.as_str()?;
                 let is_allowed =
-                    Url::parse(url).is_ok_and(|url| is_allowed_endpoint(&self.issuer, &url));
+                    Url::parse(url).map_or(true, |url| is_allowed_endpoint(&self.issuer, &url));
                 (!is_allowed).then(|| format!("the {name} {url:?}"))
             })
     }
 }
 
-/// The answer at `location`, or the last error of as many tries as `policy` allows.
-async fn get(transport: &Transport, policy: RetryPolicy, location: &str) -> Result<Answer, Error> {
-    let mut attempts = policy.attempts(Replay::Safe);
+/// How the metadata is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    pub(super) policy: RetryPolicy,
+    /// Whether a remembered failure is passed, if the issuer did not ask for patience.
+    pub(super) is_forced: bool,
+}
+
+fn is_another_issuer(error: &Error) -> bool {
+    let Error::Protocol(violation) = error else {
+        return false;
+    };
+    matches!(violation.violation(), Violation::WrongIssuer { .. })
+}
+
+/// The answer at `location`, or the last error of as many tries as are allowed.
+async fn get(transport: &Transport, how: Reading, location: &str) -> Result<Answer, Error> {
+    let mut attempts = how.policy.attempts(Replay::Safe);
     loop {
         let answer = transport.get(location, METADATA_LIMIT).await;
         let outcome = answer.and_then(|answer| answer.try_later().map_or(Ok(answer), Err));

@@ -130,7 +130,8 @@ impl Transport {
     /// own `Date`, since the two clocks may differ.
     fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
         let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-        let wait = if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let wait = if is_number {
             // A number too long to read is surely over the cap.
             text.parse().map_or(RETRY_AFTER_MAX, Duration::from_secs)
         } else {
@@ -264,6 +265,7 @@ mod tests {
             "long ago by ours"
         );
         assert_eq!(wait("soon", None), None);
+        assert_eq!(wait("", None), None);
         assert_eq!(wait("-5", None), None);
     }
 }

@@ -3,18 +3,23 @@
 use std::time::Duration;
 
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
-use oauth2::{ExtraTokenFields, HttpResponse, StandardTokenResponse, basic::BasicTokenType};
+use oauth2::{
+    ExtraTokenFields, HttpResponse, StandardTokenResponse, TokenResponse as _,
+    basic::BasicTokenType,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::transport::Answer;
+use super::{TokenReply, transport::Answer};
 use crate::{
     error::{Asked, Error, IssuerAnswer, Refusal, Unavailable, UnavailableReason, Violation},
     scope::Scopes,
+    secret::Secret,
+    time::Moment,
 };
 
 /// A usable answer of the token endpoint.
-pub(crate) type Reply = StandardTokenResponse<More, BasicTokenType>;
+pub(super) type Reply = StandardTokenResponse<More, BasicTokenType>;
 
 /// What `oauth2` does not know.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -53,8 +58,13 @@ pub(super) fn normalise(answer: &Answer, asked: &Asked) -> Result<HttpResponse, 
     let access_token =
         text("access_token").ok_or_else(|| violation("its access token is no text"))?;
     // RFC 6749 section 7.1: a client must not use a token whose type it does not know.
-    let token_type = text("token_type").unwrap_or("bearer");
-    if !token_type.eq_ignore_ascii_case("bearer") {
+    let is_bearer = match members.get("token_type") {
+        None | Some(Value::Null) => true,
+        Some(named) => named
+            .as_str()
+            .is_some_and(|name| name.eq_ignore_ascii_case("bearer")),
+    };
+    if !is_bearer {
         return Err(violation("its token type is not Bearer"));
     }
     let mut body = Map::new();
@@ -63,16 +73,31 @@ pub(super) fn normalise(answer: &Answer, asked: &Asked) -> Result<HttpResponse, 
     if let Some(lifetime) = lifetime(members.get("expires_in")).map_err(|e| violation(&e))? {
         body.insert("expires_in".to_owned(), lifetime.as_secs().into());
     }
-    for name in ["scope", "refresh_token"] {
-        if let Some(value) = members.get(name).and_then(Value::as_str) {
-            body.insert(name.to_owned(), value.into());
-        }
+    if let Some(scope) = scope(members.get("scope")).map_err(violation)? {
+        body.insert("scope".to_owned(), scope.into());
+    }
+    if let Some(refresh_token) = text("refresh_token") {
+        body.insert("refresh_token".to_owned(), refresh_token.into());
     }
     let mut response = Response::new(Value::Object(body).to_string().into_bytes());
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
+}
+
+/// Reads `scope`: text (RFC 6749 section 3.3), or an array of texts as some servers send it. Anything
+/// else is an error, since a grant that cannot be read must not count as a full one.
+fn scope(value: Option<&Value>) -> Result<Option<String>, &'static str> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(Value::Array(names)) => {
+            let names: Option<Vec<&str>> = names.iter().map(Value::as_str).collect();
+            Ok(Some(names.ok_or("its scope is no text")?.join(" ")))
+        }
+        Some(_) => Err("its scope is no text"),
+    }
 }
 
 /// Reads what [`normalise`] wrote.
@@ -83,6 +108,20 @@ pub(super) fn read_normalised(body: &[u8], asked: &Asked) -> Result<Reply, Error
             Violation::Reply("it is no token reply".to_owned()),
         )
     })
+}
+
+/// What the rooms above see of a reply.
+pub(super) fn token_reply(reply: &Reply, requested_at: Moment) -> TokenReply {
+    let scopes = reply.scopes().map(|scopes| {
+        let names: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+        Scopes::from_reply(&names.join(" "))
+    });
+    TokenReply {
+        access_token: Secret::from(reply.access_token().secret().as_str()),
+        lifetime: reply.expires_in(),
+        scopes,
+        requested_at,
+    }
 }
 
 /// The body as a JSON object, whatever its content type says.
@@ -102,7 +141,7 @@ fn lifetime(value: Option<&Value>) -> Result<Option<Duration>, String> {
     };
     match seconds {
         None => Err("its expires_in is no number".to_owned()),
-        Some(seconds) if seconds.is_nan() => Err("its expires_in is no number".to_owned()),
+        Some(seconds) if !seconds.is_finite() => Err("its expires_in is no number".to_owned()),
         // RFC 6749 section 5.1 counts whole seconds; less than one is nothing.
         Some(seconds) if seconds < 1.0 => Err("its expires_in is zero or less".to_owned()),
         Some(seconds) => Ok(Some(Duration::from_secs_f64(
@@ -186,7 +225,6 @@ impl Answer {
 
 #[cfg(test)]
 mod tests {
-    use oauth2::TokenResponse;
     use zeroize::Zeroizing;
 
     use super::*;
@@ -247,6 +285,16 @@ mod tests {
     }
 
     #[test]
+    fn a_grant_is_read_as_text_and_as_an_array() {
+        for scope in [r#""read write""#, r#"["read","write"]"#] {
+            let body = format!(r#"{{"access_token":"t","scope":{scope}}}"#);
+            let reply = reply(200, &body).unwrap();
+            let scopes: Vec<&str> = reply.scopes().unwrap().iter().map(|s| s.as_str()).collect();
+            assert_eq!(scopes, ["read", "write"]);
+        }
+    }
+
+    #[test]
     fn lifetimes_are_read_in_every_form_that_servers_use() {
         let read = |text: &str| {
             let body = format!(r#"{{"access_token":"t","expires_in":{text}}}"#);
@@ -262,7 +310,9 @@ mod tests {
             "not even JSON to this reader"
         );
         assert_eq!(read("null").unwrap(), None);
-        for bad in ["0", "-1", "0.4", "\"soon\"", "\"NaN\"", "[]", "true"] {
+        for bad in [
+            "0", "-1", "0.4", "\"soon\"", "\"NaN\"", "\"inf\"", "[]", "true",
+        ] {
             assert_eq!(read(bad).unwrap_err().kind(), "protocol", "{bad}");
         }
     }
@@ -276,6 +326,8 @@ mod tests {
             (200, "[]", "unavailable"),
             (200, "{}", "protocol"),
             (200, r#"{"access_token":7}"#, "protocol"),
+            (200, r#"{"access_token":"t","token_type":7}"#, "protocol"),
+            (200, r#"{"access_token":"t","scope":7}"#, "protocol"),
             (
                 200,
                 r#"{"access_token":"t","token_type":"DPoP"}"#,

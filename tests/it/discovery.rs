@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use intelliauth::{Client, ClientBuilder, Error, ProtocolViolation, Violation};
+use intelliauth::{
+    CacheMode, Client, ClientBuilder, Error, ProtocolViolation, TokenRequest, Violation,
+};
 use serde_json::{Value, json};
 use wiremock::{Mock, ResponseTemplate, matchers};
 
@@ -279,6 +281,46 @@ async fn a_renewal_that_hangs_delays_nobody_but_the_one_who_tries() {
 }
 
 #[tokio::test]
+async fn a_page_instead_of_old_metadata_is_passed_over() {
+    let server = Server::start().await;
+    server.token().grants(60).mount().await;
+    let client = server.client().build().unwrap();
+    client.get_access_token("api").await.unwrap();
+    server.advance(A_DAY);
+    let page = ResponseTemplate::new(200).set_body_raw("<html>maintenance", "text/html");
+    serve_at_first(&server, 9, page).await;
+    for audience in ["api", "other", "third"] {
+        client.get_access_token(audience).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_forced_call_reads_the_metadata_again() {
+    let server = Server::bare().await;
+    serve_at_first(&server, 1, ResponseTemplate::new(503)).await;
+    let client = server.client().build().unwrap();
+    assert!(client.get_access_token("api").await.is_err());
+    serve_from_now_on(&server, &server.metadata()).await;
+    server.token().mount().await;
+    assert!(client.get_access_token("api").await.is_err(), "remembered");
+    let forced = TokenRequest::new("api").cache_mode(CacheMode::Refresh);
+    assert!(client.get_access_token(forced).await.is_ok());
+    assert_eq!(server.count_at(DISCOVERY_PATH).await, 2);
+}
+
+#[tokio::test]
+async fn an_issuer_s_text_is_fit_for_a_terminal() {
+    let server = Server::bare().await;
+    let hostile = format!("https://\u{1b}[2J{}", "x".repeat(30_000));
+    let document = json!({"issuer": hostile, "token_endpoint": server.url(TOKEN_PATH)});
+    serve_from_now_on(&server, &document).await;
+    let client = server.client().build().unwrap();
+    let error = client.get_access_token("api").await.unwrap_err();
+    let shown = format!("{error} {}", error.next_move());
+    assert!(!shown.contains('\u{1b}') && shown.len() < 600, "{shown}");
+}
+
+#[tokio::test]
 async fn an_open_endpoint_spoils_the_whole_document() {
     let server = Server::bare().await;
     for member in ["token_endpoint", "jwks_uri", "authorization_endpoint"] {
@@ -325,19 +367,19 @@ async fn unusable_documents_are_told_apart() {
     };
     let server = Server::bare().await;
     for (what, reply, kind) in [
-        ("HTML", page, "protocol"),
+        ("HTML", page, "unavailable"),
         ("oversized", oversized, "protocol"),
         ("no token endpoint", without_endpoint(&server), "protocol"),
         ("no URL", no_url(&server), "protocol"),
         (
             "torn",
             ResponseTemplate::new(200).set_body_string("{\"iss"),
-            "protocol",
+            "unavailable",
         ),
         (
             "an array",
             ResponseTemplate::new(200).set_body_string("[]"),
-            "protocol",
+            "unavailable",
         ),
         ("forbidden", ResponseTemplate::new(403), "protocol"),
         ("in trouble", ResponseTemplate::new(502), "unavailable"),

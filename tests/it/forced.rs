@@ -80,6 +80,27 @@ async fn the_failure_of_an_older_flight_does_not_count_against_a_newer_token() {
 }
 
 #[tokio::test]
+async fn what_a_newer_flight_was_told_outlives_an_older_one() {
+    let (server, source) = (Server::start().await, Source::posts());
+    // The second to depart is the first to arrive, and is asked for patience.
+    let patience = server.token().refuses(429, "rate_limited").times(1);
+    patience.header("retry-after", "60").mount().await;
+    server.token().refuses(503, "server_error").mount().await;
+    let client = server.client_of(source.clone()).retries(0).build().unwrap();
+    source.hold("#1");
+    let older = spawn_calls(&client, 1, &"api".into());
+    source.arrived(1).await;
+    assert!(client.get_access_token(forced()).await.is_err());
+    source.release("#1");
+    assert!(older.results().await[0].is_err());
+    assert!(client.get_access_token(forced()).await.is_err());
+    assert_eq!(server.count().await, 2, "a minute is a minute");
+    server.advance(61.0);
+    assert!(client.get_access_token(forced()).await.is_err());
+    assert_eq!(server.count().await, 3);
+}
+
+#[tokio::test]
 async fn a_hundred_forced_calls_at_once_cost_a_few_requests() {
     for cached in [false, true] {
         let (server, source) = (Server::bare().await, Source::tokens(300));

@@ -375,3 +375,17 @@ async fn a_refused_background_refresh_keeps_the_old_token_too() {
     let error = client.get_access_token("api").await.unwrap_err();
     assert_eq!(error.kind(), "denied");
 }
+
+#[tokio::test]
+async fn many_refused_scope_sets_are_each_asked_for_once() {
+    let server = Server::start().await;
+    server.token().refuses(400, "invalid_scope").mount().await;
+    let client = server.client().build().unwrap();
+    for _ in 0..5 {
+        for n in 0..30 {
+            let request = TokenRequest::new("api").scope(format!("s{n}"));
+            assert!(client.get_access_token(request).await.is_err());
+        }
+    }
+    assert_eq!(server.count().await, 30);
+}

@@ -239,6 +239,23 @@ async fn closing_waits_for_refreshes_that_nobody_else_waits_for() {
 }
 
 #[tokio::test]
+async fn closing_waits_for_what_is_under_way_and_not_for_what_comes_later() {
+    let (server, source) = (Server::bare().await, Source::tokens(300));
+    let client = server.client_of(source.clone()).build().unwrap();
+    source.hold("early");
+    let early = spawn_calls(&client, 1, &"early".into());
+    source.arrived(1).await;
+    let mut closing = Box::pin(client.close());
+    assert!(at_once(&mut closing).is_none());
+    source.hold("late");
+    let _late = spawn_calls(&client, 1, &"late".into());
+    source.arrived(2).await;
+    source.release("early");
+    closing.await;
+    assert_eq!(early.tokens().await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_flight_from_before_a_clearing_answers_its_callers_and_is_not_cached() {
     let (server, source) = (Server::bare().await, Source::tokens(300));
     let client = server.client_of(source.clone()).build().unwrap();

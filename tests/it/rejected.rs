@@ -181,3 +181,23 @@ async fn a_rejection_whose_replacement_fails_is_an_error_and_no_loop() {
         "a rejected token is not handed out again"
     );
 }
+
+#[tokio::test]
+async fn a_token_for_exact_scopes_is_never_replaced_by_a_broader_one() {
+    let server = Server::start().await;
+    server
+        .token()
+        .scope("read write")
+        .granting("read write")
+        .mount()
+        .await;
+    server.token().scope("read").granting("read").mount().await;
+    let client = server.client().build().unwrap();
+    let broad = TokenRequest::new("api").scope("read write");
+    client.get_access_token(broad).await.unwrap();
+    let exact = TokenRequest::new("api").scope("read").exact_scopes();
+    let rejected = client.get_access_token(exact).await.unwrap();
+    let next = client.after_unauthorized(&rejected).await.unwrap();
+    assert_eq!(next.scopes().to_string(), "read");
+    assert_eq!(server.count().await, 3);
+}

@@ -252,3 +252,25 @@ fn by_session() -> Source {
         Some(TokenResponse::new(text.as_str()).lifetime(Duration::from_secs(300)))
     })
 }
+
+#[tokio::test]
+async fn a_request_that_makes_no_sense_is_refused_warm_and_cold() {
+    let server = Server::start().await;
+    server.token().granting("read").mount().await;
+    let client = server.client().build().unwrap();
+    let unreadable = || TokenRequest::new("api").scope("b\"ad");
+    for _ in 0..2 {
+        let error = client.get_access_token(unreadable()).await.unwrap_err();
+        assert_eq!(error.kind(), "request");
+        assert!(client.current(unreadable()).is_none());
+        let handle = client.audience(unreadable());
+        assert!(handle.current().is_none());
+        assert!(handle.get_access_token().await.is_err());
+        client.get_access_token("api").await.unwrap();
+        client
+            .get_access_token(TokenRequest::new("api").scope("read"))
+            .await
+            .unwrap();
+    }
+    assert_eq!(server.count().await, 1);
+}

@@ -3,6 +3,7 @@
 mod files;
 mod manifests;
 mod marks;
+mod parts;
 mod rooms;
 
 use std::path::Path;
@@ -23,7 +24,9 @@ pub(crate) fn steps(root: &Path) -> Vec<Step<'_>> {
             Ok(Outcome::Passed)
         }),
         Step::new("rooms", || {
-            let mut findings = rooms::findings(&source::read(root, "src")?);
+            let sources = source::read(root, "src")?;
+            let mut findings = rooms::findings(&sources);
+            findings.extend(parts::findings(&sources));
             findings.extend(manifests::findings(root)?);
             refuse(&findings)
         }),

@@ -1,6 +1,9 @@
 //! The task that makes the request and lands whatever happens to it.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use tokio::{sync::watch, time::timeout};
 
@@ -10,11 +13,11 @@ use crate::{
         TokenCache,
         admission::{Admission, Admitted},
         index::Pinned,
-        landing,
+        landing, lock,
         slot::Place,
         throttle::Met,
     },
-    error::{Error, UnavailableReason},
+    error::{Error, Unavailable, UnavailableReason},
     flow::FlowContext,
     time::Moment,
 };
@@ -83,6 +86,7 @@ impl Flying {
             parameters: &details.parameters,
             principal: self.place.principal(),
             in_background: self.kind.is_background,
+            is_forced: self.kind.is_forced,
         };
         match timeout(cache.settings.flight_timeout, cache.flow.acquire(cx)).await {
             Err(_elapsed) => Error::unavailable(UnavailableReason::Timeout).into(),
@@ -140,9 +144,7 @@ impl Flying {
         };
         self.cache.counters.failures.fetch_add(1, Ordering::Relaxed);
         if let Error::Unavailable(unavailable) = error
-            && let Some(wait) = unavailable
-                .issuer_retry_after()
-                .filter(|wait| !wait.is_zero())
+            && let Some(wait) = issuer_wide(unavailable)
         {
             let key = Met {
                 principal: self.place.principal().clone(),
@@ -168,6 +170,14 @@ impl Flying {
     }
 }
 
+/// The wait that may be the whole issuer's: a locked account is one person's.
+fn issuer_wide(unavailable: &Unavailable) -> Option<Duration> {
+    let is_personal = unavailable.answer()?.code() == Some("account_locked");
+    unavailable
+        .issuer_retry_after()
+        .filter(|wait| !wait.is_zero() && !is_personal)
+}
+
 impl Drop for Flying {
     fn drop(&mut self) {
         let is_silent = self.sender.is_some();
@@ -178,8 +188,6 @@ impl Drop for Flying {
             // The runtime was shut down under it. Dropping the sender tells the waiters.
             self.place.entry().abandon(self.id);
         }
-        if self.cache.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.cache.landed.notify_waiters();
-        }
+        lock(&self.cache.in_flight).remove(&self.id);
     }
 }

@@ -9,7 +9,12 @@ use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
 use super::super::{admission::Admitted, backoff::Failure, flight::Outcome, lock};
-use crate::{error::Error, scope::Scopes, time::Moment, token::Token};
+use crate::{
+    error::Error,
+    scope::Scopes,
+    time::{Clock, Moment, SystemClock},
+    token::Token,
+};
 
 /// One scope set of a slot.
 pub(crate) struct Entry {
@@ -27,8 +32,10 @@ pub(crate) struct State {
     /// A forced flight that departs when the current one has landed.
     pub(in super::super) queued: Option<Box<Flight>>,
     pub(in super::super) failure: Option<Box<Failure>>,
-    /// The departure of the flight whose result stands; older ones come too late.
+    /// The departure of the flight whose token stands; older ones come too late.
     published: u64,
+    /// The departure of the flight whose failure stands.
+    failed: u64,
     is_closed: bool,
     /// The API refused the last token, and there has been none since.
     awaits_replacement: bool,
@@ -40,6 +47,8 @@ pub(crate) struct State {
 pub(crate) struct Flight {
     pub(in super::super) id: u64,
     pub(in super::super) is_forced: bool,
+    /// By the machine's clock: when it has to have landed, if its runtime is driven at all.
+    pub(in super::super) overdue_from: Moment,
     pub(in super::super) outcome: watch::Receiver<Option<Outcome>>,
 }
 
@@ -97,11 +106,16 @@ impl Entry {
             && !is_loss
         {
             state.published = sequence;
-            state.failure = None;
+            if sequence > state.failed {
+                state.failure = None;
+            }
             state.is_replacement = std::mem::take(&mut state.awaits_replacement);
             self.current.store(Arc::clone(token));
         }
-        if let Some(error) = &admitted.error {
+        // What a later flight was told counts for more, a `Retry-After` above all.
+        let is_news = sequence > state.failed;
+        if let Some(error) = admitted.error.as_ref().filter(|_| is_news) {
+            state.failed = sequence;
             let token = self.current.load();
             let before = state.failure.as_deref();
             let failure = Failure::new(error, before, &token.freshness, now, fastrand::f64());
@@ -161,7 +175,26 @@ impl Entry {
     }
 }
 
+impl Flight {
+    /// Whether its runtime must have stopped driving it: then nobody should wait for it.
+    pub(in super::super) fn is_overdue(&self) -> bool {
+        SystemClock::new().now().has_reached(self.overdue_from)
+    }
+}
+
 impl State {
+    /// The flight that a call can join, unless it is overdue.
+    pub(in super::super) fn airborne(&self) -> Option<&Flight> {
+        self.current
+            .as_deref()
+            .filter(|flight| !flight.is_overdue())
+    }
+
+    /// The forced flight that departs next, unless it is overdue.
+    pub(in super::super) fn next(&self) -> Option<&Flight> {
+        self.queued.as_deref().filter(|flight| !flight.is_overdue())
+    }
+
     /// The remembered error to return now.
     pub(in super::super) fn remembered(&self, now: Moment) -> Option<Error> {
         self.failure.as_ref()?.error(now)
@@ -169,7 +202,7 @@ impl State {
 
     /// Whether a token in its window may be refreshed now.
     pub(in super::super) fn allows_refresh(&self, now: Moment) -> bool {
-        self.current.is_none()
+        self.airborne().is_none()
             && self
                 .failure
                 .as_ref()

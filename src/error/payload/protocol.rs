@@ -91,7 +91,8 @@ impl ProtocolViolation {
                     .to_owned()
             }
             Violation::WrongIssuer { found, .. } => {
-                format!("configure the issuer exactly as it calls itself: `{found}`, if you trust it")
+                let found = shown(found);
+                format!("configure the issuer exactly as it calls itself, {found}, if you trust it")
             }
             Violation::Metadata(_) => {
                 "check the issuer's address, or give the endpoints by hand".to_owned()
@@ -106,17 +107,32 @@ impl ProtocolViolation {
     }
 }
 
+/// A text of the issuer, fit for a terminal: escaped, and no longer than a line.
+fn shown(text: &str) -> String {
+    let cut: String = text.chars().take(SHOWN).collect();
+    let rest = if cut.len() < text.len() { "…" } else { "" };
+    format!("{cut:?}{rest}")
+}
+
+const SHOWN: usize = 120;
+
 impl fmt::Display for ProtocolViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.violation() {
             Violation::WrongAudience { expected, found } => {
-                write!(
-                    f,
-                    "asked for a token for `{expected}`, got one for {found:?}"
-                )?;
+                write!(f, "asked for a token for `{expected}`, got one for")?;
+                let named: Vec<String> = found.iter().take(8).map(|name| shown(name)).collect();
+                match named.as_slice() {
+                    [] => f.write_str(" none")?,
+                    named => write!(f, " {}", named.join(", "))?,
+                }
             }
             Violation::WrongIssuer { expected, found } => {
-                write!(f, "the metadata of `{expected}` is that of {found:?}")?;
+                write!(
+                    f,
+                    "the metadata of `{expected}` is that of {}",
+                    shown(found)
+                )?;
             }
             Violation::Metadata(problem) => write!(f, "unusable issuer metadata: {problem}")?,
             Violation::Reply(problem) => write!(f, "unusable answer: {problem}")?,

@@ -141,7 +141,7 @@ fn reachable<'a>(arrows: &[&'a Arrow<'_>], from: &'a str) -> BTreeSet<&'a str> {
     found
 }
 
-fn room_of(path: &str) -> &str {
+pub(super) fn room_of(path: &str) -> &str {
     let inside = path.trim_start_matches("src/");
     inside
         .split('/')
