@@ -137,8 +137,8 @@ impl Pipeline {
         let tenant = &self.tenant;
         let read = |text: Option<&str>| text.map(|text| tenant.redact(text));
         Some(tenant.requests.arrived(RequestRecord {
-            method: parts.method.to_string(),
-            path: tenant.redact(&subject.path),
+            method: tenant.redact(parts.method.as_str()),
+            path: tenant.redact_path(&subject.path),
             endpoint: subject.endpoint,
             status: None,
             grant_type: read(subject.form.get("grant_type")),

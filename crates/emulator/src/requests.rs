@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::clock;
 use crate::routes::Endpoint;
 
-/// A request that arrived, without anything secret.
+/// A request that arrived. Secrets of the tenant and tokens in it are `[redacted]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RequestRecord {

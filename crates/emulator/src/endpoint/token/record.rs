@@ -17,24 +17,24 @@ pub(super) fn record(
     form: &Form,
     minted: &Result<Minted, Refusal>,
 ) {
-    let read = |name: &str| form.get(name).map(|text| tenant.redact(text));
     let client_id = claimed_id(headers, form).map(|id| tenant.redact(&id));
+    let audience = form.get("audience").or_else(|| form.get("resource"));
     let mut data = json!({
-        "grant_type": read("grant_type"),
-        "audience": read("audience").or_else(|| read("resource")),
-        "scope_requested": read("scope"),
+        "grant_type": form.get("grant_type"),
+        "audience": audience,
+        "scope_requested": form.get("scope"),
     });
     let outcome = match minted {
         Ok(minted) => granted(minted, &mut data),
         Err(refusal) => {
             data["error"] = refusal.code.as_str().into();
-            data["error_description"] = tenant.redact(&refusal.description).into();
+            data["error_description"] = refusal.description.as_str().into();
             refusal.code.outcome()
         }
     };
     let actor = AuditParty::new("application", client_id.as_deref().unwrap_or("unknown"));
-    let target = match data["audience"].as_str() {
-        Some(audience) => AuditParty::new("api", audience),
+    let target = match audience {
+        Some(audience) => AuditParty::new("api", tenant.redact(audience)),
         None => tenant.itself(),
     };
     let context = exchange.audit_context();
