@@ -7,15 +7,15 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{DATE, USER_AGENT};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Request, StatusCode, Uri};
+use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 
-use crate::endpoint::{Exchange, Form, claimed_id, nothing_here};
-use crate::fault::{Hangup, Mint, Plan, alter, replace};
+use crate::endpoint::{Exchange, Form, claimed_id, nothing_here, record_spoilt};
+use crate::fault::{Action, Hangup, Mint, Plan, alter, replace};
 use crate::requests::RequestRecord;
 use crate::routes::{CONTROL, Endpoint, below_issuer};
 use crate::tenant::Tenant;
@@ -79,17 +79,22 @@ impl Pipeline {
         if let Some(delay) = delay {
             tokio::time::sleep(delay).await;
         }
+        let exchange = Exchange {
+            request_id: request_id.to_owned(),
+            user_agent: text_of(&parts, USER_AGENT),
+            fault: action.as_ref().and_then(Action::name),
+            mint: Mint::of(action.as_ref()),
+        };
         let instead = action
             .as_ref()
             .and_then(|it| replace(it, self.tenant.now(), request_id));
         if let Some(response) = instead {
+            if subject.endpoint == Some(Endpoint::Token) && parts.method == Method::POST {
+                let client_id = subject.client_id.clone();
+                record_spoilt(&self.tenant, &exchange, client_id, &subject.form);
+            }
             return response;
         }
-        let exchange = Exchange {
-            request_id: request_id.to_owned(),
-            user_agent: text_of(&parts, USER_AGENT),
-            mint: Mint::of(action.as_ref()),
-        };
         let response = self.route(parts, body, &subject.path, exchange).await;
         match &action {
             Some(action) => alter(action, response).await,

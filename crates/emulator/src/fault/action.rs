@@ -63,6 +63,17 @@ pub(crate) enum Action {
     },
 }
 
+impl Action {
+    /// Its name in the admin API.
+    pub(crate) fn name(&self) -> Option<String> {
+        match serde_json::to_value(self).ok()? {
+            Value::String(name) => Some(name),
+            Value::Object(tagged) => tagged.into_iter().next().map(|(name, _)| name),
+            _ => None,
+        }
+    }
+}
+
 /// The body of a reply that a fault makes up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

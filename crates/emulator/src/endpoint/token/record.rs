@@ -17,13 +17,7 @@ pub(super) fn record(
     form: &Form,
     minted: &Result<Minted, Refusal>,
 ) {
-    let client_id = claimed_id(headers, form).map(|id| tenant.redact(&id));
-    let audience = form.get("audience").or_else(|| form.get("resource"));
-    let mut data = json!({
-        "grant_type": form.get("grant_type"),
-        "audience": audience,
-        "scope_requested": form.get("scope"),
-    });
+    let mut data = asked(exchange, form);
     let outcome = match minted {
         Ok(minted) => granted(minted, &mut data),
         Err(refusal) => {
@@ -32,19 +26,52 @@ pub(super) fn record(
             refusal.code.outcome()
         }
     };
-    let actor = AuditParty::new("application", client_id.as_deref().unwrap_or("unknown"));
-    let target = match audience {
+    let client_id = claimed_id(headers, form);
+    append(tenant, exchange, client_id, outcome, data);
+}
+
+/// A token request that a fault answered in place of the endpoint.
+pub(crate) fn record_spoilt(
+    tenant: &Tenant,
+    exchange: &Exchange,
+    client_id: Option<String>,
+    form: &Form,
+) {
+    let data = asked(exchange, form);
+    append(tenant, exchange, client_id, Outcome::Failure, data);
+}
+
+fn asked(exchange: &Exchange, form: &Form) -> Value {
+    let mut data = json!({
+        "grant_type": form.get("grant_type"),
+        "audience": form.get("audience").or_else(|| form.get("resource")),
+        "scope_requested": form.get("scope"),
+    });
+    if let Some(fault) = &exchange.fault {
+        data["fault"] = fault.as_str().into();
+    }
+    data
+}
+
+fn append(
+    tenant: &Tenant,
+    exchange: &Exchange,
+    client_id: Option<String>,
+    outcome: Outcome,
+    data: Value,
+) {
+    let client_id = client_id.map_or_else(|| "unknown".to_owned(), |id| tenant.redact(&id));
+    let target = match data["audience"].as_str() {
         Some(audience) => AuditParty::new("api", tenant.redact(audience)),
         None => tenant.itself(),
     };
-    let context = exchange.audit_context();
     tenant.record(Event {
         kind: "oauth.token_request",
-        actor,
+        actor: AuditParty::new("application", client_id),
         target,
         outcome,
         data,
-        context,
+        context: exchange.audit_context(),
     });
 }
 
