@@ -129,6 +129,28 @@ async fn made_up_replies_do_nothing_behind_them() {
 }
 
 #[tokio::test]
+async fn an_impossible_status_in_code_is_a_500_that_says_so() {
+    let world = sample_world().await;
+    for status in [0, 99, 100, 150, 600, u16::MAX] {
+        let faults = [
+            Fault::status(status),
+            Fault::problem(status),
+            Fault::redirect(status, "http://127.0.0.1:9/"),
+        ];
+        for fault in faults {
+            assert!(format!("{fault:?}").contains("500"), "{fault:?}");
+            assert_eq!(spoilt(&world, fault).await.status, 500, "{status}");
+        }
+    }
+    let problem = spoilt(&world, Fault::problem(99)).await.json();
+    assert_eq!(problem["status"], 500);
+    for status in [200, 299, 404, 599] {
+        let reply = spoilt(&world, Fault::status(status)).await;
+        assert_eq!(reply.status, status);
+    }
+}
+
+#[tokio::test]
 async fn a_token_request_that_a_fault_answers_is_audited_with_its_name() {
     let world = sample_world().await;
     let rows = [
