@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::endpoint::{Exchange, Form, claimed_id, nothing_here, record_spoilt};
 use crate::fault::{Action, Hangup, Mint, Plan, alter, replace};
 use crate::requests::RequestRecord;
-use crate::routes::{CONTROL, Endpoint, below_issuer};
+use crate::routes::{CONTROL, Endpoint, below_issuer, route_at};
 use crate::tenant::Tenant;
 use crate::{random, reply};
 
@@ -32,6 +32,8 @@ pub(crate) struct Pipeline {
 #[derive(Debug)]
 struct Subject {
     path: String,
+    /// Where the router finds what answers at the path.
+    route: String,
     endpoint: Option<Endpoint>,
     client_id: Option<String>,
     audience: Option<String>,
@@ -53,7 +55,7 @@ impl Pipeline {
         let Ok(body) = to_bytes(body, MOST_BODY).await else {
             return Ok(too_large(&request_id));
         };
-        let subject = Subject::of(&parts, &body, self.tenant.issuer_path());
+        let subject = Subject::of(&parts, &body, &self.tenant);
         let number = self.note(&parts, &subject);
         let response = self.answer(parts, body, &subject, &request_id).await;
         if response.extensions().get::<Hangup>().is_some() {
@@ -95,7 +97,7 @@ impl Pipeline {
             }
             return response;
         }
-        let response = self.route(parts, body, &subject.path, exchange).await;
+        let response = self.route(parts, body, &subject.route, exchange).await;
         match &action {
             Some(action) => alter(action, response).await,
             None => response,
@@ -168,19 +170,21 @@ impl Pipeline {
 }
 
 impl Subject {
-    fn of(parts: &Parts, body: &[u8], issuer_path: &str) -> Self {
-        // Outside the issuer the path stays as it is and finds no route.
-        let below = below_issuer(parts.uri.path(), issuer_path);
+    fn of(parts: &Parts, body: &[u8], tenant: &Tenant) -> Self {
+        let below = below_issuer(parts.uri.path(), tenant.issuer_path());
         let path = below.unwrap_or(OUTSIDE);
+        let end_in_slash = tenant.live().switches.endpoints_end_in_slash;
+        let route = route_at(path, end_in_slash).unwrap_or(NOT_HERE);
         let form = Form::read_leniently(body);
         Self {
-            endpoint: Endpoint::of_path(path),
+            endpoint: Endpoint::of_path(route),
             client_id: claimed_id(&parts.headers, &form),
             audience: form
                 .get("audience")
                 .or_else(|| form.get("resource"))
                 .map(str::to_owned),
             path: path.to_owned(),
+            route: route.to_owned(),
             form,
         }
     }
@@ -202,5 +206,8 @@ const MOST_BODY: usize = 256 * 1024;
 
 /// Where requests outside the issuer are routed to: nothing is there.
 const OUTSIDE: &str = "/outside-the-issuer";
+
+/// Where requests to an endpoint without the slash that it has are routed to: nothing is there.
+const NOT_HERE: &str = "/not-the-advertised-endpoint";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

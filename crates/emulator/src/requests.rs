@@ -15,9 +15,9 @@ use crate::routes::Endpoint;
 pub struct RequestRecord {
     /// The HTTP method.
     pub method: String,
-    /// The path below the issuer, without query and trailing slash.
+    /// The path below the issuer as it was sent, without the query.
     pub path: String,
-    /// The endpoint behind the path, if it is one.
+    /// The endpoint that answers at the path, if one does.
     pub endpoint: Option<Endpoint>,
     /// The status of the reply; `None` while there is none, and for ever if the connection was
     /// dropped.
