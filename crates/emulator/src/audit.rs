@@ -11,7 +11,8 @@ use crate::clock;
 
 /// One entry of the audit log, with the fields that the platform documents.
 ///
-/// No entry ever holds a secret or a token.
+/// No entry holds a secret of the tenant or a token: `[redacted]` stands in its place. A secret under
+/// eight characters is looked for as a whole word only.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct AuditEntry {
@@ -51,7 +52,7 @@ pub struct AuditParty {
 pub struct AuditContext {
     /// The `request_id` of error bodies and of the header `X-Request-Id`.
     pub request_id: Option<String>,
-    /// The `User-Agent` of the request.
+    /// The `User-Agent` of the request, without secrets and tokens.
     pub user_agent: Option<String>,
 }
 

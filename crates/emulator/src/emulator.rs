@@ -110,9 +110,10 @@ impl Emulator {
         self.tenant.requests.records()
     }
 
-    /// How many requests arrived at a path below the issuer.
+    /// How many requests arrived at a path below the issuer, with or without a slash at its end.
     pub fn count(&self, path: &str) -> usize {
-        self.tenant.requests.count(|record| record.path == path)
+        let counts = |record: &RequestRecord| without_slash(&record.path) == without_slash(path);
+        self.tenant.requests.count(counts)
     }
 
     /// How many requests arrived at the token endpoint, those that a fault spoilt included.
@@ -174,4 +175,8 @@ impl fmt::Debug for Emulator {
             .field("counts", &counts)
             .finish_non_exhaustive()
     }
+}
+
+fn without_slash(path: &str) -> &str {
+    path.strip_suffix('/').unwrap_or(path)
 }

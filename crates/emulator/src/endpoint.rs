@@ -18,6 +18,7 @@ use serde_json::json;
 
 pub(crate) use self::client_authentication::claimed_id;
 pub(crate) use self::form::Form;
+pub(crate) use self::token::record_spoilt;
 use crate::audit::AuditContext;
 use crate::config::{RetryHint, TenantState};
 use crate::fault::Mint;
@@ -30,7 +31,9 @@ use crate::{admin, reply, routes};
 pub(crate) struct Exchange {
     pub(crate) request_id: String,
     pub(crate) user_agent: Option<String>,
-    /// What a fault wants the minted token to be.
+    /// The name of the fault that this request meets.
+    pub(crate) fault: Option<String>,
+    /// What it wants the minted token to be.
     pub(crate) mint: Mint,
 }
 

@@ -3,6 +3,7 @@
 mod action;
 mod apply;
 mod plan;
+mod status;
 mod torn;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ pub(crate) use self::action::Action;
 pub use self::action::{ReplyBody, RetryAfter};
 pub(crate) use self::apply::{alter, replace};
 pub(crate) use self::plan::{Faults, Mint, Plan};
+use self::status::FinalStatus;
 pub(crate) use self::torn::Hangup;
 use crate::routes::Endpoint;
 
@@ -66,9 +68,12 @@ impl Fault {
     }
 
     /// This status and an empty body, and nothing is done. See [`body`](Self::body).
+    ///
+    /// No reply can end with a status outside 200 to 599: here and in every other fault with a
+    /// status it becomes a 500, as of a server that fails. Over HTTP such a fault is refused.
     pub fn status(status: u16) -> Self {
         Self::new(Action::Status {
-            status,
+            status: FinalStatus::or_500(status),
             body: ReplyBody::Empty,
         })
     }
@@ -109,7 +114,7 @@ impl Fault {
     /// A redirect (302, 307) to somewhere else.
     pub fn redirect(status: u16, location: impl Into<String>) -> Self {
         Self::new(Action::Redirect {
-            status,
+            status: FinalStatus::or_500(status),
             location: location.into(),
         })
     }

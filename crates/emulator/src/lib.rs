@@ -67,6 +67,7 @@ mod keys;
 mod pipeline;
 mod policy;
 mod random;
+mod redact;
 mod refusal;
 mod reply;
 mod requests;

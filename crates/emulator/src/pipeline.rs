@@ -7,17 +7,17 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{DATE, USER_AGENT};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Request, StatusCode, Uri};
+use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 
-use crate::endpoint::{Exchange, Form, claimed_id, nothing_here};
-use crate::fault::{Hangup, Mint, Plan, alter, replace};
+use crate::endpoint::{Exchange, Form, claimed_id, nothing_here, record_spoilt};
+use crate::fault::{Action, Hangup, Mint, Plan, alter, replace};
 use crate::requests::RequestRecord;
-use crate::routes::{CONTROL, Endpoint, below_issuer};
+use crate::routes::{CONTROL, Endpoint, below_issuer, route_at};
 use crate::tenant::Tenant;
 use crate::{random, reply};
 
@@ -32,6 +32,8 @@ pub(crate) struct Pipeline {
 #[derive(Debug)]
 struct Subject {
     path: String,
+    /// Where the router finds what answers at the path.
+    route: String,
     endpoint: Option<Endpoint>,
     client_id: Option<String>,
     audience: Option<String>,
@@ -53,7 +55,7 @@ impl Pipeline {
         let Ok(body) = to_bytes(body, MOST_BODY).await else {
             return Ok(too_large(&request_id));
         };
-        let subject = Subject::of(&parts, &body, self.tenant.issuer_path());
+        let subject = Subject::of(&parts, &body, &self.tenant);
         let number = self.note(&parts, &subject);
         let response = self.answer(parts, body, &subject, &request_id).await;
         if response.extensions().get::<Hangup>().is_some() {
@@ -79,18 +81,23 @@ impl Pipeline {
         if let Some(delay) = delay {
             tokio::time::sleep(delay).await;
         }
+        let exchange = Exchange {
+            request_id: request_id.to_owned(),
+            user_agent: text_of(&parts, USER_AGENT),
+            fault: action.as_ref().and_then(Action::name),
+            mint: Mint::of(action.as_ref()),
+        };
         let instead = action
             .as_ref()
             .and_then(|it| replace(it, self.tenant.now(), request_id));
         if let Some(response) = instead {
+            if subject.endpoint == Some(Endpoint::Token) && parts.method == Method::POST {
+                let client_id = subject.client_id.clone();
+                record_spoilt(&self.tenant, &exchange, client_id, &subject.form);
+            }
             return response;
         }
-        let exchange = Exchange {
-            request_id: request_id.to_owned(),
-            user_agent: text_of(&parts, USER_AGENT),
-            mint: Mint::of(action.as_ref()),
-        };
-        let response = self.route(parts, body, &subject.path, exchange).await;
+        let response = self.route(parts, body, &subject.route, exchange).await;
         match &action {
             Some(action) => alter(action, response).await,
             None => response,
@@ -137,8 +144,8 @@ impl Pipeline {
         let tenant = &self.tenant;
         let read = |text: Option<&str>| text.map(|text| tenant.redact(text));
         Some(tenant.requests.arrived(RequestRecord {
-            method: parts.method.to_string(),
-            path: tenant.redact(&subject.path),
+            method: tenant.redact(parts.method.as_str()),
+            path: tenant.redact_path(&subject.path),
             endpoint: subject.endpoint,
             status: None,
             grant_type: read(subject.form.get("grant_type")),
@@ -163,19 +170,21 @@ impl Pipeline {
 }
 
 impl Subject {
-    fn of(parts: &Parts, body: &[u8], issuer_path: &str) -> Self {
-        // Outside the issuer the path stays as it is and finds no route.
-        let below = below_issuer(parts.uri.path(), issuer_path);
+    fn of(parts: &Parts, body: &[u8], tenant: &Tenant) -> Self {
+        let below = below_issuer(parts.uri.path(), tenant.issuer_path());
         let path = below.unwrap_or(OUTSIDE);
+        let end_in_slash = tenant.live().switches.endpoints_end_in_slash;
+        let route = route_at(path, end_in_slash).unwrap_or(NOT_HERE);
         let form = Form::read_leniently(body);
         Self {
-            endpoint: Endpoint::of_path(path),
+            endpoint: Endpoint::of_path(route),
             client_id: claimed_id(&parts.headers, &form),
             audience: form
                 .get("audience")
                 .or_else(|| form.get("resource"))
                 .map(str::to_owned),
             path: path.to_owned(),
+            route: route.to_owned(),
             form,
         }
     }
@@ -197,5 +206,8 @@ const MOST_BODY: usize = 256 * 1024;
 
 /// Where requests outside the issuer are routed to: nothing is there.
 const OUTSIDE: &str = "/outside-the-issuer";
+
+/// Where requests to an endpoint without the slash that it has are routed to: nothing is there.
+const NOT_HERE: &str = "/not-the-advertised-endpoint";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -100,6 +100,12 @@ impl From<crate::keys::KeyFailure> for Refusal {
     }
 }
 
+impl From<crate::tenant::ChangeError> for Refusal {
+    fn from(error: crate::tenant::ChangeError) -> Self {
+        Self::new(Code::ServerError, error.to_string())
+    }
+}
+
 impl From<crate::random::NoRandomness> for Refusal {
     fn from(failure: crate::random::NoRandomness) -> Self {
         Self::new(Code::ServerError, failure.to_string())

@@ -9,15 +9,15 @@ use serde::Serialize;
 use crate::clock;
 use crate::routes::Endpoint;
 
-/// A request that arrived, without anything secret.
+/// A request that arrived. Secrets of the tenant and tokens in it are `[redacted]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RequestRecord {
     /// The HTTP method.
     pub method: String,
-    /// The path below the issuer, without query and trailing slash.
+    /// The path below the issuer as it was sent, without the query.
     pub path: String,
-    /// The endpoint behind the path, if it is one.
+    /// The endpoint that answers at the path, if one does.
     pub endpoint: Option<Endpoint>,
     /// The status of the reply; `None` while there is none, and for ever if the connection was
     /// dropped.

@@ -35,15 +35,28 @@ impl Endpoint {
     }
 }
 
-/// The path below an issuer at `prefix`, without a trailing slash; `None` outside the issuer.
+/// The route that answers at a path below the issuer.
+///
+/// An endpoint that the metadata names answers at exactly the address that stands there, so that a
+/// client which does not take it as it is finds nothing. `None` if it stands there with a slash at
+/// its end and the path has none.
+pub(crate) fn route_at(path: &str, endpoints_end_in_slash: bool) -> Option<&str> {
+    let is_advertised = |path: &str| matches!(path, JWKS | TOKEN | INTROSPECT | REVOKE);
+    if !endpoints_end_in_slash {
+        return Some(path);
+    }
+    match path.strip_suffix('/') {
+        Some(bare) if is_advertised(bare) => Some(bare),
+        None if is_advertised(path) => None,
+        _ => Some(path),
+    }
+}
+
+/// The path below an issuer at `prefix`; `None` outside the issuer.
 ///
 /// The metadata of an issuer with a path stands at two places: OpenID Connect Discovery section 4
 /// appends the well-known part to the issuer, RFC 8414 section 3.1 puts it before the issuer's path.
 pub(crate) fn below_issuer<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
-    let path = match path.strip_suffix('/') {
-        Some("") | None => path,
-        Some(shorter) => shorter,
-    };
     if prefix.is_empty() {
         return Some(path);
     }
@@ -74,7 +87,7 @@ mod tests {
     #[test]
     fn an_issuer_without_a_path_keeps_every_path() {
         assert_eq!(below_issuer("/oauth2/token", ""), Some("/oauth2/token"));
-        assert_eq!(below_issuer("/oauth2/token/", ""), Some("/oauth2/token"));
+        assert_eq!(below_issuer("/oauth2/token/", ""), Some("/oauth2/token/"));
         assert_eq!(below_issuer("/", ""), Some("/"));
     }
 
@@ -97,6 +110,17 @@ mod tests {
         );
         assert_eq!(below_issuer("/tenants/a/oauth2/token", prefix), Some(TOKEN));
         assert_eq!(below_issuer("/tenants/a", prefix), Some("/"));
+    }
+
+    #[test]
+    fn an_endpoint_answers_where_the_metadata_says() {
+        assert_eq!(route_at("/oauth2/token", false), Some(TOKEN));
+        assert_eq!(route_at("/oauth2/token/", false), Some("/oauth2/token/"));
+        assert_eq!(route_at("/oauth2/token", true), None);
+        assert_eq!(route_at("/oauth2/token/", true), Some(TOKEN));
+        assert_eq!(route_at("/oauth2/token//", true), Some("/oauth2/token//"));
+        assert_eq!(route_at("/api/v1/audit", true), Some("/api/v1/audit"));
+        assert_eq!(route_at("/", true), Some("/"));
     }
 
     #[test]

@@ -5,9 +5,12 @@ mod registry;
 mod tokens;
 mod update;
 
+use std::cmp::Reverse;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
+
+use percent_encoding::percent_decode_str;
 
 pub(crate) use self::change::By;
 pub use self::change::ChangeError;
@@ -22,6 +25,7 @@ use crate::config::{Api, Config, Switches};
 use crate::fault::Faults;
 use crate::keys::{KeyRing, SigningKey};
 use crate::random;
+use crate::redact::{blank_secret, blank_tokens, redact_value};
 use crate::requests::RequestLog;
 use crate::secret::Secret;
 
@@ -93,8 +97,14 @@ impl Tenant {
         &self.seed.issuer_path
     }
 
-    pub(crate) fn record(&self, event: Event) {
+    /// Appends to the audit log, redacted: the one way into it.
+    ///
+    /// The ids of actor and target are the caller's to redact: most of them are ours or public.
+    pub(crate) fn record(&self, mut event: Event) {
         let now = self.now();
+        event.data = redact_value(event.data, &|text| self.redact(text));
+        let agent = event.context.user_agent.take();
+        event.context.user_agent = agent.map(|agent| self.redact(&agent));
         self.audit.append(random::id("evt_", now), now, event);
     }
 
@@ -114,22 +124,34 @@ impl Tenant {
         self.tokens_issued.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Replaces every secret of this tenant that a client put where it does not belong.
+    /// Blanks every secret of this tenant, every token that it issued, and whatever looks like a
+    /// token, for the logs: a client may put them where they do not belong.
     pub(crate) fn redact(&self, text: &str) -> String {
         let live = self.live();
         // The id of an application is public, even if somebody chose it like a secret.
         if live.registry.find(text).is_some() {
             return text.to_owned();
         }
+        let text = blank_tokens(text, |word| live.tokens.find(word).is_some());
         let secrets = live.registry.secrets().chain([&self.admin_token]);
         let passwords = self.seed.users.iter().map(|user| &user.password);
-        let mut text = text.to_owned();
-        for secret in secrets.chain(passwords).map(Secret::expose) {
-            if secret.len() >= SHORTEST_SECRET {
-                text = text.replace(secret, "[redacted]");
-            }
+        let mut secrets: Vec<&str> = secrets.chain(passwords).map(Secret::expose).collect();
+        // The longest first: none leaves the rest of another that it is a part of.
+        secrets.sort_unstable_by_key(|secret| Reverse(secret.len()));
+        secrets
+            .into_iter()
+            .fold(text, |text, secret| blank_secret(&text, secret))
+    }
+
+    /// A path, redacted; as it was sent, unless only decoding it shows a secret.
+    pub(crate) fn redact_path(&self, path: &str) -> String {
+        let decoded = percent_decode_str(path).decode_utf8_lossy();
+        let redacted = self.redact(&decoded);
+        if redacted == decoded {
+            self.redact(path)
+        } else {
+            redacted
         }
-        text
     }
 
     /// Counts a request against the tenant's limit; how long to wait if it is over.
@@ -160,8 +182,5 @@ impl Live {
         }
     }
 }
-
-/// A shorter secret is a word of somebody's test: looking for it would garble the logs.
-const SHORTEST_SECRET: usize = 8;
 
 const MINUTE: Duration = Duration::from_secs(60);

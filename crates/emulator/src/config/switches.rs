@@ -87,7 +87,8 @@ pub struct Switches {
     pub secret_overlap: Duration,
     /// Whether published keys carry `alg`. Default: yes.
     pub jwks_includes_alg: bool,
-    /// Whether the endpoints in the metadata end in a slash. Default: no. Both forms are served.
+    /// Whether the endpoints in the metadata end in a slash. Default: no. Only the form that stands
+    /// there answers, the other one is 404: a client must take it as it is.
     pub endpoints_end_in_slash: bool,
 }
 

@@ -14,14 +14,14 @@ use bytes::Bytes;
 use self::mint::{Minted, mint};
 pub(super) use self::mint::{audience_claim, joined};
 use self::record::record;
+pub(crate) use self::record::record_spoilt;
 use super::client_authentication::authenticate;
 use super::{Exchange, Form, admit, refused};
 use crate::config::{Application, ApplicationKind};
-use crate::fault::Mint;
 use crate::policy;
 use crate::refusal::{Code, Refusal};
 use crate::reply;
-use crate::tenant::Tenant;
+use crate::tenant::{By, Tenant};
 
 pub(super) async fn token(
     State(tenant): State<Arc<Tenant>>,
@@ -29,7 +29,7 @@ pub(super) async fn token(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let minted = client_credentials(&tenant, &exchange.mint, &headers, &body);
+    let minted = client_credentials(&tenant, &exchange, &headers, &body);
     record(
         &tenant,
         &exchange,
@@ -49,7 +49,7 @@ pub(super) async fn token(
 /// RFC 6749 section 4.4.
 fn client_credentials(
     tenant: &Tenant,
-    fault: &Mint,
+    exchange: &Exchange,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Minted, Refusal> {
@@ -68,8 +68,13 @@ fn client_credentials(
         let granted = policy::scopes(&application, &live.apis, switches, &audience, scope)?;
         (audience, granted, switches.clone())
     };
+    let fault = &exchange.mint;
     if let Some(keep_old) = fault.rotate_keeping_old {
-        tenant.keys.rotate(keep_old)?;
+        let by = By {
+            context: exchange.audit_context(),
+            ..By::handle()
+        };
+        tenant.rotate_keys(keep_old, &by)?;
     }
     mint(tenant, fault, &switches, &application, audience, granted)
 }

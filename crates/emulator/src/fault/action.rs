@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::status::FinalStatus;
+
 /// What happens, by the name it has in the admin API.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -13,12 +15,12 @@ pub(crate) enum Action {
     DropBefore,
     DropAfter,
     Status {
-        status: u16,
+        status: FinalStatus,
         #[serde(default)]
         body: ReplyBody,
     },
     Redirect {
-        status: u16,
+        status: FinalStatus,
         location: String,
     },
     RateLimited {
@@ -61,6 +63,17 @@ pub(crate) enum Action {
     WithoutMember {
         name: String,
     },
+}
+
+impl Action {
+    /// Its name in the admin API.
+    pub(crate) fn name(&self) -> Option<String> {
+        match serde_json::to_value(self).ok()? {
+            Value::String(name) => Some(name),
+            Value::Object(tagged) => tagged.into_iter().next().map(|(name, _)| name),
+            _ => None,
+        }
+    }
 }
 
 /// The body of a reply that a fault makes up.

@@ -8,6 +8,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use super::status::FinalStatus;
 use super::torn::{Hangup, Torn};
 use super::{Action, ReplyBody, RetryAfter};
 use crate::clock::later;
@@ -63,8 +64,8 @@ pub(crate) async fn alter(action: &Action, response: Response) -> Response {
     }
 }
 
-fn made_up(status: u16, body: &ReplyBody, request_id: &str) -> Response {
-    let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+fn made_up(status: FinalStatus, body: &ReplyBody, request_id: &str) -> Response {
+    let code = status.code();
     let (content_type, text) = match body {
         ReplyBody::Empty => (None, String::new()),
         ReplyBody::Html => (Some("text/html"), HTML.to_owned()),

@@ -110,6 +110,41 @@ async fn a_fault_works_as_named_and_unknown_ones_are_refused() {
 }
 
 #[tokio::test]
+async fn a_fault_with_an_impossible_status_is_refused() {
+    let world = sample_world().await;
+    let statuses = [
+        json!(-1),
+        json!(0),
+        json!(99),
+        json!(100),
+        json!(150),
+        json!(199),
+        json!(600),
+        json!(70_000),
+    ];
+    for status in statuses {
+        for fault in [
+            json!({ "status": { "status": status } }),
+            json!({ "redirect": { "status": status, "location": "http://127.0.0.1:9/" } }),
+        ] {
+            let body = json!({ "fault": fault });
+            let reply = world.admin("POST", "/emulator/v1/faults", body).await;
+            assert_eq!(reply.error(), (422, "validation_failed".to_owned()));
+            assert_eq!(reply.json()["details"]["field"], "fault");
+            let message = reply.json()["message"].as_str().unwrap().to_owned();
+            let expected = format!("`status` must be from 200 to 599, not {status}");
+            assert!(message.contains(&expected), "{message}");
+        }
+    }
+    assert!(world.emulator.faults().is_empty());
+    for status in [200, 599] {
+        let body = json!({ "fault": { "status": { "status": status } } });
+        let reply = world.admin("POST", "/emulator/v1/faults", body).await;
+        assert_eq!(reply.status, 201);
+    }
+}
+
+#[tokio::test]
 async fn requests_are_listed_with_their_counts() {
     let world = sample_world().await;
     world.banking_token().await;

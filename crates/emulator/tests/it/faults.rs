@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use intelliauth_emulator::{Endpoint, Fault, ReplyBody, RetryAfter, sample};
+use intelliauth_emulator::{Endpoint, Fault, Outcome, ReplyBody, RetryAfter, sample};
 use serde_json::{Value, json};
 
 use crate::support::{Reply, World, part, sample_world};
@@ -126,7 +126,109 @@ async fn made_up_replies_do_nothing_behind_them() {
         assert!(reply.text.starts_with(start), "{}", reply.text);
     }
     assert_eq!(world.emulator.tokens_issued(), 0);
+}
+
+#[tokio::test]
+async fn an_impossible_status_in_code_is_a_500_that_says_so() {
+    let world = sample_world().await;
+    for status in [0, 99, 100, 150, 600, u16::MAX] {
+        let faults = [
+            Fault::status(status),
+            Fault::problem(status),
+            Fault::redirect(status, "http://127.0.0.1:9/"),
+        ];
+        for fault in faults {
+            assert!(format!("{fault:?}").contains("500"), "{fault:?}");
+            assert_eq!(spoilt(&world, fault).await.status, 500, "{status}");
+        }
+    }
+    let problem = spoilt(&world, Fault::problem(99)).await.json();
+    assert_eq!(problem["status"], 500);
+    for status in [200, 299, 404, 599] {
+        let reply = spoilt(&world, Fault::status(status)).await;
+        assert_eq!(reply.status, status);
+    }
+}
+
+#[tokio::test]
+async fn a_token_request_that_a_fault_answers_is_audited_with_its_name() {
+    let world = sample_world().await;
+    let rows = [
+        (Fault::status(503), "status"),
+        (Fault::html(), "status"),
+        (Fault::oauth_error("invalid_grant", "no"), "status"),
+        (Fault::redirect(307, "http://127.0.0.1:9/"), "redirect"),
+        (Fault::rate_limited(RetryAfter::Missing), "rate_limited"),
+        (Fault::drop_before(), "drop_before"),
+    ];
+    let names = rows.each_ref().map(|(_, name)| *name);
+    for (fault, _) in rows {
+        world.emulator.fault(fault.at(Endpoint::Token).times(1));
+        drop(world.try_token(sample::BANKING).await);
+    }
+    let audit = world.emulator.audit();
+    assert_eq!(audit.len(), names.len(), "{audit:?}");
+    for (entry, name) in audit.iter().zip(names) {
+        assert_eq!(entry.kind, "oauth.token_request");
+        assert_eq!(entry.outcome, Outcome::Failure);
+        assert_eq!(entry.actor.id, sample::SERVICE);
+        assert_eq!(entry.target.id, sample::BANKING);
+        assert_eq!(entry.data["audience"], sample::BANKING);
+        assert_eq!(entry.data["fault"], name);
+        assert!(entry.context.request_id.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_token_request_that_a_fault_alters_is_audited_as_what_it_was() {
+    let world = sample_world().await;
+    let rows = [
+        (Some(Fault::drop_after()), json!("drop_after")),
+        (Some(Fault::expires_in(1)), json!("expires_in")),
+        (Some(Fault::opaque_token()), json!("opaque_token")),
+        (None, json!(null)),
+    ];
+    for (fault, name) in rows {
+        if let Some(fault) = fault {
+            world.emulator.fault(fault.at(Endpoint::Token).times(1));
+        }
+        drop(world.try_token(sample::BANKING).await);
+        let entry = world.emulator.audit().pop().unwrap();
+        assert_eq!(entry.outcome, Outcome::Success);
+        assert_eq!(entry.data["fault"], name);
+    }
+}
+
+#[tokio::test]
+async fn faults_of_other_requests_are_no_token_requests() {
+    let world = sample_world().await;
+    world.emulator.fault(Fault::status(503));
+    world.get("/.well-known/jwks.json").await;
+    world.get("/oauth2/token").await;
+    world.post("/oauth2/introspect", &[]).await;
     assert!(world.emulator.audit().is_empty());
+}
+
+#[tokio::test]
+async fn a_fault_that_changes_the_keys_is_audited_as_their_change() {
+    let world = sample_world().await;
+    for (fault, old_published) in [(Fault::rotate_keys(), true), (Fault::replace_keys(), false)] {
+        let reply = spoilt(&world, fault).await;
+        let audit = world.emulator.audit();
+        let [.., change, request] = audit.as_slice() else {
+            panic!("one entry is missing: {audit:?}");
+        };
+        assert_eq!(change.kind, "tenant.keys_rotated");
+        let kid = part(reply.json()["access_token"].as_str().unwrap(), 0)["kid"].clone();
+        assert_eq!(
+            change.data["after"],
+            json!({ "kid": kid, "old_published": old_published })
+        );
+        assert_eq!(change.actor.kind, "system");
+        assert_eq!(request.kind, "oauth.token_request");
+        assert_eq!(request.data["fault"], "rotate_keys");
+        assert_eq!(change.context.request_id, request.context.request_id);
+    }
 }
 
 #[tokio::test]

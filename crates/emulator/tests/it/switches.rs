@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use intelliauth_emulator::{
     AudienceClaim, AudienceParameter, AudienceSource, BasicDecoding, Challenge,
-    ClientAuthentication, Config, ErrorShape, MissingAudience, NothingGranted, RetryHint,
-    ScopeMode, Switches, TenantState, TokenFormat, TokenType, UnknownAudience, sample,
+    ClientAuthentication, Config, Endpoint, ErrorShape, Fault, MissingAudience, NothingGranted,
+    RetryHint, ScopeMode, Switches, TenantState, TokenFormat, TokenType, UnknownAudience, sample,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{World, part, sample_world};
 
@@ -374,16 +374,78 @@ async fn keys_may_come_without_alg() {
 }
 
 #[tokio::test]
-async fn endpoints_may_end_in_a_slash_and_are_served_like_that() {
+async fn only_the_advertised_form_of_an_endpoint_answers() {
+    let world = sample_world().await;
+    let parameters = [crate::support::SERVICE_POST.as_slice(), &[BANKING]].concat();
+    let endpoints = [
+        ("token_endpoint", "/oauth2/token"),
+        ("introspection_endpoint", "/oauth2/introspect"),
+        ("revocation_endpoint", "/oauth2/revoke"),
+        ("jwks_uri", "/.well-known/jwks.json"),
+    ];
+    for end_in_slash in [false, true] {
+        world
+            .emulator
+            .switches(|switches| switches.endpoints_end_in_slash = end_in_slash);
+        world.emulator.clear_requests();
+        let metadata = world.get("/.well-known/openid-configuration").await.json();
+        for (member, path) in endpoints {
+            let with_slash = format!("{path}/");
+            let (right, wrong) = if end_in_slash {
+                (with_slash.as_str(), path)
+            } else {
+                (path, with_slash.as_str())
+            };
+            assert_eq!(metadata[member], world.emulator.url(right));
+            let ask = async |path: &str| match member {
+                "jwks_uri" => world.get(path).await.status.as_u16(),
+                _ => world.post(path, &parameters).await.status.as_u16(),
+            };
+            assert_ne!(ask(right).await, 404, "{right}");
+            assert_eq!(ask(wrong).await, 404, "{wrong}");
+            let two_slashes = format!("{path}//");
+            assert_eq!(ask(&two_slashes).await, 404, "{two_slashes}");
+        }
+        assert_eq!(world.emulator.tokens_issued(), 1);
+        assert_eq!(world.emulator.token_requests(), 1);
+        assert_eq!(world.emulator.count("/oauth2/token"), 2);
+        assert_eq!(world.emulator.count("/oauth2/token/"), 2);
+        let requests = world.emulator.requests();
+        let answered = requests
+            .iter()
+            .find(|it| it.endpoint == Some(Endpoint::Token));
+        let expected = if end_in_slash {
+            "/oauth2/token/"
+        } else {
+            "/oauth2/token"
+        };
+        assert_eq!(answered.unwrap().path, expected);
+    }
+}
+
+#[tokio::test]
+async fn metadata_and_the_admin_api_never_end_in_a_slash() {
+    for end_in_slash in [false, true] {
+        let world = world_with(|switches| switches.endpoints_end_in_slash = end_in_slash).await;
+        for path in [
+            "/.well-known/openid-configuration",
+            "/.well-known/oauth-authorization-server",
+            "/api/v1/audit",
+            "/emulator/v1/requests",
+        ] {
+            let reply = world.admin("GET", path, Value::Null).await;
+            assert_eq!(reply.status, 200, "{path}");
+            let path = format!("{path}/");
+            let reply = world.admin("GET", &path, Value::Null).await;
+            assert_eq!(reply.status, 404, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_fault_concerns_the_advertised_form_only() {
     let world = world_with(|switches| switches.endpoints_end_in_slash = true).await;
-    let metadata = world.get("/.well-known/openid-configuration").await.json();
-    assert_eq!(
-        metadata["token_endpoint"],
-        world.emulator.url("/oauth2/token/")
-    );
-    let service = crate::support::SERVICE_POST;
-    let parameters = [service.as_slice(), &[BANKING]].concat();
-    assert_eq!(world.post("/oauth2/token/", &parameters).await.status, 200);
-    assert_eq!(world.emulator.token_requests(), 1);
-    assert_eq!(world.emulator.count("/oauth2/token"), 1);
+    world.emulator.fault(Fault::status(503).at(Endpoint::Token));
+    assert_eq!(world.post("/oauth2/token/", &[]).await.status, 503);
+    assert_eq!(world.post("/oauth2/token", &[]).await.status, 404);
 }

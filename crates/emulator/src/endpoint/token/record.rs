@@ -17,34 +17,61 @@ pub(super) fn record(
     form: &Form,
     minted: &Result<Minted, Refusal>,
 ) {
-    let read = |name: &str| form.get(name).map(|text| tenant.redact(text));
-    let client_id = claimed_id(headers, form).map(|id| tenant.redact(&id));
-    let mut data = json!({
-        "grant_type": read("grant_type"),
-        "audience": read("audience").or_else(|| read("resource")),
-        "scope_requested": read("scope"),
-    });
+    let mut data = asked(exchange, form);
     let outcome = match minted {
         Ok(minted) => granted(minted, &mut data),
         Err(refusal) => {
             data["error"] = refusal.code.as_str().into();
-            data["error_description"] = tenant.redact(&refusal.description).into();
+            data["error_description"] = refusal.description.as_str().into();
             refusal.code.outcome()
         }
     };
-    let actor = AuditParty::new("application", client_id.as_deref().unwrap_or("unknown"));
+    let client_id = claimed_id(headers, form);
+    append(tenant, exchange, client_id, outcome, data);
+}
+
+/// A token request that a fault answered in place of the endpoint.
+pub(crate) fn record_spoilt(
+    tenant: &Tenant,
+    exchange: &Exchange,
+    client_id: Option<String>,
+    form: &Form,
+) {
+    let data = asked(exchange, form);
+    append(tenant, exchange, client_id, Outcome::Failure, data);
+}
+
+fn asked(exchange: &Exchange, form: &Form) -> Value {
+    let mut data = json!({
+        "grant_type": form.get("grant_type"),
+        "audience": form.get("audience").or_else(|| form.get("resource")),
+        "scope_requested": form.get("scope"),
+    });
+    if let Some(fault) = &exchange.fault {
+        data["fault"] = fault.as_str().into();
+    }
+    data
+}
+
+fn append(
+    tenant: &Tenant,
+    exchange: &Exchange,
+    client_id: Option<String>,
+    outcome: Outcome,
+    data: Value,
+) {
+    let client_id = client_id.map_or_else(|| "unknown".to_owned(), |id| tenant.redact(&id));
     let target = match data["audience"].as_str() {
-        Some(audience) => AuditParty::new("api", audience),
+        Some(audience) => AuditParty::new("api", tenant.redact(audience)),
         None => tenant.itself(),
     };
-    let context = exchange.audit_context();
     tenant.record(Event {
         kind: "oauth.token_request",
-        actor,
+        actor: AuditParty::new("application", client_id),
         target,
         outcome,
         data,
-        context,
+        context: exchange.audit_context(),
     });
 }
 
