@@ -5,10 +5,9 @@ use std::{hint::black_box, sync::Arc};
 use anyhow::Result;
 use tokio::runtime::Handle;
 
-use crate::{
-    endpoint::Endpoint,
-    subject::{Group, Tokens},
-};
+#[cfg(feature = "peers")]
+use crate::subject::Tokens;
+use crate::{endpoint::Endpoint, subject::Group};
 
 /// Makes the call so often.
 pub(crate) type Loop = Arc<dyn Fn(u64) + Send + Sync>;
@@ -26,9 +25,14 @@ pub(crate) struct Plan {
 /// What every case runs in.
 pub(crate) struct Lab {
     pub(crate) runtime: Handle,
+    #[cfg_attr(
+        not(feature = "peers"),
+        expect(dead_code, reason = "what is hit without peers has no endpoint")
+    )]
     pub(crate) endpoint: Endpoint,
 }
 
+#[cfg(feature = "peers")]
 impl Plan {
     /// A hit of `T`, in its own asynchronous way.
     pub(crate) fn hit<T: Tokens>() -> Self {
@@ -41,6 +45,7 @@ impl Plan {
     }
 }
 
+#[cfg(feature = "peers")]
 fn hit<T: Tokens>(lab: &Lab) -> Result<Loop> {
     let tokens = lab.runtime.block_on(async {
         let tokens = T::start(&lab.endpoint).await?;

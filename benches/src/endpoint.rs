@@ -93,6 +93,7 @@ impl Endpoint {
         self.shared.fails.store(true, Relaxed);
     }
 
+    #[cfg(feature = "peers")]
     pub(crate) fn lifetime(&self) -> Duration {
         Duration::from_secs(self.shared.lifetime.load(Relaxed))
     }

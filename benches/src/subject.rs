@@ -5,7 +5,9 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::{endpoint::Endpoint, limits};
+use crate::endpoint::Endpoint;
+#[cfg(feature = "peers")]
+use crate::limits;
 
 /// What a row stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -26,6 +28,7 @@ pub(crate) trait Tokens: Send + Sync + Sized + 'static {
     /// A life with which its own defaults fetch the next token some three seconds after the first.
     const LIFETIME: Duration;
     /// The limit that its hit stands beside.
+    #[cfg(feature = "peers")]
     const LIMIT: &'static str = if Self::IS_KEYED {
         limits::MAP_OWNED
     } else {
