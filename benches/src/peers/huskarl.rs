@@ -31,10 +31,11 @@ impl Tokens for Huskarl {
 
     async fn start(endpoint: &Endpoint) -> Result<Self> {
         let secret = ProvidedSecret::new(SecretString::new("not-a-real-one"));
+        let http = reqwest_013::Client::builder().no_proxy().build()?;
         let grant = ClientCredentialsGrant::builder()
             .token_endpoint(endpoint.token_url().parse()?)
             .client_id("app_benchmark")
-            .http_client(ReqwestClient::builder().build().await?)
+            .http_client(ReqwestClient::from(http))
             .client_auth(ClientSecret::new(secret))
             .build();
         let parameters = ClientCredentialsGrantParameters::builder()
