@@ -46,6 +46,7 @@ fn read() -> Heap {
 }
 
 /// A piece as glibc's malloc cuts it: eight bytes in front, in steps of sixteen, at least 32.
+#[expect(clippy::cast_possible_wrap, reason = "no allocation has 2^63 bytes")]
 const fn piece(bytes: usize) -> i64 {
     let cut = (bytes + 8).next_multiple_of(16);
     (if cut < 32 { 32 } else { cut }) as i64
@@ -55,7 +56,6 @@ const fn piece(bytes: usize) -> i64 {
     unsafe_code,
     reason = "there is no other way to be an allocator; each call is passed on as it came"
 )]
-#[expect(clippy::cast_possible_wrap, reason = "no allocation has 2^63 bytes")]
 // SAFETY: every call reaches `System` with the arguments that came, and its result is returned.
 unsafe impl GlobalAlloc for Counting {
     #[inline]

@@ -41,7 +41,11 @@ impl Goal {
         }
     }
 
-    fn exactly<T: Display + PartialEq>(name: impl Into<String>, figure: T, limit: T) -> Self {
+    fn exactly<T: Copy + Display + PartialEq>(
+        name: impl Into<String>,
+        figure: T,
+        limit: T,
+    ) -> Self {
         Self {
             name: name.into(),
             figure: figure.to_string(),

@@ -102,7 +102,7 @@ const QUICK: Effort = Effort {
 fn lab(runtime: &tokio::runtime::Runtime) -> Result<Lab> {
     Ok(Lab {
         runtime: runtime.handle().clone(),
-        endpoint: Endpoint::start(Duration::from_secs(86_400))?,
+        endpoint: Endpoint::start(Duration::from_hours(24))?,
     })
 }
 

@@ -120,7 +120,7 @@ impl Tokens for OneSleep {
     const NAME: &'static str = "one sleep of the endpoint's delay";
     const GROUP: Group = Group::Limit;
     const IS_KEYED: bool = true;
-    const LIFETIME: Duration = Duration::from_secs(3600);
+    const LIFETIME: Duration = Duration::from_hours(1);
     type Token = ();
 
     async fn start(_: &Endpoint) -> Result<Self> {

@@ -39,9 +39,9 @@ pub(crate) const MOKA_AND_PAPAYA: &str = "moka u64 to u32, and papaya, key to to
 
 /// Everything, each built twice: counting is not free, so the time is taken without it.
 pub(crate) fn measure(entries: usize) -> Result<Vec<Million>> {
-    let moka = |_: ()| -> Result<Moka> { Ok(Moka::new(entries)) };
-    let both = |_: ()| -> Result<Both> { Ok(Both::new(entries)) };
-    let ours = |_: ()| Ours::new(entries);
+    let moka = || -> Result<Moka> { Ok(Moka::new(entries)) };
+    let both = || -> Result<Both> { Ok(Both::new(entries)) };
+    let ours = || Ours::new(entries);
     Ok(vec![
         of(Group::Limit, MOKA, entries, moka)?,
         of(Group::Limit, MOKA_AND_PAPAYA, entries, both)?,
@@ -60,13 +60,13 @@ fn of<S: Store>(
     group: Group,
     name: &'static str,
     entries: usize,
-    build: impl Fn(()) -> Result<S>,
+    build: impl Fn() -> Result<S>,
 ) -> Result<Million> {
     let fill = |store: &S| (0..entries).for_each(|number| store.insert(number));
-    let store = build(())?;
+    let store = build()?;
     let heap = counted(|| fill(&store));
     drop(store);
-    let store = build(())?;
+    let store = build()?;
     let start = Instant::now();
     fill(&store);
     let insert = start.elapsed();
@@ -223,7 +223,7 @@ impl Flow for Opaque {
         let number = number
             .and_then(|digits| digits.parse().ok())
             .unwrap_or_default();
-        let life = std::time::Duration::from_secs(3600);
+        let life = std::time::Duration::from_hours(1);
         Ok(TokenResponse::new(token(number)).lifetime(life))
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct Minute {
 }
 
 /// The shortest life for which a bound is promised.
-const LIFETIME: Duration = Duration::from_secs(300);
+const LIFETIME: Duration = Duration::from_mins(5);
 
 /// By now the refresh is due, whatever the jitter was (180 to 210 s), and it is usable up to 270 s.
 const DUE: Duration = Duration::from_secs(210);

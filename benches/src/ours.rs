@@ -114,7 +114,7 @@ struct Mint;
 impl Flow for Mint {
     async fn acquire(&self, cx: FlowContext<'_>) -> Result<TokenResponse, Error> {
         let token = jwt(0, cx.audience().as_str(), 86_400);
-        Ok(TokenResponse::new(token).lifetime(Duration::from_secs(86_400)))
+        Ok(TokenResponse::new(token).lifetime(Duration::from_hours(24)))
     }
 }
 

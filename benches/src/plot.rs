@@ -9,12 +9,12 @@ use crate::{
     window::{Situation, Window},
 };
 
-const WIDTH: f64 = 1120.0;
-const LABELS: f64 = 270.0;
+const WIDTH: f64 = 1160.0;
+const LABELS: f64 = 300.0;
 const ROW: f64 = 26.0;
 const HEAD: f64 = 74.0;
 /// Left of the second picture.
-const MIDDLE: f64 = 590.0;
+const MIDDLE: f64 = 620.0;
 const STRIP_LABELS: f64 = 210.0;
 
 /// The whole picture, or one with a line that says why there is none.
@@ -74,22 +74,16 @@ fn title(svg: &mut String, x: f64, words: &str, below: &str) {
     text(svg, (x, 48.0), "start", FAINT, below);
 }
 
-/// Lengths are logarithms: the slowest takes a hundred times as long as the fastest.
 fn bars(svg: &mut String, hits: &[&Hit]) {
     if hits.is_empty() {
         return;
     }
-    title(
-        svg,
-        20.0,
-        "A cached call",
-        "nanoseconds, one thread, logarithmic",
-    );
-    let room = MIDDLE - LABELS - 90.0;
+    title(svg, 20.0, "A cached call", "nanoseconds, one thread");
+    let room = MIDDLE - LABELS - 80.0;
     let most = hits.iter().map(|hit| hit.alone).fold(10.0, f64::max);
     for (number, hit) in hits.iter().enumerate() {
         let y = HEAD + number as f64 * ROW;
-        let length = (room * hit.alone.ln() / most.ln()).max(2.0);
+        let length = (room * hit.alone / most).max(2.0);
         text(svg, (LABELS - 8.0, y + 14.0), "end", INK, hit.name);
         let _ = writeln!(
             svg,

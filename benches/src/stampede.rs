@@ -71,7 +71,7 @@ pub(crate) fn measure(
 
 /// Nothing for a subject that has fetched its token before anybody asked.
 fn round(subject: Subject, audiences: usize) -> Result<Option<Stampede>> {
-    let endpoint = Endpoint::start(Duration::from_secs(3600))?;
+    let endpoint = Endpoint::start(Duration::from_hours(1))?;
     let runtime = runtime()?;
     let result = runtime.block_on(async {
         let caller = (subject.start)(endpoint.clone()).await?;

@@ -49,8 +49,11 @@ pub(crate) struct Subject {
     pub(crate) name: &'static str,
     pub(crate) is_keyed: bool,
     pub(crate) lifetime: Duration,
-    pub(crate) start: fn(Endpoint) -> Boxed<'static, Result<Arc<dyn Caller>>>,
+    pub(crate) start: fn(Endpoint) -> Boxed<'static, Started>,
 }
+
+/// What can be called from now on.
+pub(crate) type Started = Result<Arc<dyn Caller>>;
 
 /// A future behind a pointer.
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

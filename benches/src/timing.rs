@@ -54,13 +54,13 @@ fn size(calls: &Loop, threads: usize, length: Duration) -> u64 {
 
 /// Nanoseconds per call and thread; of several threads the slowest counts.
 fn batch(calls: &Loop, threads: usize, times: u64) -> f64 {
-    let timed = |calls: &Loop| {
+    let measured = |calls: &Loop| {
         let start = Instant::now();
         calls(times);
         start.elapsed().as_nanos() as f64 / times as f64
     };
     if threads == 1 {
-        return timed(calls);
+        return measured(calls);
     }
     let barrier = Barrier::new(threads);
     thread::scope(|scope| {
@@ -68,11 +68,11 @@ fn batch(calls: &Loop, threads: usize, times: u64) -> f64 {
             .map(|_| {
                 scope.spawn(|| {
                     barrier.wait();
-                    timed(calls)
+                    measured(calls)
                 })
             })
             .collect();
-        let times = runs.into_iter().filter_map(|run| run.join().ok());
-        times.fold(0.0, f64::max)
+        let figures = runs.into_iter().filter_map(|run| run.join().ok());
+        figures.fold(0.0, f64::max)
     })
 }

@@ -89,7 +89,7 @@ impl Situation {
     /// Every token comes from one subject's own choice of life; nobody's is renewed beside a stuck one.
     fn lifetime(self, subject: Subject) -> Duration {
         match self {
-            Self::Stuck => Duration::from_secs(3600),
+            Self::Stuck => Duration::from_hours(1),
             Self::Refresh | Self::Outage => subject.lifetime,
         }
     }
@@ -98,7 +98,7 @@ impl Situation {
         match self {
             Self::Refresh => endpoint.set_delay(Duration::from_millis(300)),
             Self::Outage => endpoint.fail(),
-            Self::Stuck => endpoint.set_stuck_delay(Duration::from_secs(60)),
+            Self::Stuck => endpoint.set_stuck_delay(Duration::from_mins(1)),
         }
     }
 }

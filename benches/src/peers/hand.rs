@@ -50,7 +50,7 @@ impl Source {
             .add_extra_param("audience", audience)
             .request_async(&self.http)
             .await?;
-        let lifetime = reply.expires_in().unwrap_or(Duration::from_secs(60));
+        let lifetime = reply.expires_in().unwrap_or(Duration::from_mins(1));
         let token = reply.access_token().secret().clone();
         Ok((token, Instant::now() + lifetime))
     }
