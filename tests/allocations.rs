@@ -1,4 +1,9 @@
 //! A cached call allocates nothing: in a test of its own, because it replaces the allocator.
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests"
+)]
 
 use std::time::Duration;
 
