@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::shell::{cargo, run};
+use crate::shell::{cargo, is_installed, run};
 use crate::steps::{Outcome, Step};
 use crate::{check, interop};
 
@@ -22,8 +22,18 @@ pub(crate) fn steps(root: &Path) -> Vec<Step<'_>> {
         }),
         Step::new("quickstart", || quickstart(root)),
         Step::new("interop", || interop::test(root)),
+        Step::new("fence", || fence(root)),
     ]);
     steps
+}
+
+/// How many instructions a cached call takes: a count, so that a busy machine fails nobody.
+fn fence(root: &Path) -> Result<Outcome> {
+    if !is_installed("valgrind") {
+        return Ok(Outcome::Skipped("valgrind is not installed"));
+    }
+    crate::bench(root, &["--fence"])?;
+    Ok(Outcome::Passed)
 }
 
 /// The first thing a newcomer runs has to work without an account or a file.

@@ -1,0 +1,89 @@
+//! A cached call allocates nothing: in a test of its own, because it replaces the allocator.
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests"
+)]
+
+use std::time::Duration;
+
+use allocation_counter::measure;
+use intelliauth::{Client, Error, Flow, FlowContext, TokenRequest, TokenResponse};
+
+const BANKING: &str = "api.banking.cymmetri.com";
+const CALLS: usize = 1000;
+
+#[derive(Debug)]
+struct Opaque;
+
+impl Flow for Opaque {
+    async fn acquire(&self, _: FlowContext<'_>) -> Result<TokenResponse, Error> {
+        Ok(TokenResponse::new("an-opaque-token").lifetime(Duration::from_secs(3600)))
+    }
+}
+
+fn client() -> Client {
+    Client::builder("https://tenant.example", "app_1", Opaque)
+        .build()
+        .unwrap()
+}
+
+/// How many allocations so many calls make, on this thread, which is the only one.
+fn allocations(mut call: impl FnMut()) -> u64 {
+    call(); // The first sets up what each thread has of its own.
+    measure(|| (0..CALLS).for_each(|_| call())).count_total
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn a_borrowed_hit_allocates_nothing() {
+    let client = client();
+    let handle = client.audience(BANKING);
+    runtime()
+        .block_on(client.get_access_token(BANKING))
+        .unwrap();
+    let header = || drop(handle.current().unwrap().header_value().clone());
+    assert_eq!(allocations(|| drop(handle.current().unwrap())), 0);
+    assert_eq!(allocations(|| drop(client.current(BANKING).unwrap())), 0);
+    assert_eq!(allocations(header), 0);
+}
+
+#[test]
+fn an_owned_hit_allocates_nothing() {
+    let client = client();
+    let handle = client.audience(BANKING);
+    let scoped = TokenRequest::new(BANKING.to_owned()).scope("read:transactions");
+    let (one, two, three) = runtime().block_on(async {
+        client.get_access_token(BANKING).await.unwrap();
+        client.get_access_token(&scoped).await.unwrap();
+        // Inside one `block_on`, which allocates by itself.
+        let (mut one, mut two, mut three) = (0, 0, 0);
+        for _ in 0..CALLS {
+            one += awaited(client.get_access_token(BANKING)).await;
+            two += awaited(client.get_access_token(&scoped)).await;
+            three += awaited(handle.get_access_token()).await;
+        }
+        (one, two, three)
+    });
+    assert_eq!((one, two, three), (0, 0, 0));
+}
+
+/// The allocations of one call that is ready at once.
+async fn awaited<T>(call: impl Future<Output = Result<T, Error>>) -> u64 {
+    let mut call = std::pin::pin!(call);
+    std::future::poll_fn(|cx| {
+        let mut poll = std::task::Poll::Pending;
+        let info = measure(|| poll = call.as_mut().poll(cx));
+        match poll {
+            std::task::Poll::Ready(Ok(_)) => std::task::Poll::Ready(info.count_total),
+            _ => panic!("a cached call was not ready"),
+        }
+    })
+    .await
+}
