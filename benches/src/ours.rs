@@ -114,7 +114,9 @@ struct Mint;
 impl Flow for Mint {
     async fn acquire(&self, cx: FlowContext<'_>) -> Result<TokenResponse, Error> {
         let token = jwt(0, cx.audience().as_str(), 86_400);
-        Ok(TokenResponse::new(token).lifetime(Duration::from_hours(24)))
+        let granted = cx.scopes().clone();
+        let token = TokenResponse::new(token).scopes(granted);
+        Ok(token.lifetime(Duration::from_hours(24)))
     }
 }
 
