@@ -162,7 +162,6 @@ impl Endpoint {
         outcome
     }
 
-    /// How often what `grant` needs is tried: what nobody waits for once, its next try comes soon.
     fn reading(&self, grant: &Grant<'_>) -> Reading {
         Reading {
             policy: self.policy(grant),
@@ -170,6 +169,7 @@ impl Endpoint {
         }
     }
 
+    /// How often what `grant` needs is tried: what nobody waits for once, its next try comes soon.
     fn policy(&self, grant: &Grant<'_>) -> RetryPolicy {
         if grant.in_background {
             RetryPolicy::NEVER

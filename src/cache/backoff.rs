@@ -95,13 +95,12 @@ fn recent(before: Option<&Failure>, now: Moment) -> Vec<Moment> {
 /// How long an error is returned without a request, and whether the issuer asked for that.
 fn wait(error: &Error, streak: u32, spread: f64) -> (Duration, bool) {
     match error {
-        Error::Unavailable(unavailable) => match unavailable.issuer_retry_after() {
-            Some(said) if !said.is_zero() => (said, true),
-            _ => {
-                let base = UNAVAILABLE_MAX.min(Duration::from_secs(1 << streak.min(6)));
-                (base.mul_f64(0.5 + spread.clamp(0.0, 1.0)), false)
-            }
-        },
+        Error::Unavailable(unavailable) => {
+            let base = UNAVAILABLE_MAX.min(Duration::from_secs(1 << streak.min(6)));
+            let drawn = base.mul_f64(0.5 + spread.clamp(0.0, 1.0));
+            let said = unavailable.patience();
+            (said.unwrap_or(drawn), said.is_some())
+        }
         Error::Consent(_) | Error::Login(_) | Error::StepUp(_) => (PERSON, false),
         _ => (REFUSED, false),
     }

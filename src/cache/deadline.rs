@@ -21,9 +21,7 @@ pub(super) async fn within<T>(
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     if Handle::try_current().is_err() {
-        return Err(Error::request(
-            "there is no tokio runtime to wait in: call this inside of one",
-        ));
+        return Err(Error::request(NO_RUNTIME));
     }
     // A runtime without a timer cannot be asked for it: making one panics.
     let Ok(mut timer) = catch_unwind(|| Box::pin(sleep(limit))) else {
@@ -41,6 +39,10 @@ pub(super) async fn within<T>(
     })
     .await
 }
+
+/// What to say where a request cannot be made or waited for.
+pub(super) const NO_RUNTIME: &str =
+    "there is no tokio runtime to carry the request: call this inside of one";
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,7 @@ use tokio::{runtime::Handle, sync::watch};
 
 use super::{
     Guard, TokenCache,
+    deadline::NO_RUNTIME,
     index::Pinned,
     lock,
     slot::{Flight, Place, State},
@@ -66,9 +67,7 @@ impl TokenCache {
         };
         match self.launch(place, state, kind) {
             Launch::Started(flight) => Boarding::Waiting(flight),
-            Launch::NoRuntime => Boarding::Refused(Error::request(
-                "there is no tokio runtime to carry the request: call this inside of one",
-            )),
+            Launch::NoRuntime => Boarding::Refused(Error::request(NO_RUNTIME)),
             Launch::Closed => Boarding::Closed,
         }
     }
@@ -171,19 +170,16 @@ impl TokenCache {
             .airborne()
             .filter(|current| current.is_forced && kind.is_forced)
             .map(|current| current.outcome.clone());
-        let flights = if before.is_some() { 2 } else { 1 };
-        let flight = Flight {
+        let (berth, flights) = match &before {
+            Some(_) => (&mut state.queued, 2),
+            None => (&mut state.current, 1),
+        };
+        *berth = Some(Box::new(Flight {
             id,
             is_forced: kind.is_forced,
             overdue_from: self.overdue_after(flights),
             outcome: outcome.clone(),
-        };
-        let slot = if before.is_some() {
-            &mut state.queued
-        } else {
-            &mut state.current
-        };
-        *slot = Some(Box::new(flight));
+        }));
         lock(&self.in_flight).insert(id, outcome.clone());
         let flying = Flying {
             cache: Arc::clone(self),

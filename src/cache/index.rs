@@ -7,6 +7,8 @@
 //! front once in a while (once per *epoch*, an eighth of the capacity in insertions), and a slot that
 //! somebody needs is *parked* when its turn comes, and offered again later.
 
+mod pinned;
+
 use std::{
     collections::VecDeque,
     sync::{
@@ -18,15 +20,16 @@ use std::{
 use foldhash::fast::RandomState;
 use moka::{notification::RemovalCause, policy::EvictionPolicy, sync::Cache};
 use papaya::{HashMap, LocalGuard};
+pub(crate) use pinned::Pinned;
 
 use super::{
     key::{Indexed, KeyRef},
     lock,
-    slot::{self, Place, Slot},
+    slot::{self, Slot},
 };
 use crate::{
-    request::{Details, Parameters, Principal},
-    scope::{Audience, Scopes},
+    request::{Parameters, Principal},
+    scope::Audience,
     time::{Moment, TimeSource},
     token::Token,
 };
@@ -152,11 +155,12 @@ impl Index {
             }
             let slot = Arc::new(Slot::new(key, audience.clone(), &self.nothing));
             let indexed = Indexed(Arc::clone(&slot));
+            if !key.parameters.is_empty() {
+                // Before it can be found, so that no `clear` passes it over.
+                self.has_parameters.store(true, Ordering::Release);
+            }
             // Somebody else may have been faster, and theirs may be gone again already.
             if self.shared.map.try_insert(indexed, (), &guard).is_ok() {
-                if !key.parameters.is_empty() {
-                    self.has_parameters.store(true, Ordering::Release);
-                }
                 self.admit(&slot);
                 return slot;
             }
@@ -268,44 +272,3 @@ const OFFERED_AT_ONCE: usize = 4;
 
 /// How often evictions are carried out at once: the cache exceeds its bound by no more than this.
 const SETTLE_EVERY: u64 = 16;
-
-/// A slot that cannot be evicted as long as this lives.
-pub(crate) struct Pinned {
-    slot: Arc<Slot>,
-    index: Arc<Index>,
-}
-
-impl Pinned {
-    /// Pins `slot`; nothing if it is no longer in the index.
-    pub(super) fn new(index: &Arc<Index>, slot: &Arc<Slot>) -> Option<Self> {
-        slot.pin().then(|| Self {
-            slot: Arc::clone(slot),
-            index: Arc::clone(index),
-        })
-    }
-
-    pub(super) fn place(&self, scopes: &Scopes, now: Moment) -> Place {
-        self.slot.place(scopes, now)
-    }
-
-    pub(super) fn aged_answer(&self, details: &Details) -> Option<Place> {
-        self.slot.aged_answer(details, self.index.clock.now())
-    }
-}
-
-impl Clone for Pinned {
-    fn clone(&self) -> Self {
-        // It is pinned already, so this cannot fail.
-        self.slot.pin();
-        Self {
-            slot: Arc::clone(&self.slot),
-            index: Arc::clone(&self.index),
-        }
-    }
-}
-
-impl Drop for Pinned {
-    fn drop(&mut self) {
-        self.slot.unpin();
-    }
-}

@@ -1,6 +1,7 @@
 //! One audience of one principal: its tokens by scope set.
 
 mod entry;
+mod place;
 
 use std::sync::{
     Arc, Mutex,
@@ -11,6 +12,7 @@ use arc_swap::{ArcSwapOption, Guard};
 
 pub(super) use entry::Flight;
 pub(crate) use entry::{Entry, State};
+pub(crate) use place::Place;
 
 use super::{key::KeyRef, lock};
 use crate::{
@@ -95,10 +97,7 @@ impl Slot {
     #[inline]
     pub(super) fn named_token(&self, scopes: &Scopes) -> Option<Guard<Arc<Token>>> {
         let named = self.named.load();
-        let entry = named
-            .as_ref()?
-            .iter()
-            .find(|entry| entry.scopes() == scopes)?;
+        let entry = find(named.as_deref()?, scopes)?;
         Some(entry.current())
     }
 
@@ -108,10 +107,7 @@ impl Slot {
             return Some(Place::bare(self));
         }
         let named = self.named.load();
-        let entry = named
-            .as_ref()?
-            .iter()
-            .find(|entry| entry.scopes() == scopes)?;
+        let entry = find(named.as_deref()?, scopes)?;
         Some(Place {
             slot: Arc::clone(self),
             named: Some(Arc::clone(entry)),
@@ -272,6 +268,10 @@ impl Slot {
     }
 }
 
+fn find<'a>(named: &'a [Arc<Entry>], scopes: &Scopes) -> Option<&'a Arc<Entry>> {
+    named.iter().find(|entry| entry.scopes() == scopes)
+}
+
 /// Makes room among the scope sets: the one whose token ends first, of those that nobody needs. One
 /// with a remembered failure goes only when there are far too many. False if there is none to go.
 fn drop_one(named: &mut Vec<Arc<Entry>>, now: Moment) -> bool {
@@ -297,42 +297,3 @@ fn drop_one(named: &mut Vec<Arc<Entry>>, now: Moment) -> bool {
 
 /// While the list is changed there are two of it: the one in the slot and the copy.
 const COPIES: usize = 1;
-
-/// Where a request is answered: a slot and, if scopes are named, one of its entries.
-#[derive(Clone)]
-pub(crate) struct Place {
-    slot: Arc<Slot>,
-    named: Option<Arc<Entry>>,
-}
-
-impl Place {
-    pub(super) fn bare(slot: &Arc<Slot>) -> Self {
-        Self {
-            slot: Arc::clone(slot),
-            named: None,
-        }
-    }
-
-    #[inline]
-    pub(super) fn slot(&self) -> &Arc<Slot> {
-        &self.slot
-    }
-
-    #[inline]
-    pub(crate) fn entry(&self) -> &Entry {
-        self.named.as_deref().unwrap_or(&self.slot.bare)
-    }
-
-    /// What a flight for this place asks for.
-    pub(super) fn details(&self) -> Details {
-        Details::for_key(
-            &self.slot.audience,
-            self.entry().scopes(),
-            &self.slot.parameters,
-        )
-    }
-
-    pub(super) fn principal(&self) -> &Principal {
-        &self.slot.principal
-    }
-}

@@ -1,29 +1,26 @@
 //! [`ClientBuilder`]: every setting with its default and the reason for it.
 
+mod build;
+
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
-use url::Url;
-
 use super::{
-    BuildError, Client, DEFAULT_CACHE_CAPACITY, DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES,
-    DEFAULT_WAIT_TIMEOUT,
+    DEFAULT_CACHE_CAPACITY, DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES, DEFAULT_WAIT_TIMEOUT,
 };
 use crate::{
-    cache::{AudienceRule, CacheSettings, RefreshAhead, TokenCache},
+    cache::{AudienceRule, RefreshAhead},
     dialect::Dialect,
     endpoint::{
-        CONNECT_TIMEOUT, ClientAuthentication, Endpoint, EndpointSettings, GivenEndpoints,
-        HttpSettings, Issuer, Proxy, REQUEST_TIMEOUT, Transport, is_allowed_endpoint,
+        CONNECT_TIMEOUT, ClientAuthentication, HttpSettings, Proxy, REQUEST_TIMEOUT,
         without_credentials,
     },
     flow::BoxedFlow,
-    request::Principal,
     scope::Audience,
     secret::Secret,
     time::{Clock, TimeSource},
 };
 
-/// Settings of a [`Client`], each with a default that fits the platform.
+/// Settings of a [`Client`](crate::Client), each with a default that fits the platform.
 ///
 /// Setters never fail; [`build`](Self::build) checks everything at once, sends nothing and needs no
 /// runtime.
@@ -212,112 +209,6 @@ impl ClientBuilder {
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = TimeSource::Other(Arc::new(clock));
         self
-    }
-
-    /// Builds the client. Nothing is sent.
-    ///
-    /// # Errors
-    ///
-    /// [`BuildError`], which names the first setting that is wrong, and the fix.
-    pub fn build(self) -> Result<Client, BuildError> {
-        let names = &self.names;
-        let issuer = Issuer::new(&self.issuer)
-            .map_err(|(problem, fix)| BuildError::new(names.issuer, problem, fix))?;
-        self.check()?;
-        let given = self.given_endpoints(&issuer)?;
-        let transport = Transport::new(&issuer, &self.http, self.clock.clone())
-            .map_err(|(field, problem, fix)| BuildError::new(field, problem, fix))?;
-        let endpoint = Endpoint::new(
-            transport,
-            EndpointSettings {
-                issuer,
-                given,
-                client_id: self.client_id,
-                client_secret: self.client_secret,
-                authentication: self.authentication,
-                dialect: self.dialect,
-                retries: self.retries,
-                clock: self.clock.clone(),
-            },
-        );
-        let settings = CacheSettings {
-            capacity: self.cache_capacity,
-            refresh_ahead: self.refresh_ahead,
-            flight_timeout: self.flight_timeout,
-            wait_timeout: self.wait_timeout,
-            audiences: self.audiences,
-            clock: self.clock,
-        };
-        let cache = TokenCache::new(settings, endpoint, self.flow);
-        Ok(Client {
-            cache,
-            principal: Principal::Application,
-        })
-    }
-
-    fn check(&self) -> Result<(), BuildError> {
-        let names = &self.names;
-        let wrong = |field, problem: &str, fix| Err(BuildError::new(field, problem, fix));
-        if self.client_id.is_empty() {
-            return wrong(
-                names.client_id,
-                "it is empty",
-                "pass the application's client id",
-            );
-        }
-        if self.client_secret.as_ref().is_some_and(Secret::is_empty) {
-            let fix = "pass the application's secret, or none at all for a public client";
-            return wrong(names.client_secret, "it is empty", fix);
-        }
-        let needs_secret = self
-            .authentication
-            .is_some_and(|method| method != ClientAuthentication::None);
-        if needs_secret && self.client_secret.is_none() {
-            let fix = "set client_secret, or choose ClientAuthentication::None";
-            return wrong(
-                "client_authentication",
-                "it needs a secret, and there is none",
-                fix,
-            );
-        }
-        if self.cache_capacity == 0 {
-            let fix = "keep at least one slot: a client that caches nothing is a client that is throttled";
-            return wrong("cache_capacity", "it is zero", fix);
-        }
-        let times = [
-            ("flight_timeout", self.flight_timeout),
-            ("wait_timeout", self.wait_timeout),
-            ("request_timeout", self.http.request_timeout),
-            ("connect_timeout", self.http.connect_timeout),
-        ];
-        match times.into_iter().find(|(_, time)| time.is_zero()) {
-            Some((field, _)) => wrong(field, "it is zero", "allow it some time"),
-            None => Ok(()),
-        }
-    }
-
-    fn given_endpoints(&self, issuer: &Issuer) -> Result<Option<GivenEndpoints>, BuildError> {
-        let field = "token_endpoint";
-        let Some(text) = &self.token_endpoint else {
-            return Ok(None);
-        };
-        let shown = without_credentials(text);
-        let token_endpoint = Url::parse(text).map_err(|error| {
-            BuildError::new(
-                field,
-                format!("{shown:?} is no URL ({error})"),
-                "write the whole URL",
-            )
-        })?;
-        if !is_allowed_endpoint(issuer, &token_endpoint) {
-            let fix = "use https; plain http is for an issuer and an endpoint on this machine";
-            return Err(BuildError::new(
-                field,
-                format!("{shown:?} is not encrypted"),
-                fix,
-            ));
-        }
-        Ok(Some(GivenEndpoints { token_endpoint }))
     }
 
     pub(super) fn name_fields(

@@ -19,5 +19,5 @@ pub const DEFAULT_RETRIES: u32 = 2;
 
 /// This many pairs of session and audience are kept: 10,000.
 ///
-/// About 25 MB with tokens of 1 KB. What was not used for longest makes room.
+/// About 16 MB with tokens of 1 KB. What was not used for longest makes room.
 pub const DEFAULT_CACHE_CAPACITY: u64 = 10_000;

@@ -80,20 +80,8 @@ impl Credentials {
         endpoint: &Url,
         form: &[(&str, Cow<'_, str>)],
     ) -> Request<Vec<u8>> {
-        let mut body = form_urlencoded::Serializer::new(String::new());
-        body.extend_pairs(form);
         let secret = self.secret.as_ref().map_or("", Secret::expose);
-        match method {
-            ClientAuthentication::Post => {
-                body.append_pair("client_id", &self.client_id)
-                    .append_pair("client_secret", secret);
-            }
-            ClientAuthentication::None => {
-                body.append_pair("client_id", &self.client_id);
-            }
-            ClientAuthentication::Basic | ClientAuthentication::BasicRaw => {}
-        }
-        let mut request = Request::new(body.finish().into_bytes());
+        let mut request = Request::new(self.body(method, form, secret));
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = endpoint.as_str().parse().unwrap_or_default();
         let headers = request.headers_mut();
@@ -117,6 +105,27 @@ impl Credentials {
             ClientAuthentication::Post | ClientAuthentication::None => {}
         }
         request
+    }
+
+    fn body(
+        &self,
+        method: ClientAuthentication,
+        form: &[(&str, Cow<'_, str>)],
+        secret: &str,
+    ) -> Vec<u8> {
+        let mut body = form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(form);
+        let is_basic = matches!(
+            method,
+            ClientAuthentication::Basic | ClientAuthentication::BasicRaw
+        );
+        if !is_basic {
+            body.append_pair("client_id", &self.client_id);
+        }
+        if method == ClientAuthentication::Post {
+            body.append_pair("client_secret", secret);
+        }
+        body.finish().into_bytes()
     }
 
     /// Replaces whatever stands in the header by the id and secret as they are.

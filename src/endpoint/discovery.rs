@@ -1,14 +1,15 @@
 //! Where the issuer's endpoints are: read once, kept for a day, read again when one has moved.
 
+mod document;
+
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
-use serde_json::{Map, Value};
 use tokio::{sync::Mutex, time::timeout};
 use url::Url;
 
 use super::{
-    issuer::{Issuer, is_allowed_endpoint},
+    issuer::Issuer,
     retry::{Replay, RetryPolicy},
     transport::{Answer, Transport},
 };
@@ -202,58 +203,6 @@ impl Discovery {
         }
         Err(Error::protocol(None, Violation::Metadata(tried.join(", "))))
     }
-
-    fn read_document(&self, document: &Map<String, Value>) -> Result<Metadata, Error> {
-        let text = |name: &str| document.get(name).and_then(Value::as_str);
-        // RFC 8414 section 3.3: identical, or the metadata must not be used.
-        let found = text("issuer").unwrap_or_default();
-        if found != self.issuer() {
-            let (expected, found) = (self.issuer().to_owned(), found.to_owned());
-            return Err(Error::protocol(
-                None,
-                Violation::WrongIssuer { expected, found },
-            ));
-        }
-        let violation = |problem: String| Error::protocol(None, Violation::Metadata(problem));
-        let endpoint = text("token_endpoint")
-            .ok_or_else(|| violation("there is no token_endpoint in it".to_owned()))?;
-        let token_endpoint = Url::parse(endpoint).map_err(|error| {
-            violation(format!(
-                "the token_endpoint {endpoint:?} is no URL ({error})"
-            ))
-        })?;
-        if let Some(open) = self.unencrypted_endpoint(document) {
-            return Err(violation(format!("{open} is not encrypted")));
-        }
-        let methods = document
-            .get("token_endpoint_auth_methods_supported")
-            .and_then(Value::as_array);
-        let authentication_methods = methods.map(|list| {
-            list.iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect()
-        });
-        Ok(Metadata {
-            token_endpoint,
-            authentication_methods,
-        })
-    }
-
-    /// The first endpoint that secrets must not be sent to: one such makes the document suspect. What
-    /// is no URL at all is sent nothing.
-    fn unencrypted_endpoint(&self, document: &Map<String, Value>) -> Option<String> {
-        let is_address = |name: &str| name.ends_with("_endpoint") || name == "jwks_uri";
-        document
-            .iter()
-            .filter(|(name, _)| is_address(name))
-            .find_map(|(name, value)| {
-                let url = value.as_str()?;
-                let is_allowed =
-                    Url::parse(url).map_or(true, |url| is_allowed_endpoint(&self.issuer, &url));
-                (!is_allowed).then(|| format!("the {name} {url:?}"))
-            })
-    }
 }
 
 /// How the metadata is read.
@@ -288,9 +237,7 @@ fn asked_pause(error: &Error) -> Option<Duration> {
     let Error::Unavailable(unavailable) = error else {
         return None;
     };
-    unavailable
-        .issuer_retry_after()
-        .filter(|pause| !pause.is_zero())
+    unavailable.patience()
 }
 
 /// A remembered failure, for those who meet it when `left` is left of its pause.

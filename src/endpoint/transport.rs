@@ -50,7 +50,7 @@ impl Transport {
         issuer: &Issuer,
         settings: &HttpSettings,
         clock: TimeSource,
-    ) -> Result<Self, (&'static str, String, &'static str)> {
+    ) -> Result<Self, Fault> {
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .redirect(reqwest::redirect::Policy::none())
@@ -64,25 +64,17 @@ impl Transport {
             Proxy::None => builder.no_proxy(),
             Proxy::Url(url) => {
                 let fix = "write it as http://host:port";
-                let proxy = reqwest::Proxy::all(url)
-                    .map_err(|error| ("proxy", format!("not a proxy URL ({error})"), fix))?;
+                let proxy = reqwest::Proxy::all(url).map_err(|error| {
+                    (
+                        "proxy",
+                        format!("not a proxy URL ({})", error.without_url()),
+                        fix,
+                    )
+                })?;
                 builder.proxy(proxy)
             }
         };
-        let mut certificates = Vec::new();
-        for pem in &settings.root_certificates {
-            let fix = "pass the bytes of a PEM file with one or more certificates";
-            let bundle = reqwest::Certificate::from_pem_bundle(pem)
-                .map_err(|error| ("root_certificate", format!("not PEM ({error})"), fix))?;
-            if bundle.is_empty() {
-                return Err((
-                    "root_certificate",
-                    "there is no certificate in it".to_owned(),
-                    fix,
-                ));
-            }
-            certificates.extend(bundle);
-        }
+        let certificates = certificates(&settings.root_certificates)?;
         builder = if issuer.is_loopback() && issuer.as_str().starts_with("http:") {
             // Nothing is encrypted, so that a machine without certificates will do.
             builder.tls_certs_only(certificates)
@@ -178,6 +170,27 @@ fn head_is_enough(status: StatusCode, error: &Error) -> bool {
     }
 }
 
+/// A setting that cannot work: its name, what is wrong, and the fix.
+type Fault = (&'static str, String, &'static str);
+
+/// The certificates in these PEM files.
+fn certificates(files: &[Vec<u8>]) -> Result<Vec<reqwest::Certificate>, Fault> {
+    let (field, fix) = (
+        "root_certificate",
+        "pass the bytes of a PEM file with one or more certificates",
+    );
+    let mut certificates = Vec::new();
+    for pem in files {
+        let bundle = reqwest::Certificate::from_pem_bundle(pem)
+            .map_err(|error| (field, format!("not PEM ({error})"), fix))?;
+        if bundle.is_empty() {
+            return Err((field, "there is no certificate in it".to_owned(), fix));
+        }
+        certificates.extend(bundle);
+    }
+    Ok(certificates)
+}
+
 /// Makes room without leaving an unwiped copy behind, as a plain reallocation would.
 fn grow(body: &mut Zeroizing<Vec<u8>>, more: usize) {
     if body.capacity() - body.len() < more {
@@ -189,6 +202,7 @@ fn grow(body: &mut Zeroizing<Vec<u8>>, more: usize) {
 
 /// There is no complete answer: could it have arrived at the issuer?
 fn unreached(error: reqwest::Error) -> Error {
+    // A timeout while connecting is both: nothing was sent.
     let reason = if error.is_connect() || error.is_builder() {
         UnavailableReason::Connect
     } else if error.is_timeout() {
@@ -196,7 +210,6 @@ fn unreached(error: reqwest::Error) -> Error {
     } else {
         UnavailableReason::Interrupted
     };
-    // A timeout while connecting is both: nothing was sent.
     Error::Unavailable(Unavailable::caused_by(reason, error.without_url()))
 }
 

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use oauth2::{
-    ExtraTokenFields, HttpResponse, StandardTokenResponse, TokenResponse as _,
+    EmptyExtraTokenFields, HttpResponse, StandardTokenResponse, TokenResponse as _,
     basic::BasicTokenType,
 };
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{TokenReply, transport::Answer};
@@ -19,13 +18,7 @@ use crate::{
 };
 
 /// A usable answer of the token endpoint.
-pub(super) type Reply = StandardTokenResponse<More, BasicTokenType>;
-
-/// What `oauth2` does not know.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub(crate) struct More {}
-
-impl ExtraTokenFields for More {}
+pub(super) type Reply = StandardTokenResponse<EmptyExtraTokenFields, BasicTokenType>;
 
 /// A token endpoint's answer is never larger than this (in bytes).
 pub(super) const TOKEN_LIMIT: usize = 64 * 1024;

@@ -11,7 +11,7 @@
 //!    grant ([`TokenRequest::exact_scopes`](crate::TokenRequest::exact_scopes) turns this off).
 //!
 //! If the only token that held them has ended, that one is renewed, and no second one is made. One
-//! audience keeps up to 16 scope sets; the ones not in use make room first.
+//! audience keeps up to 16 scope sets; the ones not in use make room first, and those that were just refused last.
 //!
 //! # A token's life
 //!

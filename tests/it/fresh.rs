@@ -2,17 +2,9 @@
 
 use std::time::Duration;
 
-use intelliauth::{Client, RefreshAhead, Source as From, TokenRequest, TokenResponse};
+use intelliauth::{RefreshAhead, Source as From, TokenRequest, TokenResponse};
 
-use crate::support::{Server, Source, at_once};
-
-/// Asks and lets a refresh that this started come to its end.
-#[expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
-async fn ask(client: &Client) -> String {
-    let token = client.get_access_token("api").await.unwrap();
-    client.close().await;
-    token.secret().to_owned()
-}
+use crate::support::{Server, Source, ask, at_once};
 
 #[tokio::test]
 async fn in_the_window_a_hundred_callers_start_one_refresh_and_nobody_waits() {

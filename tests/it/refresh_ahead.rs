@@ -2,17 +2,9 @@
 
 use std::time::Duration;
 
-use intelliauth::{Client, RefreshAhead, TokenRequest};
+use intelliauth::{RefreshAhead, TokenRequest};
 
-use crate::support::{Server, Source, at_once, spawn_calls};
-
-/// Asks and lets a refresh that this started come to its end.
-#[expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
-async fn ask(client: &Client) -> String {
-    let token = client.get_access_token("api").await.unwrap();
-    client.close().await;
-    token.secret().to_owned()
-}
+use crate::support::{Server, Source, ask, at_once, spawn_calls};
 
 #[tokio::test]
 async fn inline_lets_the_first_caller_in_the_window_wait_and_nobody_else() {

@@ -17,7 +17,7 @@ mod reply;
 use std::{ops::Deref, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-pub(crate) use flow::{Source, at_once, joined, spawn_calls};
+pub(crate) use flow::{Source, ask, at_once, joined, spawn_calls};
 use intelliauth::{Client, ClientBuilder, ManualClock};
 pub(crate) use reply::TokenMock;
 use serde_json::{Value, json};

@@ -173,9 +173,7 @@ impl Flying {
 /// The wait that may be the whole issuer's: a locked account is one person's.
 fn issuer_wide(unavailable: &Unavailable) -> Option<Duration> {
     let is_personal = unavailable.answer()?.code() == Some("account_locked");
-    unavailable
-        .issuer_retry_after()
-        .filter(|wait| !wait.is_zero() && !is_personal)
+    unavailable.patience().filter(|_| !is_personal)
 }
 
 impl Drop for Flying {

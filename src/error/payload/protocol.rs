@@ -134,7 +134,10 @@ impl fmt::Display for ProtocolViolation {
                     shown(found)
                 )?;
             }
-            Violation::Metadata(problem) => write!(f, "unusable issuer metadata: {problem}")?,
+            Violation::Metadata(problem) => {
+                let cut: String = problem.chars().take(4 * SHOWN).collect();
+                write!(f, "unusable issuer metadata: {cut}")?;
+            }
             Violation::Reply(problem) => write!(f, "unusable answer: {problem}")?,
             Violation::Redirect => f.write_str("the issuer answered with a redirect")?,
             Violation::TooLarge(limit) => write!(f, "the answer is larger than {limit} bytes")?,

@@ -98,10 +98,8 @@ impl Unavailable {
     /// The same error for those who meet it when `left` is left of the time to come back: what the
     /// issuer asked for counts from its answer, not from now.
     pub(crate) fn with_wait_left(&self, left: Duration) -> Self {
-        match (self.issuer_retry_after(), self.answer()) {
-            (Some(said), Some(answer)) if !said.is_zero() => {
-                Self::answered(self.reason(), Some(left), answer.clone())
-            }
+        match (self.patience(), self.answer()) {
+            (Some(_), Some(answer)) => Self::answered(self.reason(), Some(left), answer.clone()),
             _ => self.with_retry_after(left),
         }
     }
@@ -114,6 +112,11 @@ impl Unavailable {
     /// How long the same call will be answered with this error, without a request.
     pub fn retry_after(&self) -> Duration {
         self.retry_after
+    }
+
+    /// How long the issuer asked to be left alone, where that is any time at all.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        self.details.said.filter(|said| !said.is_zero())
     }
 
     /// What the issuer answered, where it did.

@@ -216,3 +216,11 @@ pub(crate) fn at_once<F: Future>(future: F) -> Option<F::Output> {
         std::task::Poll::Pending => None,
     }
 }
+
+/// Asks and lets a refresh that this started come to its end.
+#[expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
+pub(crate) async fn ask(client: &Client) -> String {
+    let token = client.get_access_token("api").await.unwrap();
+    client.close().await;
+    token.secret().to_owned()
+}

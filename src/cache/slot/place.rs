@@ -1,0 +1,45 @@
+//! Where in a slot a request is answered.
+
+use std::sync::Arc;
+
+use super::{Entry, Slot};
+use crate::request::{Details, Principal};
+
+/// Where a request is answered: a slot and, if scopes are named, one of its entries.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(super) slot: Arc<Slot>,
+    pub(super) named: Option<Arc<Entry>>,
+}
+
+impl Place {
+    pub(in super::super) fn bare(slot: &Arc<Slot>) -> Self {
+        Self {
+            slot: Arc::clone(slot),
+            named: None,
+        }
+    }
+
+    #[inline]
+    pub(in super::super) fn slot(&self) -> &Arc<Slot> {
+        &self.slot
+    }
+
+    #[inline]
+    pub(crate) fn entry(&self) -> &Entry {
+        self.named.as_deref().unwrap_or(self.slot.bare())
+    }
+
+    /// What a flight for this place asks for.
+    pub(in super::super) fn details(&self) -> Details {
+        Details::for_key(
+            &self.slot.audience,
+            self.entry().scopes(),
+            &self.slot.parameters,
+        )
+    }
+
+    pub(in super::super) fn principal(&self) -> &Principal {
+        &self.slot.principal
+    }
+}
