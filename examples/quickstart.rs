@@ -59,6 +59,14 @@ async fn main() -> anyhow::Result<()> {
         requests(&emulator)
     );
 
+    refusal(&client, &emulator).await?;
+    refresh_ahead(&client, &emulator, &clock).await?;
+    stampede(&client, &emulator).await?;
+    println!("\nNext: examples/README.md says which example to read for what.");
+    Ok(())
+}
+
+async fn refusal(client: &Client, emulator: &Emulator) -> anyhow::Result<()> {
     println!("\n4. A scope that the application may not have");
     let greedy = TokenRequest::new(BANKING).scope("write:transactions");
     match client.get_access_token(&greedy).await {
@@ -73,7 +81,14 @@ async fn main() -> anyhow::Result<()> {
     let repeated = client.get_access_token(&greedy).await;
     anyhow::ensure!(repeated.is_err() && emulator.token_requests() == before);
     println!("   Asking again at once is answered from memory, without a request.");
+    Ok(())
+}
 
+async fn refresh_ahead(
+    client: &Client,
+    emulator: &Emulator,
+    clock: &ManualClock,
+) -> anyhow::Result<()> {
     println!("\n5. A token is refreshed before it ends");
     let token = client.get_access_token(BANKING).await?;
     let before = emulator.token_requests();
@@ -101,7 +116,10 @@ async fn main() -> anyhow::Result<()> {
         emulator.token_requests() - before,
         Timestamp::try_from(new.expires_at())?
     );
+    Ok(())
+}
 
+async fn stampede(client: &Client, emulator: &Emulator) -> anyhow::Result<()> {
     println!("\n6. Hammering it");
     let before = emulator.token_requests();
     client.clear(BANKING);
@@ -118,7 +136,6 @@ async fn main() -> anyhow::Result<()> {
         "   1000 callers at once, none with a token: {} request.",
         emulator.token_requests() - before
     );
-    println!("\nNext: examples/README.md says which example to read for what.");
     Ok(())
 }
 

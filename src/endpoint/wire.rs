@@ -40,16 +40,24 @@ pub(super) fn normalise(answer: &Answer, asked: &Asked) -> Result<HttpResponse, 
     if !status.is_success() || !members.contains_key("access_token") {
         return Err(refusal(answer, &members, asked));
     }
-    let violation =
-        |problem: &str| Error::protocol(Some(asked), Violation::Reply(problem.to_owned()));
+    let body = usable_members(&members)
+        .map_err(|problem| Error::protocol(Some(asked), Violation::Reply(problem)))?;
+    let mut response = Response::new(Value::Object(body).to_string().into_bytes());
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+/// The members that `oauth2` reads, each in the one form that it takes; else what is wrong.
+fn usable_members(members: &Map<String, Value>) -> Result<Map<String, Value>, String> {
     let text = |name: &str| {
         members
             .get(name)
             .and_then(Value::as_str)
             .filter(|text| !text.is_empty())
     };
-    let access_token =
-        text("access_token").ok_or_else(|| violation("its access token is no text"))?;
+    let access_token = text("access_token").ok_or("its access token is no text")?;
     // RFC 6749 section 7.1: a client must not use a token whose type it does not know.
     let is_bearer = match members.get("token_type") {
         None | Some(Value::Null) => true,
@@ -58,25 +66,22 @@ pub(super) fn normalise(answer: &Answer, asked: &Asked) -> Result<HttpResponse, 
             .is_some_and(|name| name.eq_ignore_ascii_case("bearer")),
     };
     if !is_bearer {
-        return Err(violation("its token type is not Bearer"));
+        return Err("its token type is not Bearer".to_owned());
     }
-    let mut body = Map::new();
-    body.insert("access_token".to_owned(), access_token.into());
-    body.insert("token_type".to_owned(), "bearer".into());
-    if let Some(lifetime) = lifetime(members.get("expires_in")).map_err(|e| violation(&e))? {
-        body.insert("expires_in".to_owned(), lifetime.as_secs().into());
+    let mut usable = Map::new();
+    let mut keep = |name: &str, value: Value| usable.insert(name.to_owned(), value);
+    keep("access_token", access_token.into());
+    keep("token_type", "bearer".into());
+    if let Some(lifetime) = lifetime(members.get("expires_in"))? {
+        keep("expires_in", lifetime.as_secs().into());
     }
-    if let Some(scope) = scope(members.get("scope")).map_err(violation)? {
-        body.insert("scope".to_owned(), scope.into());
+    if let Some(scope) = scope(members.get("scope"))? {
+        keep("scope", scope.into());
     }
     if let Some(refresh_token) = text("refresh_token") {
-        body.insert("refresh_token".to_owned(), refresh_token.into());
+        keep("refresh_token", refresh_token.into());
     }
-    let mut response = Response::new(Value::Object(body).to_string().into_bytes());
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(response)
+    Ok(usable)
 }
 
 /// Reads `scope`: text (RFC 6749 section 3.3), or an array of texts as some servers send it. Anything
