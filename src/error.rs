@@ -6,7 +6,8 @@ mod table;
 pub(crate) use payload::{Asked, Refusal};
 pub use payload::{
     ConsentRequired, Denied, DeniedReason, InvalidRequest, IssuerAnswer, LoginRequired, NotCached,
-    ProtocolViolation, StepUpRequired, Unavailable, UnavailableReason, Violation,
+    ProtocolViolation, StepUpRequired, StoreError, StoreErrorKind, Unavailable, UnavailableReason,
+    Violation,
 };
 
 /// Why there is no access token, by what the caller does next.
@@ -59,14 +60,22 @@ pub enum Error {
     /// [`CacheMode::Only`](crate::CacheMode::Only) was asked for, and there is nothing usable.
     #[error(transparent)]
     NotCached(NotCached),
+    /// The place where sessions are kept failed, or stayed in use elsewhere.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Error {
     /// Whether the same call can succeed later without anybody's doing.
     ///
-    /// True for [`Unavailable`](Self::Unavailable) alone.
+    /// True for [`Unavailable`](Self::Unavailable), and for a [`Store`](Self::Store) whose session is
+    /// held by somebody else ([`StoreErrorKind::Locked`]).
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        match self {
+            Self::Unavailable(_) => true,
+            Self::Store(error) => error.kind() == StoreErrorKind::Locked,
+            _ => false,
+        }
     }
 
     /// What to do about it, as a sentence for a person who runs the program.
@@ -85,6 +94,7 @@ impl Error {
             Self::NotCached(_) => {
                 "call again with CacheMode::Prefer where a request may be made".to_owned()
             }
+            Self::Store(error) => error.next_move(),
         }
     }
 
@@ -98,7 +108,7 @@ impl Error {
             Self::Unavailable(payload) => payload.answer(),
             Self::Protocol(payload) => payload.answer(),
             Self::Request(payload) => payload.answer(),
-            Self::NotCached(_) => None,
+            Self::NotCached(_) | Self::Store(_) => None,
         }
     }
 
@@ -113,6 +123,7 @@ impl Error {
             Self::Protocol(_) => "protocol",
             Self::Request(_) => "request",
             Self::NotCached(_) => "not_cached",
+            Self::Store(_) => "store",
         }
     }
 

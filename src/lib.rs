@@ -139,6 +139,7 @@ mod jwt;
 mod request;
 mod scope;
 mod secret;
+mod store;
 mod time;
 mod token;
 
@@ -151,13 +152,15 @@ pub use dialect::{AudienceParameter, Dialect};
 pub use endpoint::ClientAuthentication;
 pub use error::{
     ConsentRequired, Denied, DeniedReason, Error, InvalidRequest, IssuerAnswer, LoginRequired,
-    NotCached, ProtocolViolation, StepUpRequired, Unavailable, UnavailableReason, Violation,
+    NotCached, ProtocolViolation, StepUpRequired, StoreError, StoreErrorKind, Unavailable,
+    UnavailableReason, Violation,
 };
 pub use flow::{ClientCredentials, ExtensionGrant, Flow, FlowContext, TokenResponse};
 pub use jwt::UnverifiedClaims;
 pub use request::{CacheMode, TokenRequest};
 pub use scope::{Audience, Scope, ScopeError, Scopes};
 pub use secret::Secret;
+pub use store::{MemoryStore, SessionKey, SessionLock, SessionRecord, SessionStore};
 pub use time::{Clock, ManualClock, Moment, SystemClock};
 pub use token::{AccessToken, Source, TokenRef};
 

@@ -7,10 +7,12 @@ use crate::scope::{Audience, Scopes};
 
 mod denied;
 mod protocol;
+mod store;
 mod unavailable;
 
 pub use denied::{Denied, DeniedReason};
 pub use protocol::{ProtocolViolation, Violation};
+pub use store::{StoreError, StoreErrorKind};
 pub use unavailable::{Unavailable, UnavailableReason};
 
 /// What was asked for: the part of a request that an error repeats.

@@ -4,11 +4,14 @@ use super::rooms::room_of;
 use crate::source::{Source, words::text_at};
 
 /// A crate, and the rooms that may name it.
-const PARTS: [(&str, &[&str]); 4] = [
+const PARTS: [(&str, &[&str]); 7] = [
+    ("etcetera", &["store"]),
     ("moka", &["cache"]),
     ("oauth2", &["endpoint", "login"]),
     ("papaya", &["cache"]),
     ("reqwest", &["endpoint", "login"]),
+    ("sha2", &["store"]),
+    ("tempfile", &["store"]),
 ];
 
 /// What is wrong, one line each.

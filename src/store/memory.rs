@@ -1,0 +1,217 @@
+//! Sessions that end with the process.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Mutex as AsyncMutex, OwnedMutexGuard},
+    time::timeout,
+};
+
+use super::{SessionKey, SessionLock, SessionRecord, SessionStore, require_timer};
+use crate::error::{StoreError, StoreErrorKind};
+
+/// Sessions in memory: they end with the process.
+///
+/// The default of a client. Clones share what they keep. A record that is set aside is forgotten,
+/// since nobody could look at it.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), intelliauth::StoreError> {
+/// use intelliauth::{MemoryStore, SessionKey, SessionRecord, SessionStore};
+///
+/// let store = MemoryStore::new();
+/// let key = SessionKey::new("https://banking-cymmetri.intelliauth.local", "app_01HZX0WEB", "alice");
+/// store.save(&key, &SessionRecord::new(b"opaque".to_vec())).await?;
+/// assert!(store.clone().load(&key).await?.is_some());
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    shelves: Arc<Shelves>,
+}
+
+#[derive(Default)]
+struct Shelves {
+    records: Mutex<HashMap<SessionKey, SessionRecord>>,
+    /// The locks that somebody holds or waits for, and no others.
+    locks: Mutex<HashMap<SessionKey, Arc<AsyncMutex<()>>>>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}
+
+impl SessionStore for MemoryStore {
+    async fn load(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
+        Ok(entered(&self.shelves.records).get(key).cloned())
+    }
+
+    async fn save(&self, key: &SessionKey, record: &SessionRecord) -> Result<(), StoreError> {
+        entered(&self.shelves.records).insert(key.clone(), record.clone());
+        Ok(())
+    }
+
+    async fn lock(&self, key: &SessionKey, patience: Duration) -> Result<SessionLock, StoreError> {
+        let queue = Queue::join(Arc::clone(&self.shelves), key.clone());
+        let guard = match Arc::clone(&queue.mutex).try_lock_owned() {
+            Ok(guard) => guard,
+            Err(_) if patience.is_zero() => return Err(locked(patience)),
+            Err(_) => wait(Arc::clone(&queue.mutex), patience).await?,
+        };
+        Ok(SessionLock::new(Held {
+            _guard: guard,
+            _queue: queue,
+        }))
+    }
+
+    async fn set_aside(&self, key: &SessionKey) -> Result<(), StoreError> {
+        entered(&self.shelves.records).remove(key);
+        Ok(())
+    }
+}
+
+/// What the holder of a lock holds. The order matters: the guard goes before the place in the queue.
+struct Held {
+    _guard: OwnedMutexGuard<()>,
+    _queue: Queue,
+}
+
+/// A place among those who hold a lock or wait for it; the last to leave removes the lock.
+struct Queue {
+    shelves: Arc<Shelves>,
+    key: SessionKey,
+    mutex: Arc<AsyncMutex<()>>,
+}
+
+impl Queue {
+    fn join(shelves: Arc<Shelves>, key: SessionKey) -> Self {
+        let mutex = Arc::clone(entered(&shelves.locks).entry(key.clone()).or_default());
+        Self {
+            shelves,
+            key,
+            mutex,
+        }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        let mut locks = entered(&self.shelves.locks);
+        // One is the map's and one is ours. Nobody joins while the map is held.
+        let is_last = Arc::strong_count(&self.mutex) <= 2;
+        if is_last {
+            locks.remove(&self.key);
+        }
+    }
+}
+
+async fn wait(
+    mutex: Arc<AsyncMutex<()>>,
+    patience: Duration,
+) -> Result<OwnedMutexGuard<()>, StoreError> {
+    require_timer()?;
+    let guard = timeout(patience, mutex.lock_owned()).await;
+    guard.map_err(|_elapsed| locked(patience))
+}
+
+fn locked(patience: Duration) -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Locked,
+        format!("another task held the session for {patience:?}"),
+    )
+}
+
+/// Nothing that is done inside can leave it half done, so a panic elsewhere is no reason to stop.
+fn entered<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    fn alice() -> SessionKey {
+        SessionKey::new("https://issuer.example", "app", "alice")
+    }
+
+    fn locks_known(store: &MemoryStore) -> usize {
+        entered(&store.shelves.locks).len()
+    }
+
+    #[tokio::test]
+    async fn locks_that_nobody_uses_are_forgotten() {
+        let store = MemoryStore::new();
+        let held = store.lock(&alice(), Duration::ZERO).await.unwrap();
+        let given_up = store.lock(&alice(), Duration::from_millis(1)).await;
+        assert_eq!(given_up.unwrap_err().kind(), StoreErrorKind::Locked);
+        assert_eq!(locks_known(&store), 1, "it is still held");
+
+        let key = alice();
+        let mut dropped = Box::pin(store.lock(&key, Duration::from_secs(60)));
+        assert!(futures_poll(&mut dropped).is_none(), "it waits");
+        drop(dropped);
+        assert_eq!(locks_known(&store), 1, "it is still held");
+
+        drop(held);
+        assert_eq!(locks_known(&store), 0);
+    }
+
+    #[tokio::test]
+    async fn a_lock_with_people_in_its_queue_stays_the_same_lock() {
+        let store = MemoryStore::new();
+        let first = store.lock(&alice(), Duration::ZERO).await.unwrap();
+        let waiting = tokio::spawn({
+            let store = store.clone();
+            async move { store.lock(&alice(), Duration::from_secs(60)).await }
+        });
+        while Arc::strong_count(&entered(&store.shelves.locks)[&alice()]) < 4 {
+            tokio::task::yield_now().await;
+        }
+        drop(first);
+        let second = waiting.await.unwrap().unwrap();
+        assert!(store.lock(&alice(), Duration::ZERO).await.is_err());
+        drop(second);
+        assert_eq!(locks_known(&store), 0);
+    }
+
+    #[test]
+    fn waiting_without_a_timer_is_an_error_and_not_a_panic() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let store = MemoryStore::new();
+        let outcome = runtime.block_on(async {
+            let _held = store.lock(&alice(), Duration::ZERO).await.unwrap();
+            store.lock(&alice(), Duration::from_secs(1)).await
+        });
+        assert_eq!(outcome.unwrap_err().kind(), StoreErrorKind::Other);
+        assert_eq!(locks_known(&store), 0);
+    }
+
+    /// Polls once.
+    fn futures_poll<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Option<T> {
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::Pin::new(future).poll(&mut cx) {
+            std::task::Poll::Ready(outcome) => Some(outcome),
+            std::task::Poll::Pending => None,
+        }
+    }
+}
