@@ -40,7 +40,7 @@ use throttle::Throttle;
 use crate::{
     endpoint::Endpoint,
     error::{DeniedReason, Error, Unavailable, UnavailableReason},
-    flow::BoxedFlow,
+    flow::{BoxedFlow, OpenSession, Sessions},
     request::{CacheMode, Details, Principal},
     scope::Audience,
     time::TimeSource,
@@ -77,8 +77,10 @@ pub(crate) struct TokenCache {
     index: Arc<Index>,
     clock: TimeSource,
     settings: CacheSettings,
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
     flow: Arc<dyn BoxedFlow>,
+    /// Where people's tokens come from, if this client has any.
+    sessions: Option<Arc<Sessions>>,
     throttle: Throttle,
     /// Orders flights by their departure: an older one never overwrites what a newer one published.
     sequence: AtomicU64,
@@ -92,8 +94,9 @@ pub(crate) struct TokenCache {
 impl TokenCache {
     pub(crate) fn new(
         settings: CacheSettings,
-        endpoint: Endpoint,
+        endpoint: Arc<Endpoint>,
         flow: Arc<dyn BoxedFlow>,
+        sessions: Option<Arc<Sessions>>,
     ) -> Arc<Self> {
         let clock = settings.clock.clone();
         Arc::new(Self {
@@ -102,6 +105,7 @@ impl TokenCache {
             settings,
             endpoint,
             flow,
+            sessions,
             throttle: Throttle::default(),
             sequence: AtomicU64::new(0),
             in_flight: Mutex::default(),
@@ -145,10 +149,35 @@ impl TokenCache {
         }
         loop {
             let place = pinned.place(&details.scopes, self.clock.now());
+            self.forget_what_has_changed(principal, &place).await;
             if let Some(outcome) = self.ride_once(&place, details).await {
                 return outcome;
             }
         }
+    }
+
+    /// Forgets that a person had to act, if something has been written to the session since.
+    async fn forget_what_has_changed(&self, principal: &Principal, place: &Place) {
+        let Some((sessions, open)) = self.session(principal) else {
+            return;
+        };
+        let remembered = place.entry().needs_person(self.clock.now());
+        if let Some(generation) = remembered
+            && sessions.generation(&open).await != generation
+        {
+            place.entry().forgive(generation);
+        }
+    }
+
+    /// The session behind `principal`, where a store has it.
+    pub(crate) fn session(
+        &self,
+        principal: &Principal,
+    ) -> Option<(&Arc<Sessions>, Arc<OpenSession>)> {
+        let (Some(sessions), Principal::Session(name)) = (&self.sessions, principal) else {
+            return None;
+        };
+        Some((sessions, sessions.open(name)))
     }
 
     /// Boards a flight and waits for it; nothing if the place was given up in the meantime.
@@ -209,6 +238,9 @@ impl TokenCache {
         };
         let now = self.clock.now();
         if place.entry().reject(rejected, now) {
+            if let Some((_, open)) = self.session(principal) {
+                open.reject(rejected.secret());
+            }
             tracing::debug!(%audience, "token was rejected by its API and is forgotten");
             return Ok(());
         }
@@ -226,6 +258,17 @@ impl TokenCache {
             .of_audience(principal, audience, |slot| slot.clear(sequence));
     }
 
+    /// Forgets everything of this principal that was asked for before flight `sequence`.
+    pub(super) fn forget(&self, principal: &Principal, sequence: u64) {
+        self.index
+            .of_principal(principal, |slot| slot.clear(sequence));
+    }
+
+    /// Forgets everything of this principal; flights in the air publish nothing.
+    pub(crate) fn clear_all(&self, principal: &Principal) {
+        self.forget(principal, self.next_sequence());
+    }
+
     /// Waits until the flights that are in the air now have landed, at most as long as two may take.
     pub(crate) async fn drain(&self) {
         let flights: Vec<_> = lock(&self.in_flight).values().cloned().collect();
@@ -238,6 +281,17 @@ impl TokenCache {
         };
         // Too late, or without a timer to tell: there is nothing more to wait for.
         let _ = deadline::within(limit, all).await;
+        if let Some(sessions) = &self.sessions {
+            sessions.settle(limit).await;
+        }
+    }
+
+    pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.endpoint
+    }
+
+    pub(crate) fn sessions(&self) -> Option<&Arc<Sessions>> {
+        self.sessions.as_ref()
     }
 
     pub(crate) fn counts(&self) -> Counts {

@@ -11,7 +11,8 @@ use std::{fmt, future::Future, sync::Arc};
 pub use build_error::BuildError;
 pub use builder::ClientBuilder;
 pub use defaults::{
-    DEFAULT_CACHE_CAPACITY, DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES, DEFAULT_WAIT_TIMEOUT,
+    DEFAULT_CACHE_CAPACITY, DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES, DEFAULT_SESSION,
+    DEFAULT_WAIT_TIMEOUT,
 };
 pub use handle::AudienceHandle;
 
@@ -69,7 +70,16 @@ impl Client {
         client_id: impl Into<String>,
         flow: impl Flow,
     ) -> ClientBuilder {
-        ClientBuilder::new(issuer.into(), client_id.into(), Arc::new(flow))
+        ClientBuilder::new(issuer.into(), client_id.into(), Some(Arc::new(flow)))
+    }
+
+    /// A client for an application that acts for people: each signs in once, and has a session.
+    ///
+    /// It stands for the session called [`DEFAULT_SESSION`], which is all that a program of one person
+    /// needs; [`session`](Self::session) gives those of others. Without a
+    /// [`store`](ClientBuilder::store) sessions end with the program.
+    pub fn for_person(issuer: impl Into<String>, client_id: impl Into<String>) -> ClientBuilder {
+        ClientBuilder::new(issuer.into(), client_id.into(), None)
     }
 
     /// A client for the application that the environment describes, by the names that the platform

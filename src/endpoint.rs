@@ -7,10 +7,15 @@ mod discovery;
 mod issuer;
 mod post;
 mod retry;
+mod revoke;
 mod transport;
 mod wire;
 
-use std::{borrow::Cow, sync::Mutex, time::Duration};
+use std::{
+    borrow::Cow,
+    sync::{Mutex, OnceLock},
+    time::Duration,
+};
 
 pub use client_authentication::ClientAuthentication;
 pub(crate) use discovery::GivenEndpoints;
@@ -42,6 +47,8 @@ use wire::Reply;
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     transport: Transport,
+    /// Without kept connections, for requests from a runtime that ends with them.
+    apart: OnceLock<Transport>,
     discovery: Discovery,
     credentials: Credentials,
     dialect: Dialect,
@@ -72,12 +79,26 @@ pub(crate) struct Grant<'a> {
     pub(crate) in_background: bool,
     /// Whether the caller wants no remembered failure.
     pub(crate) is_forced: bool,
+    /// Whether it is sent in a runtime of its own: then it shares no connection.
+    pub(crate) is_apart: bool,
 }
 
 /// What the grant adds to a token request.
 #[derive(Debug)]
 pub(crate) enum GrantKind<'a> {
     ClientCredentials,
+    /// RFC 6749 section 4.1.3, with the verifier of RFC 7636 section 4.5.
+    AuthorizationCode {
+        code: &'a Secret,
+        verifier: &'a Secret,
+        redirect_uri: &'a str,
+    },
+    /// RFC 6749 section 6.
+    RefreshToken {
+        refresh_token: &'a Secret,
+        /// Whether it asks for the named scopes only: that is permanent at some issuers.
+        narrows: bool,
+    },
     Extension {
         grant_type: &'a str,
         parameters: &'a [(String, Secret)],
@@ -89,6 +110,7 @@ impl GrantKind<'_> {
     fn replay(&self) -> Replay {
         match self {
             Self::ClientCredentials => Replay::Safe,
+            Self::AuthorizationCode { .. } | Self::RefreshToken { .. } => Replay::IfUnsent,
             Self::Extension { replay, .. } => *replay,
         }
     }
@@ -100,6 +122,8 @@ pub(crate) struct TokenReply {
     pub(crate) lifetime: Option<Duration>,
     /// What was granted, where the issuer said so.
     pub(crate) scopes: Option<Scopes>,
+    pub(crate) refresh_token: Option<Secret>,
+    pub(crate) id_token: Option<Secret>,
     pub(crate) requested_at: Moment,
 }
 
@@ -122,6 +146,7 @@ impl Endpoint {
         Self {
             discovery: Discovery::new(settings.issuer, settings.given, settings.clock.clone()),
             transport,
+            apart: OnceLock::new(),
             credentials: Credentials {
                 client_id: settings.client_id,
                 secret: settings.client_secret,
@@ -144,7 +169,7 @@ impl Endpoint {
 
     /// Makes a token request; once more if the endpoint has moved since it was discovered.
     pub(crate) async fn token(&self, grant: &Grant<'_>) -> Result<TokenReply, Error> {
-        let (transport, how) = (&self.transport, self.reading(grant));
+        let (transport, how) = (self.transport(grant.is_apart), self.reading(grant));
         let metadata = self.discovery.metadata(transport, how).await?;
         let mut outcome = self.request(grant, &metadata).await;
         if let Err(error) = &outcome
@@ -160,6 +185,33 @@ impl Endpoint {
             "token request answered"
         );
         outcome
+    }
+
+    /// Finds out where the issuer's endpoints are, so that what fails later has been sent.
+    pub(crate) async fn reach(&self, in_background: bool, is_apart: bool) -> Result<(), Error> {
+        let policy = if in_background {
+            RetryPolicy::NEVER
+        } else {
+            self.retries
+        };
+        let how = Reading {
+            policy,
+            is_forced: false,
+        };
+        let transport = self.transport(is_apart);
+        self.discovery.metadata(transport, how).await.map(|_| ())
+    }
+
+    pub(crate) fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
+    fn transport(&self, is_apart: bool) -> &Transport {
+        if is_apart {
+            self.apart.get_or_init(|| self.transport.without_pool())
+        } else {
+            &self.transport
+        }
     }
 
     fn reading(&self, grant: &Grant<'_>) -> Reading {
@@ -190,6 +242,38 @@ impl Endpoint {
             GrantKind::ClientCredentials => {
                 let client = self.oauth_client(metadata, method);
                 let request = self.client_credentials_request(&client, grant);
+                let reply = request.request_async(&post).await;
+                reply.map_err(|error| unwrap_error(error, grant.asked))?
+            }
+            GrantKind::AuthorizationCode {
+                code,
+                verifier,
+                redirect_uri,
+            } => {
+                let client = self.oauth_client(metadata, method);
+                let mut request = client
+                    .exchange_code(oauth2::AuthorizationCode::new(code.expose().to_owned()))
+                    .set_pkce_verifier(oauth2::PkceCodeVerifier::new(verifier.expose().to_owned()))
+                    .set_redirect_uri(Cow::Owned(redirect(redirect_uri)?));
+                for (name, value) in self.extra_parameters(grant) {
+                    request = request.add_extra_param(name, value);
+                }
+                let reply = request.request_async(&post).await;
+                reply.map_err(|error| unwrap_error(error, grant.asked))?
+            }
+            GrantKind::RefreshToken {
+                refresh_token,
+                narrows,
+            } => {
+                let client = self.oauth_client(metadata, method);
+                let token = oauth2::RefreshToken::new(refresh_token.expose().to_owned());
+                let mut request = client.exchange_refresh_token(&token);
+                for scope in grant.asked.scopes.iter().filter(|_| *narrows) {
+                    request = request.add_scope(oauth2::Scope::new(scope.to_string()));
+                }
+                for (name, value) in self.extra_parameters(grant) {
+                    request = request.add_extra_param(name, value);
+                }
                 let reply = request.request_async(&post).await;
                 reply.map_err(|error| unwrap_error(error, grant.asked))?
             }
@@ -268,11 +352,19 @@ impl Endpoint {
         grant: &'a Grant<'_>,
     ) -> impl Iterator<Item = (&'a str, &'a str)> {
         let names = self.dialect.audience_parameter.names();
+        // A sign-in that names no API has none to send.
+        let is_named = !grant.asked.audience.as_str().is_empty();
         let audience = names
             .iter()
+            .filter(move |_| is_named)
             .map(|name| (*name, grant.asked.audience.as_str()));
         audience.chain(grant.parameters.iter())
     }
+}
+
+fn redirect(uri: &str) -> Result<oauth2::RedirectUrl, Error> {
+    oauth2::RedirectUrl::new(uri.to_owned())
+        .map_err(|error| Error::request(format!("the redirect URI is no URL ({error})")))
 }
 
 /// Whether there is no endpoint at this address any more: a 404 that says nothing else.

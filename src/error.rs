@@ -169,6 +169,16 @@ impl Error {
         ))
     }
 
+    /// A consent that is needed, as was found out without an answer of the issuer.
+    pub(crate) fn consent_required(asked: &Asked, missing: crate::scope::Scopes) -> Self {
+        Self::Consent(ConsentRequired::new(asked, missing, None))
+    }
+
+    /// Nobody is signed in.
+    pub(crate) fn signed_out(asked: &Asked) -> Self {
+        Self::Login(LoginRequired::signed_out(asked))
+    }
+
     /// No usable answer.
     pub(crate) fn unavailable(reason: UnavailableReason) -> Self {
         Self::Unavailable(Unavailable::new(reason))

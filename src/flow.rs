@@ -1,10 +1,14 @@
 //! How tokens are obtained: a [`Flow`] turns one request into one answer.
 
 mod client_credentials;
+mod refresh_token;
+mod sessions;
 
-use std::{error::Error as StdError, fmt, future::Future, pin::Pin, time::Duration};
+use std::{error::Error as StdError, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 pub use client_credentials::ClientCredentials;
+pub(crate) use refresh_token::{RefreshToken, granted, keep};
+pub(crate) use sessions::{OpenSession, Sessions, Written};
 
 use crate::{
     endpoint::{Endpoint, Grant, GrantKind, Replay, TokenReply},
@@ -12,6 +16,7 @@ use crate::{
     request::{Parameters, Principal},
     scope::{Audience, Scopes},
     secret::Secret,
+    store::Account,
     time::Moment,
 };
 
@@ -76,12 +81,14 @@ impl<F: Flow> BoxedFlow for F {
 /// What a [`Flow`] is asked for, and what it may use.
 #[derive(Clone, Copy)]
 pub struct FlowContext<'a> {
-    pub(crate) endpoint: &'a Endpoint,
+    pub(crate) endpoint: &'a Arc<Endpoint>,
     pub(crate) asked: &'a Asked,
     pub(crate) parameters: &'a Parameters,
     pub(crate) principal: &'a Principal,
     pub(crate) in_background: bool,
     pub(crate) is_forced: bool,
+    /// Whether there is a token that still does.
+    pub(crate) replaces_usable: bool,
 }
 
 impl<'a> FlowContext<'a> {
@@ -168,6 +175,7 @@ impl<'a> FlowContext<'a> {
             parameters: self.parameters,
             in_background: self.in_background,
             is_forced: self.is_forced,
+            is_apart: false,
         }
     }
 }
@@ -239,6 +247,10 @@ pub struct TokenResponse {
     pub(crate) scopes: Option<Scopes>,
     /// The instant before it was asked for; the start of the flight where a flow does not know.
     pub(crate) requested_at: Option<Moment>,
+    /// Whose token it is, where that is known.
+    pub(crate) account: Option<Account>,
+    /// Whether the session was another person's before: nothing of theirs is handed out any more.
+    pub(crate) resets: bool,
 }
 
 impl TokenResponse {
@@ -249,6 +261,8 @@ impl TokenResponse {
             lifetime: None,
             scopes: None,
             requested_at: None,
+            account: None,
+            resets: false,
         }
     }
 
@@ -276,6 +290,8 @@ impl From<TokenReply> for TokenResponse {
             lifetime: reply.lifetime,
             scopes: reply.scopes,
             requested_at: Some(reply.requested_at),
+            account: None,
+            resets: false,
         }
     }
 }

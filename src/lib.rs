@@ -146,9 +146,9 @@ mod token;
 pub use cache::{Counts, RefreshAhead};
 pub use client::{
     AudienceHandle, BuildError, Client, ClientBuilder, DEFAULT_CACHE_CAPACITY,
-    DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES, DEFAULT_WAIT_TIMEOUT,
+    DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES, DEFAULT_SESSION, DEFAULT_WAIT_TIMEOUT,
 };
-pub use dialect::{AudienceParameter, Dialect};
+pub use dialect::{AudienceParameter, Dialect, TokenFamily};
 pub use endpoint::ClientAuthentication;
 pub use error::{
     ConsentRequired, Denied, DeniedReason, Error, InvalidRequest, IssuerAnswer, LoginRequired,
@@ -160,7 +160,7 @@ pub use jwt::UnverifiedClaims;
 pub use request::{CacheMode, TokenRequest};
 pub use scope::{Audience, Scope, ScopeError, Scopes};
 pub use secret::Secret;
-pub use store::{MemoryStore, SessionKey, SessionLock, SessionRecord, SessionStore};
+pub use store::{Account, MemoryStore, SessionKey, SessionLock, SessionRecord, SessionStore};
 pub use time::{Clock, ManualClock, Moment, SystemClock};
 pub use token::{AccessToken, Source, TokenRef};
 

@@ -2,6 +2,7 @@
 
 mod key;
 mod memory;
+mod session;
 
 use std::{any::Any, fmt, future::Future, panic::catch_unwind, pin::Pin, time::Duration};
 
@@ -10,6 +11,8 @@ use zeroize::Zeroizing;
 
 pub use key::SessionKey;
 pub use memory::MemoryStore;
+pub use session::Account;
+pub(crate) use session::{Coverage, Family, KeptToken, Session, SignedIn, Unusable};
 
 use crate::error::{StoreError, StoreErrorKind};
 
@@ -100,10 +103,6 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 }
 
 /// [`SessionStore`] behind a pointer.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the flows of a person are what calls it")
-)]
 pub(crate) trait BoxedStore: fmt::Debug + Send + Sync {
     fn load<'a>(&'a self, key: &'a SessionKey) -> Answer<'a, Option<SessionRecord>>;
     fn save<'a>(&'a self, key: &'a SessionKey, record: &'a SessionRecord) -> Answer<'a, ()>;

@@ -70,6 +70,16 @@ impl Moment {
         self.monotonic >= line.monotonic || self.wall >= line.wall
     }
 
+    /// The instant at which the wall clock showed `wall`, on both clocks; nothing if that is to come.
+    pub(crate) fn at_wall(self, wall: Duration) -> Option<Self> {
+        let wall = nanoseconds(wall);
+        let ago = self.wall.checked_sub(wall)?;
+        Some(Self {
+            monotonic: self.monotonic.saturating_sub(ago),
+            wall,
+        })
+    }
+
     /// How long until [`has_reached`](Self::has_reached) says yes; zero when it does already.
     pub fn until(self, line: Self) -> Duration {
         let monotonic = line.monotonic.saturating_sub(self.monotonic);

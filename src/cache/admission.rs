@@ -26,13 +26,21 @@ pub(crate) struct AudienceRule {
 pub(super) struct Admitted {
     pub(super) token: Option<Arc<Token>>,
     pub(super) error: Option<Error>,
+    /// The generation of the person's session when it came.
+    pub(super) generation: u64,
+    /// Whether nothing that came before it is to be handed out any more: the session is another
+    /// person's now, or has ended.
+    pub(super) resets: bool,
 }
 
 impl From<Error> for Admitted {
     fn from(error: Error) -> Self {
+        let resets = matches!(&error, Error::Login(login) if login.is_signed_out());
         Self {
             token: None,
             error: Some(error),
+            generation: 0,
+            resets,
         }
     }
 }
@@ -49,6 +57,12 @@ pub(super) struct Admission<'a> {
 impl Admission<'_> {
     /// Checks `response` and makes it a token.
     pub(super) fn admit(&self, response: TokenResponse) -> Admitted {
+        let resets = response.resets;
+        let admitted = self.judge(response);
+        Admitted { resets, ..admitted }
+    }
+
+    fn judge(&self, response: TokenResponse) -> Admitted {
         match self.token(response) {
             Err(error) => error.into(),
             // Not handed out inside its reserve, not even on arrival.
@@ -62,6 +76,8 @@ impl Admission<'_> {
                 Admitted {
                     token: Some(Arc::new(token)),
                     error,
+                    generation: 0,
+                    resets: false,
                 }
             }
         }

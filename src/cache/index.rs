@@ -235,6 +235,13 @@ impl Index {
         }
     }
 
+    /// Visits every slot of this principal.
+    pub(super) fn of_principal(&self, principal: &Principal, visit: impl FnMut(&Slot)) {
+        let guard = self.guard();
+        let slots = self.shared.map.keys(&guard).map(|indexed| &*indexed.0);
+        slots.filter(|slot| slot.is_of(principal)).for_each(visit);
+    }
+
     pub(super) fn evictions(&self) -> u64 {
         self.shared.evictions.load(Ordering::Relaxed)
     }

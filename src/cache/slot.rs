@@ -88,6 +88,10 @@ impl Slot {
         self.principal == *principal && self.audience == *audience
     }
 
+    pub(super) fn is_of(&self, principal: &Principal) -> bool {
+        self.principal == *principal
+    }
+
     #[inline]
     pub(super) fn bare(&self) -> &Entry {
         &self.bare

@@ -17,6 +17,7 @@ use crate::{
     flow::BoxedFlow,
     scope::Audience,
     secret::Secret,
+    store::{BoxedStore, SessionStore},
     time::{Clock, TimeSource},
 };
 
@@ -42,7 +43,9 @@ pub struct ClientBuilder {
     issuer: String,
     client_id: String,
     client_secret: Option<Secret>,
-    flow: Arc<dyn BoxedFlow>,
+    /// Nothing for a client of people: theirs come from their sessions.
+    flow: Option<Arc<dyn BoxedFlow>>,
+    store: Option<Arc<dyn BoxedStore>>,
     token_endpoint: Option<String>,
     authentication: Option<ClientAuthentication>,
     dialect: Dialect,
@@ -65,12 +68,13 @@ struct FieldNames {
 }
 
 impl ClientBuilder {
-    pub(super) fn new(issuer: String, client_id: String, flow: Arc<dyn BoxedFlow>) -> Self {
+    pub(super) fn new(issuer: String, client_id: String, flow: Option<Arc<dyn BoxedFlow>>) -> Self {
         Self {
             issuer,
             client_id,
             client_secret: None,
             flow,
+            store: None,
             token_endpoint: None,
             authentication: None,
             dialect: Dialect::intelliauth(),
@@ -107,6 +111,13 @@ impl ClientBuilder {
     /// How the client authenticates; by default the issuer's metadata decides.
     pub fn client_authentication(mut self, method: ClientAuthentication) -> Self {
         self.authentication = Some(method);
+        self
+    }
+
+    /// Where people's sessions are kept; [`MemoryStore`](crate::MemoryStore) by default, so that they
+    /// end with the program.
+    pub fn store(mut self, store: impl SessionStore) -> Self {
+        self.store = Some(Arc::new(store));
         self
     }
 

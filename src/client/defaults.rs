@@ -21,3 +21,7 @@ pub const DEFAULT_RETRIES: u32 = 2;
 ///
 /// About 16 MB with tokens of 1 KB. What was not used for longest makes room.
 pub const DEFAULT_CACHE_CAPACITY: u64 = 10_000;
+
+/// The session that a client of people stands for, until [`session`](crate::Client::session) names
+/// another.
+pub const DEFAULT_SESSION: &str = "default";

@@ -30,6 +30,7 @@ pub(super) struct Metadata {
     pub(super) token_endpoint: Url,
     /// `token_endpoint_auth_methods_supported`, where the issuer says.
     pub(super) authentication_methods: Option<Vec<String>>,
+    pub(super) revocation_endpoint: Option<Url>,
 }
 
 /// The issuer's metadata, fetched by one caller for all.
@@ -62,6 +63,7 @@ impl Discovery {
             Arc::new(Metadata {
                 token_endpoint: given.token_endpoint,
                 authentication_methods: None,
+                revocation_endpoint: None,
             })
         });
         Self {

@@ -43,7 +43,7 @@ impl Post<'_> {
             *slot = Some(sent);
         }
         let asked = self.grant.asked;
-        let transport = &self.endpoint.transport;
+        let transport = self.endpoint.transport(self.grant.is_apart);
         let answer = transport.send(request, wire::TOKEN_LIMIT).await;
         wire::normalise(&answer.map_err(|error| error.about(asked))?, asked)
     }

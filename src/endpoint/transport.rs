@@ -34,6 +34,8 @@ pub(crate) enum Proxy {
 pub(crate) struct Transport {
     http: reqwest::Client,
     clock: TimeSource,
+    issuer: Issuer,
+    settings: HttpSettings,
 }
 
 /// A complete answer, whatever its status.
@@ -51,41 +53,23 @@ impl Transport {
         settings: &HttpSettings,
         clock: TimeSource,
     ) -> Result<Self, Fault> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(settings.connect_timeout)
-            .timeout(settings.request_timeout);
-        builder = match &settings.proxy {
-            // What is meant for this machine must not leave it.
-            _ if issuer.is_loopback() => builder.no_proxy(),
-            Proxy::System => builder,
-            Proxy::None => builder.no_proxy(),
-            Proxy::Url(url) => {
-                let fix = "write it as http://host:port";
-                let proxy = reqwest::Proxy::all(url).map_err(|error| {
-                    (
-                        "proxy",
-                        format!("not a proxy URL ({})", error.without_url()),
-                        fix,
-                    )
-                })?;
-                builder.proxy(proxy)
-            }
-        };
-        let certificates = certificates(&settings.root_certificates)?;
-        builder = if issuer.is_loopback() && issuer.as_str().starts_with("http:") {
-            // Nothing is encrypted, so that a machine without certificates will do.
-            builder.tls_certs_only(certificates)
-        } else {
-            builder.tls_certs_merge(certificates)
-        };
-        let fix = "install the system's certificates (ca-certificates), or check root_certificate";
-        let http = builder
-            .build()
-            .map_err(|error| ("TLS", chain(&error), fix))?;
-        Ok(Self { http, clock })
+        let http = client(issuer, settings, KEPT_CONNECTIONS)?;
+        Ok(Self {
+            http,
+            clock,
+            issuer: issuer.clone(),
+            settings: settings.clone(),
+        })
+    }
+
+    /// The same without kept connections, which end with the runtime that they were made in.
+    pub(super) fn without_pool(&self) -> Self {
+        let http = client(&self.issuer, &self.settings, 0);
+        Self {
+            // The same settings have made one client already.
+            http: http.unwrap_or_else(|_| self.http.clone()),
+            ..self.clone()
+        }
     }
 
     /// Sends `request` once and reads the whole answer, up to `limit` bytes.
@@ -137,6 +121,47 @@ impl Transport {
         };
         Some(wait.min(RETRY_AFTER_MAX))
     }
+}
+
+/// Builds one HTTP client.
+fn client(
+    issuer: &Issuer,
+    settings: &HttpSettings,
+    kept_connections: usize,
+) -> Result<reqwest::Client, Fault> {
+    let mut builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(settings.connect_timeout)
+        .timeout(settings.request_timeout)
+        .pool_max_idle_per_host(kept_connections);
+    builder = match &settings.proxy {
+        // What is meant for this machine must not leave it.
+        _ if issuer.is_loopback() => builder.no_proxy(),
+        Proxy::System => builder,
+        Proxy::None => builder.no_proxy(),
+        Proxy::Url(url) => {
+            let fix = "write it as http://host:port";
+            let proxy = reqwest::Proxy::all(url).map_err(|error| {
+                (
+                    "proxy",
+                    format!("not a proxy URL ({})", error.without_url()),
+                    fix,
+                )
+            })?;
+            builder.proxy(proxy)
+        }
+    };
+    let certificates = certificates(&settings.root_certificates)?;
+    builder = if issuer.is_loopback() && issuer.as_str().starts_with("http:") {
+        // Nothing is encrypted, so that a machine without certificates will do.
+        builder.tls_certs_only(certificates)
+    } else {
+        builder.tls_certs_merge(certificates)
+    };
+    let fix = "install the system's certificates (ca-certificates), or check root_certificate";
+    builder.build().map_err(|error| ("TLS", chain(&error), fix))
 }
 
 /// The whole body, up to `limit` bytes.
@@ -232,6 +257,9 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 
 /// Holds a usual token reply without growing.
 const EXPECTED_BODY: usize = 4096;
+
+/// Idle connections that are kept for each host, as `reqwest` has it.
+const KEPT_CONNECTIONS: usize = usize::MAX;
 
 #[cfg(test)]
 mod tests {

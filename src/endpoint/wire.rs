@@ -1,12 +1,13 @@
 //! What servers answer, as they answer it: the only place that knows the shapes.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use oauth2::{
-    EmptyExtraTokenFields, HttpResponse, StandardTokenResponse, TokenResponse as _,
+    ExtraTokenFields, HttpResponse, StandardTokenResponse, TokenResponse as _,
     basic::BasicTokenType,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{TokenReply, transport::Answer};
@@ -18,7 +19,22 @@ use crate::{
 };
 
 /// A usable answer of the token endpoint.
-pub(super) type Reply = StandardTokenResponse<EmptyExtraTokenFields, BasicTokenType>;
+pub(super) type Reply = StandardTokenResponse<IdToken, BasicTokenType>;
+
+/// What OpenID Connect adds to it (OpenID Connect Core section 3.1.3.3).
+#[derive(Deserialize, Serialize)]
+pub(super) struct IdToken {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+}
+
+impl ExtraTokenFields for IdToken {}
+
+impl fmt::Debug for IdToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IdToken(hidden)")
+    }
+}
 
 /// A token endpoint's answer is never larger than this (in bytes).
 pub(super) const TOKEN_LIMIT: usize = 64 * 1024;
@@ -81,6 +97,9 @@ fn usable_members(members: &Map<String, Value>) -> Result<Map<String, Value>, St
     if let Some(refresh_token) = text("refresh_token") {
         keep("refresh_token", refresh_token.into());
     }
+    if let Some(id_token) = text("id_token") {
+        keep("id_token", id_token.into());
+    }
     Ok(usable)
 }
 
@@ -118,6 +137,10 @@ pub(super) fn token_reply(reply: &Reply, requested_at: Moment) -> TokenReply {
         access_token: Secret::from(reply.access_token().secret().as_str()),
         lifetime: reply.expires_in(),
         scopes,
+        refresh_token: reply
+            .refresh_token()
+            .map(|token| Secret::from(token.secret().as_str())),
+        id_token: reply.extra_fields().id_token.as_deref().map(Secret::from),
         requested_at,
     }
 }

@@ -143,6 +143,8 @@ struct PersonNeeded {
     asked: Asked,
     missing: Scopes,
     answer: Option<IssuerAnswer>,
+    /// Whether this is so because the person has signed out, or never signed in.
+    is_signed_out: bool,
 }
 
 /// A payload that names what was asked for and who has to act.
@@ -154,7 +156,8 @@ macro_rules! person_needed {
 
         impl $name {
             pub(crate) fn new(asked: &Asked, missing: Scopes, answer: Option<IssuerAnswer>) -> Self {
-                Self(Arc::new(PersonNeeded { asked: asked.clone(), missing, answer }))
+                let asked = asked.clone();
+                Self(Arc::new(PersonNeeded { asked, missing, answer, is_signed_out: false }))
             }
 
             /// The API that was asked for.
@@ -198,6 +201,22 @@ person_needed! {
 person_needed! {
     /// A person has to prove more before there can be a token for this API.
     StepUpRequired, "a stronger sign-in is needed for `{}`"
+}
+
+impl LoginRequired {
+    /// Nobody is signed in: nothing of the session is to be used any more.
+    pub(crate) fn signed_out(asked: &Asked) -> Self {
+        Self(Arc::new(PersonNeeded {
+            asked: asked.clone(),
+            missing: Scopes::none(),
+            answer: None,
+            is_signed_out: true,
+        }))
+    }
+
+    pub(crate) fn is_signed_out(&self) -> bool {
+        self.0.is_signed_out
+    }
 }
 
 impl ConsentRequired {

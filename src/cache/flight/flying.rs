@@ -47,7 +47,10 @@ impl Flying {
             }
         }
         self.sequence = self.cache.next_sequence();
-        let admitted = self.fly().await;
+        let mut admitted = self.fly().await;
+        if let Some((_, open)) = self.cache.session(self.place.principal()) {
+            admitted.generation = open.generation();
+        }
         self.land(&admitted);
     }
 
@@ -87,6 +90,7 @@ impl Flying {
             principal: self.place.principal(),
             in_background: self.kind.is_background,
             is_forced: self.kind.is_forced,
+            replaces_usable: self.replaces_usable(started),
         };
         match timeout(cache.settings.flight_timeout, cache.flow.acquire(cx)).await {
             Err(_elapsed) => Error::unavailable(UnavailableReason::Timeout).into(),
@@ -104,8 +108,18 @@ impl Flying {
         }
     }
 
+    /// Whether the callers could go on with the token that this one is to replace.
+    fn replaces_usable(&self, now: Moment) -> bool {
+        let token = self.place.entry().current();
+        token.freshness.is_usable(now) && !token.is_narrowed
+    }
+
     fn land(&mut self, admitted: &Admitted) {
         let now = self.cache.clock.now();
+        if admitted.resets {
+            let before = self.sequence.saturating_sub(1);
+            self.cache.forget(self.place.principal(), before);
+        }
         let entry = self.place.entry();
         entry.land(self.id, self.sequence, admitted, now);
         self.report(admitted, now);

@@ -118,7 +118,8 @@ impl Entry {
             state.failed = sequence;
             let token = self.current.load();
             let before = state.failure.as_deref();
-            let failure = Failure::new(error, before, &token.freshness, now, fastrand::f64());
+            let failure = Failure::new(error, before, &token.freshness, now, fastrand::f64())
+                .seen_at(admitted.generation);
             state.failure = Some(Box::new(failure));
         }
     }
@@ -128,6 +129,22 @@ impl Entry {
         let mut state = lock(&self.state);
         state.current.take_if(|flight| flight.id == id);
         state.queued.take_if(|flight| flight.id == id);
+    }
+
+    /// The generation of the session in which it turned out that a person has to act, while that is
+    /// remembered.
+    pub(in super::super) fn needs_person(&self, now: Moment) -> Option<u64> {
+        let state = self.try_state()?;
+        let failure = state.failure.as_ref()?;
+        failure.needs_person(now)
+    }
+
+    /// Forgets the failure that was seen at this generation of the session.
+    pub(in super::super) fn forgive(&self, generation: u64) {
+        let mut state = lock(&self.state);
+        state
+            .failure
+            .take_if(|failure| failure.generation() == generation);
     }
 
     /// Forgets `rejected`; false if it is not current, or has just replaced a rejected one.

@@ -1,17 +1,21 @@
 //! From settings to a client: what is checked, and what is said about it.
 
+use std::sync::Arc;
+
 use url::Url;
 
 use super::ClientBuilder;
 use crate::{
     cache::{CacheSettings, TokenCache},
-    client::{BuildError, Client},
+    client::{BuildError, Client, DEFAULT_SESSION},
     endpoint::{
         ClientAuthentication, Endpoint, EndpointSettings, GivenEndpoints, Issuer, Transport,
         is_allowed_endpoint, without_credentials,
     },
+    flow::{BoxedFlow, RefreshToken, Sessions},
     request::Principal,
     secret::Secret,
+    store::MemoryStore,
 };
 
 impl ClientBuilder {
@@ -28,7 +32,7 @@ impl ClientBuilder {
         let given = self.given_endpoints(&issuer)?;
         let transport = Transport::new(&issuer, &self.http, self.clock.clone())
             .map_err(|(field, problem, fix)| BuildError::new(field, problem, fix))?;
-        let endpoint = Endpoint::new(
+        let endpoint = Arc::new(Endpoint::new(
             transport,
             EndpointSettings {
                 issuer,
@@ -40,7 +44,7 @@ impl ClientBuilder {
                 retries: self.retries,
                 clock: self.clock.clone(),
             },
-        );
+        ));
         let settings = CacheSettings {
             capacity: self.cache_capacity,
             refresh_ahead: self.refresh_ahead,
@@ -49,11 +53,23 @@ impl ClientBuilder {
             audiences: self.audiences,
             clock: self.clock,
         };
-        let cache = TokenCache::new(settings, endpoint, self.flow);
-        Ok(Client {
-            cache,
-            principal: Principal::Application,
-        })
+        let (flow, sessions) = match self.flow {
+            Some(flow) => (flow, None),
+            None => {
+                let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
+                let (issuer, client_id) = (endpoint.issuer(), endpoint.client_id());
+                let clock = settings.clock.clone();
+                let sessions = Sessions::new(issuer.to_owned(), client_id.to_owned(), store, clock);
+                let flow: Arc<dyn BoxedFlow> = Arc::new(RefreshToken::new(Arc::clone(&sessions)));
+                (flow, Some(sessions))
+            }
+        };
+        let principal = match &sessions {
+            Some(_) => Principal::Session(DEFAULT_SESSION.into()),
+            None => Principal::Application,
+        };
+        let cache = TokenCache::new(settings, endpoint, flow, sessions);
+        Ok(Client { cache, principal })
     }
 
     fn check(&self) -> Result<(), BuildError> {
@@ -69,6 +85,10 @@ impl ClientBuilder {
         if self.client_secret.as_ref().is_some_and(Secret::is_empty) {
             let fix = "pass the application's secret, or none at all for a public client";
             return wrong(names.client_secret, "it is empty", fix);
+        }
+        if self.flow.is_some() && self.store.is_some() {
+            let fix = "start with Client::for_person, or leave the store out";
+            return wrong("store", "only a client of people has sessions", fix);
         }
         let needs_secret = self
             .authentication

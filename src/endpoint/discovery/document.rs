@@ -45,6 +45,7 @@ impl Discovery {
         Ok(Metadata {
             token_endpoint,
             authentication_methods,
+            revocation_endpoint: text("revocation_endpoint").and_then(|url| Url::parse(url).ok()),
         })
     }
 

@@ -40,6 +40,9 @@ pub enum Violation {
     Metadata(String),
     /// The token endpoint's answer lacks something or names something that cannot be used.
     Reply(String),
+    /// The answer is about another person than the one who signed in (OpenID Connect Core section
+    /// 12.2).
+    OtherAccount,
     /// The answer was a redirect, and those are never followed.
     Redirect,
     /// The answer is larger than any that makes sense (in bytes).
@@ -97,6 +100,7 @@ impl ProtocolViolation {
             Violation::Metadata(_) => {
                 "check the issuer's address, or give the endpoints by hand".to_owned()
             }
+            Violation::OtherAccount => "have the same person sign in again".to_owned(),
             Violation::Redirect => {
                 "configure the address that the redirect leads to, if you trust it".to_owned()
             }
@@ -139,6 +143,7 @@ impl fmt::Display for ProtocolViolation {
                 write!(f, "unusable issuer metadata: {cut}")?;
             }
             Violation::Reply(problem) => write!(f, "unusable answer: {problem}")?,
+            Violation::OtherAccount => f.write_str("the answer is about another person")?,
             Violation::Redirect => f.write_str("the issuer answered with a redirect")?,
             Violation::TooLarge(limit) => write!(f, "the answer is larger than {limit} bytes")?,
         }

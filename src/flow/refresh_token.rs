@@ -1,0 +1,174 @@
+//! The refresh token grant (RFC 6749 section 6): a person's session yields a token for each API.
+
+mod kept;
+mod redemption;
+
+use std::{future::Future, sync::Arc};
+
+pub(crate) use kept::{granted, keep};
+use redemption::Redemption;
+
+use super::{
+    Flow, FlowContext, TokenResponse,
+    sessions::{OpenSession, Sessions},
+};
+use crate::{
+    error::{Asked, Denied, Error, UnavailableReason},
+    request::{Parameters, Principal},
+    scope::Scopes,
+    store::SignedIn,
+    time::Moment,
+};
+
+/// A person's tokens: from the session that a sign-in has left, without the person.
+///
+/// One redemption at a time for each session, across tasks and processes; what is refused or lost on
+/// the way is handled so that the session survives wherever it can.
+#[derive(Debug)]
+pub(crate) struct RefreshToken {
+    sessions: Arc<Sessions>,
+}
+
+impl RefreshToken {
+    pub(crate) fn new(sessions: Arc<Sessions>) -> Self {
+        Self { sessions }
+    }
+}
+
+impl Flow for RefreshToken {
+    async fn acquire(&self, cx: FlowContext<'_>) -> Result<TokenResponse, Error> {
+        let Principal::Session(name) = cx.principal else {
+            return Err(Error::request("there is no session to take a token from"));
+        };
+        let open = self.sessions.open(name);
+        let wanted = Wanted::of(&cx, &self.sessions);
+        let outcome = self.obtain(&cx, &open, wanted).await;
+        match outcome {
+            Ok(mut response) => {
+                if let Some(account) = &response.account {
+                    response.resets = open.meets_other(account);
+                }
+                Ok(response)
+            }
+            Err(error) => Err(self.resumable(error, &cx, &open).await),
+        }
+    }
+}
+
+impl RefreshToken {
+    async fn obtain(
+        &self,
+        cx: &FlowContext<'_>,
+        open: &Arc<OpenSession>,
+        wanted: Wanted,
+    ) -> Result<TokenResponse, Error> {
+        // Without the guard first: what another process has left needs no turn.
+        if let Some(session) = self.sessions.peek(open).await? {
+            let signed_in = session.signed_in.ok_or_else(|| signed_out(&wanted))?;
+            if let Some(response) = kept::adopt(&signed_in, &wanted, open, self.sessions.now()) {
+                return Ok(response);
+            }
+            covers(
+                &signed_in,
+                &wanted,
+                cx.endpoint.dialect().refresh_may_exceed,
+            )?;
+        }
+        let redemption = Redemption {
+            sessions: Arc::clone(&self.sessions),
+            endpoint: Arc::clone(cx.endpoint),
+            open: Arc::clone(open),
+            wanted,
+            under_way: self.sessions.begin(),
+        };
+        let in_background = cx.in_background;
+        let outcome = if in_background {
+            outliving(redemption.run(true)).await
+        } else {
+            tokio::spawn(redemption.run(false)).await
+        };
+        outcome.unwrap_or_else(|_died| Err(Error::unavailable(UnavailableReason::Abandoned)))
+    }
+
+    /// Adds to an error that needs a person what it takes to continue.
+    async fn resumable(&self, error: Error, cx: &FlowContext<'_>, open: &OpenSession) -> Error {
+        let _ = (cx, open);
+        error
+    }
+}
+
+/// Runs `work` on a thread of its own that the end of `main` waits for.
+///
+/// A program that ends right after a call in the refresh window would otherwise lose the answer, and
+/// with it the session: the refresh token that it has stored would be spent.
+async fn outliving<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, tokio::task::JoinError> {
+    let thread = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.map(|runtime| runtime.block_on(work))
+    };
+    match tokio::task::spawn_blocking(thread).await? {
+        Ok(outcome) => Ok(outcome),
+        // No thread could be had: the caller of the flight is told that it came to nothing.
+        Err(_) => tokio::spawn(std::future::pending::<T>()).await,
+    }
+}
+
+/// What a flight asks of a session.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) asked: Asked,
+    pub(super) parameters: Parameters,
+    pub(super) is_forced: bool,
+    pub(super) in_background: bool,
+    /// Whether there is a token that still does: then one like it is no gain.
+    pub(super) replaces_usable: bool,
+    pub(super) departed: Moment,
+}
+
+impl Wanted {
+    fn of(cx: &FlowContext<'_>, sessions: &Sessions) -> Self {
+        Self {
+            asked: cx.asked.clone(),
+            parameters: cx.parameters.clone(),
+            is_forced: cx.is_forced,
+            in_background: cx.in_background,
+            replaces_usable: cx.replaces_usable,
+            departed: sessions.now(),
+        }
+    }
+}
+
+/// Refuses what the sign-in is not known to cover, without asking the issuer: a refused refresh
+/// consumes the token at some, and a prompt would not end at others.
+pub(super) fn covers(signed_in: &SignedIn, wanted: &Wanted, may_exceed: bool) -> Result<(), Error> {
+    let asked = &wanted.asked;
+    let family = signed_in.family(&asked.audience);
+    if family.is_some_and(|family| family.refresh_token.is_none()) {
+        return Err(Error::login_required(asked));
+    }
+    let coverage = family.and_then(|family| family.covers.get(asked.audience.as_str()));
+    let granted = coverage.map(|coverage| coverage.granted());
+    let held = granted.clone().unwrap_or_default();
+    let missing = asked.scopes.difference(&held);
+    let withheld = coverage.map_or_else(Scopes::none, |coverage| coverage.withheld());
+    if missing
+        .iter()
+        .any(|scope| withheld.contains(scope.as_str()))
+    {
+        // The person was asked already, and the issuer gave less: another prompt changes nothing.
+        return Err(Error::Denied(Denied::narrowed(asked, &held)));
+    }
+    let is_covered = granted.is_some() && missing.is_empty();
+    if is_covered || (may_exceed && family.is_some()) {
+        return Ok(());
+    }
+    Err(Error::consent_required(asked, missing))
+}
+
+pub(super) fn signed_out(wanted: &Wanted) -> Error {
+    Error::signed_out(&wanted.asked)
+}

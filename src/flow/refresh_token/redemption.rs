@@ -1,0 +1,256 @@
+//! One redemption of a refresh token, from the guard to the store.
+
+use std::sync::Arc;
+
+use super::{Wanted, covers, kept, signed_out};
+use crate::{
+    endpoint::{Endpoint, Grant, GrantKind, TokenReply},
+    error::{Error, UnavailableReason, Violation},
+    flow::{
+        TokenResponse,
+        sessions::{OpenSession, SessionGuard, Sessions, UnderWay, Written},
+    },
+    jwt::UnverifiedClaims,
+    scope::{Audience, Scopes},
+    secret::Secret,
+    store::{Account, Coverage, Family, SignedIn},
+};
+
+/// Everything that one redemption needs: it runs to its end, whoever has stopped waiting for it.
+pub(super) struct Redemption {
+    pub(super) sessions: Arc<Sessions>,
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) open: Arc<OpenSession>,
+    pub(super) wanted: Wanted,
+    pub(super) under_way: UnderWay,
+}
+
+impl Redemption {
+    /// Redeems, or takes what somebody else has brought while this one waited for its turn.
+    ///
+    /// `is_apart` says that this runs in a runtime of its own.
+    pub(super) async fn run(self, is_apart: bool) -> Result<TokenResponse, Error> {
+        let mut guard = self.sessions.guard(&self.open).await?;
+        let mut outcome = self.turn(&mut guard, is_apart).await;
+        if matches!(outcome, Turn::Overtaken) {
+            // Somebody without regard for the guard has put another token there: that is the one.
+            outcome = self.turn(&mut guard, is_apart).await;
+        }
+        drop(guard);
+        let outcome = match outcome {
+            Turn::Done(outcome) => outcome,
+            Turn::Overtaken => Err(Error::unavailable(UnavailableReason::Abandoned)),
+        };
+        drop(self.under_way);
+        outcome
+    }
+
+    async fn turn(&self, guard: &mut SessionGuard, is_apart: bool) -> Turn {
+        match self.prepare(guard, is_apart).await {
+            Ok(Prepared::Adopted(response)) => Turn::Done(Ok(response)),
+            Ok(Prepared::Marked(signed_in, refresh_token)) => {
+                let reply = self.ask(&refresh_token, is_apart).await;
+                self.conclude(guard, signed_in, &refresh_token, reply).await
+            }
+            Err(error) => Turn::Done(Err(error)),
+        }
+    }
+
+    /// Re-reads the session, takes what is there, or else marks the token as about to be redeemed.
+    async fn prepare(&self, guard: &mut SessionGuard, is_apart: bool) -> Result<Prepared, Error> {
+        let wanted = &self.wanted;
+        let mut signed_in = guard.read().await?.ok_or_else(|| signed_out(wanted))?;
+        if let Some(response) = kept::adopt(&signed_in, wanted, &self.open, self.sessions.now()) {
+            return Ok(Prepared::Adopted(response));
+        }
+        covers(
+            &signed_in,
+            wanted,
+            self.endpoint.dialect().refresh_may_exceed,
+        )?;
+        let audience = &wanted.asked.audience;
+        // Before the mark: whatever fails here was no redemption.
+        self.endpoint.reach(wanted.in_background, is_apart).await?;
+        let Some((family, refresh_token)) = redeemable(&mut signed_in, audience) else {
+            return Err(Error::login_required(&wanted.asked));
+        };
+        if family.unanswered > REPLAYS {
+            tracing::warn!(%audience, "the answers to the refresh token were lost: a sign-in is needed");
+            return Err(Error::login_required(&wanted.asked));
+        }
+        if family.unanswered > 0 {
+            tracing::warn!(%audience, "the answer to the refresh token was lost, sent once more");
+        }
+        family.unanswered += 1;
+        match guard.mark(&signed_in).await? {
+            Written::Superseded => Err(signed_out(wanted)),
+            Written::Saved | Written::Kept => Ok(Prepared::Marked(signed_in, refresh_token)),
+        }
+    }
+
+    async fn ask(&self, refresh_token: &Secret, is_apart: bool) -> Result<TokenReply, Error> {
+        let narrows = self.endpoint.dialect().narrows_per_token;
+        let grant = Grant {
+            kind: GrantKind::RefreshToken {
+                refresh_token,
+                narrows,
+            },
+            asked: &self.wanted.asked,
+            parameters: &self.wanted.parameters,
+            in_background: self.wanted.in_background,
+            is_forced: self.wanted.is_forced,
+            is_apart,
+        };
+        self.endpoint.token(&grant).await
+    }
+
+    async fn conclude(
+        &self,
+        guard: &mut SessionGuard,
+        signed_in: SignedIn,
+        used: &Secret,
+        reply: Result<TokenReply, Error>,
+    ) -> Turn {
+        match reply {
+            Ok(reply) => Turn::Done(self.persist(guard, signed_in, reply).await),
+            Err(error) if is_refused(&error) => self.erase(guard, used, error).await,
+            // It may have arrived: the mark stays, and counts.
+            Err(error) if is_unknown(&error) => Turn::Done(Err(error)),
+            Err(error) => {
+                let mut signed_in = signed_in;
+                if let Some(family) = signed_in.family_mut(&self.wanted.asked.audience) {
+                    family.unanswered -= 1;
+                }
+                guard.write(Some(signed_in)).await;
+                Turn::Done(Err(error))
+            }
+        }
+    }
+
+    /// Writes the new refresh token before anything is handed up.
+    async fn persist(
+        &self,
+        guard: &mut SessionGuard,
+        mut signed_in: SignedIn,
+        reply: TokenReply,
+    ) -> Result<TokenResponse, Error> {
+        let wanted = &self.wanted;
+        self.check_account(&signed_in.account, reply.id_token.as_ref())?;
+        let audience = &wanted.asked.audience;
+        if let Some(family) = signed_in.family_mut(audience) {
+            family.unanswered = 0;
+            if let Some(rotated) = &reply.refresh_token {
+                family.refresh_token = Some(rotated.clone());
+            }
+            let covers = family.covers.entry(audience.to_string()).or_default();
+            // A role that was lost may come back: what the person consented to only grows.
+            let granted = kept::granted(&reply).unwrap_or_else(Scopes::none);
+            *covers = Coverage::new(&covers.granted().union(&granted), &covers.withheld());
+        }
+        if let Some(token) = kept::keep(&reply, &wanted.asked, &wanted.parameters) {
+            signed_in.keep(token, self.sessions.now());
+        }
+        let account = signed_in.account.clone();
+        if guard.write(Some(signed_in)).await == Written::Superseded {
+            if let Some(refresh_token) = &reply.refresh_token {
+                self.endpoint.revoke(refresh_token).await;
+            }
+            return Err(signed_out(wanted));
+        }
+        let mut response = TokenResponse::from(reply);
+        response.account = Some(account);
+        Ok(response)
+    }
+
+    /// OpenID Connect Core section 12.2: the `sub` of a refreshed ID token is that of the first.
+    fn check_account(&self, known: &Account, id_token: Option<&Secret>) -> Result<(), Error> {
+        let claims = id_token.and_then(|token| UnverifiedClaims::read(token.expose()));
+        let subject = claims.as_ref().and_then(UnverifiedClaims::subject);
+        let named = Account::new(subject.map(str::to_owned), None, None);
+        if known.is_other_than(&named) {
+            return Err(Error::protocol(
+                Some(&self.wanted.asked),
+                Violation::OtherAccount,
+            ));
+        }
+        Ok(())
+    }
+
+    /// The issuer knows the token no more: the session ends, if the store still holds that very token.
+    async fn erase(&self, guard: &mut SessionGuard, used: &Secret, error: Error) -> Turn {
+        let audience = &self.wanted.asked.audience;
+        let mut signed_in = match guard.read().await {
+            Ok(Some(signed_in)) => signed_in,
+            Ok(None) | Err(_) => return Turn::Done(Err(error)),
+        };
+        let Some((family, _)) = redeemable(&mut signed_in, audience)
+            .filter(|(_, stored)| stored.expose() == used.expose())
+        else {
+            return Turn::Overtaken;
+        };
+        tracing::warn!(%audience, "the issuer refused the refresh token, a sign-in is needed");
+        // What it covered is kept, so that the next sign-in can ask for the same.
+        family.refresh_token = None;
+        family.unanswered = 0;
+        signed_in.tokens.clear();
+        guard.write(Some(signed_in)).await;
+        Turn::Done(Err(error))
+    }
+}
+
+/// The family that serves `audience`, and its refresh token, if it has one.
+fn redeemable<'a>(
+    signed_in: &'a mut SignedIn,
+    audience: &Audience,
+) -> Option<(&'a mut Family, Secret)> {
+    let family = signed_in.family_mut(audience)?;
+    let refresh_token = family.refresh_token.clone()?;
+    Some((family, refresh_token))
+}
+
+enum Turn {
+    Done(Result<TokenResponse, Error>),
+    /// Another token stands in the store than the one that was refused.
+    Overtaken,
+}
+
+enum Prepared {
+    Adopted(TokenResponse),
+    Marked(SignedIn, Secret),
+}
+
+/// RFC 6749 section 5.2: the refresh token itself is what the issuer refuses.
+fn is_refused(error: &Error) -> bool {
+    let code = error.answer().and_then(|answer| answer.code());
+    matches!(error, Error::Login(_)) && code.is_some_and(|code| REFUSED.contains(&code))
+}
+
+/// Whether the issuer may have redeemed the token although no answer came.
+fn is_unknown(error: &Error) -> bool {
+    let Error::Unavailable(unavailable) = error else {
+        // An answer that breaks a rule was an answer to a redemption.
+        return matches!(error, Error::Protocol(violation) if violation.answer().is_none());
+    };
+    match unavailable.reason() {
+        UnavailableReason::Timeout
+        | UnavailableReason::Interrupted
+        | UnavailableReason::UnusableBody
+        | UnavailableReason::Abandoned => true,
+        UnavailableReason::Connect | UnavailableReason::Issuer | UnavailableReason::RateLimited => {
+            false
+        }
+    }
+}
+
+/// Codes with which issuers refuse a refresh token: RFC 6749, RFC 6750, and the platform's own.
+const REFUSED: &[&str] = &[
+    "invalid_grant",
+    "invalid_token",
+    "token_expired",
+    "session_expired",
+    "session_revoked",
+];
+
+/// How often a redemption is repeated whose answer was lost, ever: RFC 9700 section 4.14.2 has the
+/// issuer revoke the whole family when a token is used twice, so a second repetition can only harm.
+const REPLAYS: u32 = 1;

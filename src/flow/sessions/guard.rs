@@ -1,0 +1,182 @@
+//! The one who may redeem: what it reads, and how it writes without undoing what others did.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use tokio::sync::OwnedMutexGuard;
+
+use super::{OpenSession, Sessions, newer};
+use crate::{
+    error::Error,
+    store::{Session, SessionLock, SignedIn, Unusable},
+};
+
+/// What the holder of a family's mutex may find: a session that the store would not take.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    unsaved: Option<Unsaved>,
+}
+
+#[derive(Debug)]
+struct Unsaved {
+    session: Session,
+    /// The generation that stands in the store in its place.
+    replaces: u64,
+}
+
+impl Held {
+    pub(super) fn is_unsaved(&self) -> bool {
+        self.unsaved.is_some()
+    }
+}
+
+/// Permission to redeem and to write, for one at a time among all tasks and processes.
+pub(crate) struct SessionGuard {
+    sessions: Arc<Sessions>,
+    open: Arc<OpenSession>,
+    held: OwnedMutexGuard<Held>,
+    _lock: SessionLock,
+    sign_outs: u64,
+    /// The generation that was read: whatever is found in its place later, somebody else wrote.
+    read: u64,
+}
+
+/// What became of a session that was to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    Saved,
+    /// The store did not take it: it stays in memory, and is written at the next call.
+    Kept,
+    /// The person has signed out or in meanwhile, and what they did counts.
+    Superseded,
+}
+
+impl SessionGuard {
+    pub(super) fn new(
+        sessions: Arc<Sessions>,
+        open: Arc<OpenSession>,
+        held: OwnedMutexGuard<Held>,
+        lock: SessionLock,
+    ) -> Self {
+        let sign_outs = open.sign_outs.load(Ordering::Acquire);
+        Self {
+            sessions,
+            open,
+            held,
+            _lock: lock,
+            sign_outs,
+            read: 0,
+        }
+    }
+
+    /// The session as it is now; nothing if nobody is signed in.
+    ///
+    /// What could not be written before is written first. A damaged record is set aside, and a newer
+    /// one left alone.
+    pub(crate) async fn read(&mut self) -> Result<Option<SignedIn>, Error> {
+        let stored = match self.load().await {
+            // The store may be away for a while: what is in memory is newer anyway.
+            Err(error) => match &self.held.unsaved {
+                None => return Err(error),
+                Some(unsaved) => {
+                    self.read = unsaved.replaces;
+                    return Ok(unsaved.session.signed_in.clone());
+                }
+            },
+            Ok(stored) => stored,
+        };
+        self.read = stored.as_ref().map_or(0, |session| session.generation);
+        if let Some(unsaved) = self.held.unsaved.take() {
+            // If somebody has written meanwhile, the person signed in or out: that counts.
+            if unsaved.replaces == self.read {
+                let signed_in = unsaved.session.signed_in.clone();
+                self.put(unsaved.session).await;
+                return Ok(signed_in);
+            }
+        }
+        Ok(stored.and_then(|session| session.signed_in))
+    }
+
+    /// Writes `signed_in`, unless somebody else has written since it was read.
+    ///
+    /// If the store does not take it, it stays in memory, and is written at the next call.
+    pub(crate) async fn write(&mut self, signed_in: Option<SignedIn>) -> Written {
+        if self.is_superseded().await {
+            return Written::Superseded;
+        }
+        let generation = self.read + 1;
+        self.put(Session {
+            generation,
+            signed_in,
+        })
+        .await
+    }
+
+    /// Writes `signed_in` before the issuer is asked: if that fails, it must not be.
+    ///
+    /// What the issuer would answer could not be kept either, and the token in the store would be spent.
+    pub(crate) async fn mark(&mut self, signed_in: &SignedIn) -> Result<Written, Error> {
+        if self.is_superseded().await {
+            return Ok(Written::Superseded);
+        }
+        let session = Session {
+            generation: self.read + 1,
+            signed_in: Some(signed_in.clone()),
+        };
+        self.sessions.save(&self.open, &session).await?;
+        self.read = session.generation;
+        // What had only been in memory has been written with it.
+        self.held.unsaved = None;
+        Ok(Written::Saved)
+    }
+
+    async fn put(&mut self, session: Session) -> Written {
+        match self.sessions.save(&self.open, &session).await {
+            Ok(()) => {
+                self.read = session.generation;
+                self.held.unsaved = None;
+                Written::Saved
+            }
+            Err(error) => {
+                tracing::warn!(%error, "session not written, it stays in memory for now");
+                self.open.saw(Some(&session));
+                let replaces = self.read;
+                self.held.unsaved = Some(Unsaved { session, replaces });
+                Written::Kept
+            }
+        }
+    }
+
+    /// Whether the person has signed out or in since the session was read.
+    async fn is_superseded(&self) -> bool {
+        if self.open.sign_outs.load(Ordering::Acquire) != self.sign_outs {
+            return true;
+        }
+        match self.sessions.peek(&self.open).await {
+            Ok(Some(session)) => session.generation != self.read,
+            Ok(None) => self.read != 0,
+            // It cannot be read: then it cannot be written either, or nothing is known against it.
+            Err(_) => false,
+        }
+    }
+
+    async fn load(&self) -> Result<Option<Session>, Error> {
+        let (store, key) = (&self.sessions.store, &self.open.key);
+        let Some(record) = store.load(key).await.map_err(Error::Store)? else {
+            self.open.saw(None);
+            return Ok(None);
+        };
+        match Session::read(&record, key) {
+            Ok(session) => {
+                self.open.saw(Some(&session));
+                Ok(Some(session))
+            }
+            Err(Unusable::Newer) => Err(newer()),
+            Err(Unusable::Damaged) => {
+                tracing::warn!(session = key.session(), "damaged session set aside");
+                store.set_aside(key).await.map_err(Error::Store)?;
+                self.open.saw(None);
+                Ok(None)
+            }
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! What is kept of one person's session, and how it is written.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{SessionKey, SessionRecord};
+use crate::{
+    scope::{Audience, Scopes},
+    secret::Secret,
+    time::Moment,
+};
+
+/// The person behind a session, as the issuer named them when they signed in.
+///
+/// `subject` is stable for ever (platform fact) and is what a later sign-in is compared with; the
+/// others are for showing.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    subject: Option<String>,
+    name: Option<String>,
+    email: Option<String>,
+}
+
+impl Account {
+    pub(crate) fn new(
+        subject: Option<String>,
+        name: Option<String>,
+        email: Option<String>,
+    ) -> Self {
+        Self {
+            subject,
+            name,
+            email,
+        }
+    }
+
+    /// `sub`: who it is (OpenID Connect Core section 2); nothing if `openid` was not asked for.
+    pub fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    /// The name to show, where `profile` was granted.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The address to show, where `email` was granted.
+    pub fn email(&self) -> Option<&str> {
+        self.email.as_deref()
+    }
+
+    /// Whether both are known to be different people.
+    pub(crate) fn is_other_than(&self, other: &Self) -> bool {
+        matches!((&self.subject, &other.subject), (Some(one), Some(two)) if one != two)
+    }
+}
+
+impl fmt::Debug for Account {
+    /// Shows the subject alone: the others are personal data that no log needs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One person's session at one moment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Session {
+    /// Grows with every write: who remembers an older one knows that something has changed.
+    pub(crate) generation: u64,
+    /// Nothing once the person has signed out: the tombstone that a late writer must respect.
+    pub(crate) signed_in: Option<SignedIn>,
+}
+
+/// What a sign-in has brought.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SignedIn {
+    pub(crate) account: Account,
+    /// The scopes that are no API's (`openid`, `offline_access`, …): asked for again with the rest.
+    pub(crate) identity_scopes: String,
+    pub(crate) families: Vec<Family>,
+    pub(crate) tokens: Vec<KeptToken>,
+}
+
+/// A refresh token and all that came before it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Family {
+    /// The only audience that it serves; nothing if it serves all that it covers.
+    pub(crate) audience: Option<String>,
+    /// Nothing once the issuer has refused it, or if it gave none: then a sign-in is needed.
+    #[serde(with = "hidden::option")]
+    pub(crate) refresh_token: Option<Secret>,
+    /// What the person has consented to, by audience.
+    pub(crate) covers: BTreeMap<String, Coverage>,
+    /// How many redemptions of this token were sent without an answer that is known.
+    #[serde(default)]
+    pub(crate) unanswered: u32,
+}
+
+/// What is known of one audience.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Coverage {
+    granted: String,
+    /// Asked for in a sign-in and not granted: another prompt would not change that.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    withheld: String,
+}
+
+impl Coverage {
+    pub(crate) fn new(granted: &Scopes, withheld: &Scopes) -> Self {
+        Self {
+            granted: granted.to_string(),
+            withheld: withheld.to_string(),
+        }
+    }
+
+    pub(crate) fn granted(&self) -> Scopes {
+        Scopes::from_reply(&self.granted)
+    }
+
+    pub(crate) fn withheld(&self) -> Scopes {
+        Scopes::from_reply(&self.withheld)
+    }
+}
+
+/// An access token that a new process can start with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct KeptToken {
+    pub(crate) audience: String,
+    /// What it was asked for with; what it grants is `granted`, where that is known.
+    pub(crate) asked: String,
+    pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) granted: Option<String>,
+    #[serde(with = "hidden")]
+    pub(crate) access_token: Secret,
+    /// By the wall clock, in milliseconds since the Unix epoch.
+    pub(crate) requested_at: u64,
+    /// In milliseconds.
+    pub(crate) lifetime: u64,
+}
+
+impl KeptToken {
+    /// When it was asked for, on both clocks of this process; nothing if that is yet to come.
+    ///
+    /// A record from the future was written under another clock, and says nothing about the age.
+    pub(crate) fn requested_at(&self, now: Moment) -> Option<Moment> {
+        let wall = Duration::from_millis(self.requested_at);
+        now.at_wall(wall)
+    }
+
+    pub(crate) fn is_for(
+        &self,
+        audience: &Audience,
+        asked: &Scopes,
+        extra: &[(&str, &str)],
+    ) -> bool {
+        let parameters = self
+            .parameters
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        self.audience == audience.as_str()
+            && Scopes::from_reply(&self.asked) == *asked
+            && parameters.eq(extra.iter().copied())
+    }
+
+    /// Whether it has ended: then it is not worth keeping.
+    pub(crate) fn has_ended(&self, now: Moment) -> bool {
+        let Some(requested_at) = self.requested_at(now) else {
+            return true;
+        };
+        now.has_reached(requested_at.plus(Duration::from_millis(self.lifetime)))
+    }
+}
+
+impl SignedIn {
+    /// The family that serves `audience`.
+    pub(crate) fn family(&self, audience: &Audience) -> Option<&Family> {
+        let serves = |family: &&Family| {
+            let only = family.audience.as_deref();
+            only.is_none_or(|only| only == audience.as_str())
+        };
+        self.families.iter().find(serves)
+    }
+
+    pub(crate) fn family_mut(&mut self, audience: &Audience) -> Option<&mut Family> {
+        self.families.iter_mut().find(|family| {
+            let only = family.audience.as_deref();
+            only.is_none_or(|only| only == audience.as_str())
+        })
+    }
+
+    /// Puts `token` in the place of the one for the same request, and lets go of what has ended.
+    pub(crate) fn keep(&mut self, token: KeptToken, now: Moment) {
+        self.tokens.retain(|kept| {
+            let is_same = kept.audience == token.audience
+                && kept.asked == token.asked
+                && kept.parameters == token.parameters;
+            !is_same && !kept.has_ended(now)
+        });
+        // The oldest goes first: a record is read and written as a whole.
+        let surplus = (self.tokens.len() + 1).saturating_sub(KEPT_TOKENS);
+        self.tokens.drain(..surplus);
+        self.tokens.push(token);
+    }
+
+    /// The scopes of every audience that the sign-in covers.
+    pub(crate) fn covered(&self) -> impl Iterator<Item = (Audience, Scopes)> {
+        self.families
+            .iter()
+            .flat_map(|family| &family.covers)
+            .map(|(audience, coverage)| (Audience::from(audience.as_str()), coverage.granted()))
+    }
+}
+
+/// Why a record cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    /// A newer version of this crate wrote it: it is left as it is.
+    Newer,
+    /// It is torn, or not ours.
+    Damaged,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Envelope<S> {
+    version: u32,
+    issuer: String,
+    client_id: String,
+    session: String,
+    #[serde(flatten)]
+    content: S,
+}
+
+impl Session {
+    pub(crate) fn read(record: &SessionRecord, key: &SessionKey) -> Result<Self, Unusable> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let version: Version =
+            serde_json::from_slice(record.as_bytes()).map_err(|_unshown| Unusable::Damaged)?;
+        if version.version > VERSION {
+            return Err(Unusable::Newer);
+        }
+        let envelope: Envelope<Self> =
+            serde_json::from_slice(record.as_bytes()).map_err(|_unshown| Unusable::Damaged)?;
+        // A file that was copied to another's name must not sign anybody in there.
+        let is_ours = envelope.issuer == key.issuer()
+            && envelope.client_id == key.client_id()
+            && envelope.session == key.session();
+        is_ours.then_some(envelope.content).ok_or(Unusable::Damaged)
+    }
+
+    pub(crate) fn write(&self, key: &SessionKey) -> SessionRecord {
+        let envelope = Envelope {
+            version: VERSION,
+            issuer: key.issuer().to_owned(),
+            client_id: key.client_id().to_owned(),
+            session: key.session().to_owned(),
+            content: self,
+        };
+        // Large enough that it does not grow: what it leaves behind would not be wiped.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(EXPECTED_RECORD));
+        if serde_json::to_writer(&mut *bytes, &envelope).is_err() {
+            // Text and numbers alone: there is nothing in it that could fail.
+            bytes.clear();
+        }
+        SessionRecord::new(std::mem::take(&mut *bytes))
+    }
+}
+
+/// A secret in a record: the one place where it is written.
+mod hidden {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::secret::Secret;
+
+    pub(super) fn serialize<S: Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(secret.expose())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
+        String::deserialize(from).map(Secret::from)
+    }
+
+    pub(super) mod option {
+        use super::{Deserialize, Deserializer, Secret, Serializer};
+
+        pub(in super::super) fn serialize<S: Serializer>(
+            secret: &Option<Secret>,
+            to: S,
+        ) -> Result<S::Ok, S::Error> {
+            match secret {
+                Some(secret) => to.serialize_some(secret.expose()),
+                None => to.serialize_none(),
+            }
+        }
+
+        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+            from: D,
+        ) -> Result<Option<Secret>, D::Error> {
+            Option::<String>::deserialize(from).map(|text| text.map(Secret::from))
+        }
+    }
+}
+
+/// The version of the record's form.
+const VERSION: u32 = 1;
+
+/// A record holds at most this many access tokens; those of more audiences are fetched again by the
+/// next process.
+const KEPT_TOKENS: usize = 64;
+
+/// A record of some tokens, in bytes.
+const EXPECTED_RECORD: usize = 64 * 1024;
