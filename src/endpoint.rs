@@ -4,6 +4,7 @@
 
 mod client_authentication;
 mod discovery;
+mod grant;
 mod issuer;
 mod post;
 mod retry;
@@ -12,27 +13,22 @@ mod transport;
 mod wire;
 
 use std::{
-    borrow::Cow,
     sync::{Mutex, OnceLock},
     time::Duration,
 };
 
 pub use client_authentication::ClientAuthentication;
 pub(crate) use discovery::GivenEndpoints;
+pub(crate) use grant::{Grant, GrantKind};
 pub(crate) use issuer::{Issuer, is_allowed_endpoint, without_credentials};
-use oauth2::{
-    AuthType, Client, ClientCredentialsTokenRequest, EndpointNotSet, EndpointSet,
-    RequestTokenError, StandardRevocableToken, TokenUrl,
-    basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse},
-};
 pub(crate) use retry::Replay;
 pub(crate) use transport::{HttpSettings, Proxy, Transport};
+use url::Url;
 pub(crate) use wire::LIFETIME_MAX;
 
 use crate::{
     dialect::Dialect,
-    error::{Asked, Error, IssuerAnswer, Violation},
-    request::Parameters,
+    error::{Error, IssuerAnswer},
     scope::Scopes,
     secret::Secret,
     time::{Moment, TimeSource},
@@ -41,7 +37,6 @@ use client_authentication::Credentials;
 use discovery::{Discovery, Metadata, Reading};
 use post::Post;
 use retry::RetryPolicy;
-use wire::Reply;
 
 /// Everything that stands between a flow and the issuer.
 #[derive(Debug)]
@@ -69,51 +64,12 @@ pub(crate) struct EndpointSettings {
     pub(crate) clock: TimeSource,
 }
 
-/// One token request.
+/// What is known of the issuer's authorization endpoint.
 #[derive(Debug)]
-pub(crate) struct Grant<'a> {
-    pub(crate) kind: GrantKind<'a>,
-    pub(crate) asked: &'a Asked,
-    pub(crate) parameters: &'a Parameters,
-    /// Whether this is done behind somebody's back: then nothing is retried here.
-    pub(crate) in_background: bool,
-    /// Whether the caller wants no remembered failure.
-    pub(crate) is_forced: bool,
-    /// Whether it is sent in a runtime of its own: then it shares no connection.
-    pub(crate) is_apart: bool,
-}
-
-/// What the grant adds to a token request.
-#[derive(Debug)]
-pub(crate) enum GrantKind<'a> {
-    ClientCredentials,
-    /// RFC 6749 section 4.1.3, with the verifier of RFC 7636 section 4.5.
-    AuthorizationCode {
-        code: &'a Secret,
-        verifier: &'a Secret,
-        redirect_uri: &'a str,
-    },
-    /// RFC 6749 section 6.
-    RefreshToken {
-        refresh_token: &'a Secret,
-        /// Whether it asks for the named scopes only: that is permanent at some issuers.
-        narrows: bool,
-    },
-    Extension {
-        grant_type: &'a str,
-        parameters: &'a [(String, Secret)],
-        replay: Replay,
-    },
-}
-
-impl GrantKind<'_> {
-    fn replay(&self) -> Replay {
-        match self {
-            Self::ClientCredentials => Replay::Safe,
-            Self::AuthorizationCode { .. } | Self::RefreshToken { .. } => Replay::IfUnsent,
-            Self::Extension { replay, .. } => *replay,
-        }
-    }
+pub(crate) struct Entrance {
+    pub(crate) authorization_endpoint: Option<Url>,
+    /// Whether its answers name the issuer (RFC 9207 section 3).
+    pub(crate) names_issuer: bool,
 }
 
 /// A usable answer, and the instant before the request for it was sent.
@@ -126,19 +82,6 @@ pub(crate) struct TokenReply {
     pub(crate) id_token: Option<Secret>,
     pub(crate) requested_at: Moment,
 }
-
-type OauthClient = Client<
-    BasicErrorResponse,
-    Reply,
-    BasicTokenIntrospectionResponse,
-    StandardRevocableToken,
-    BasicRevocationErrorResponse,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointSet,
->;
 
 impl Endpoint {
     pub(crate) fn new(transport: Transport, settings: EndpointSettings) -> Self {
@@ -202,6 +145,24 @@ impl Endpoint {
         self.discovery.metadata(transport, how).await.map(|_| ())
     }
 
+    /// Where a person goes to sign in.
+    pub(crate) async fn entrance(&self, in_background: bool) -> Result<Entrance, Error> {
+        let policy = if in_background {
+            RetryPolicy::NEVER
+        } else {
+            self.retries
+        };
+        let how = Reading {
+            policy,
+            is_forced: false,
+        };
+        let metadata = self.discovery.metadata(&self.transport, how).await?;
+        Ok(Entrance {
+            authorization_endpoint: metadata.authorization_endpoint.clone(),
+            names_issuer: metadata.authorization_response_iss_parameter_supported,
+        })
+    }
+
     pub(crate) fn dialect(&self) -> &Dialect {
         &self.dialect
     }
@@ -238,113 +199,8 @@ impl Endpoint {
             method,
             sent: Mutex::new(None),
         };
-        let reply = match &grant.kind {
-            GrantKind::ClientCredentials => {
-                let client = self.oauth_client(metadata, method);
-                let request = self.client_credentials_request(&client, grant);
-                let reply = request.request_async(&post).await;
-                reply.map_err(|error| unwrap_error(error, grant.asked))?
-            }
-            GrantKind::AuthorizationCode {
-                code,
-                verifier,
-                redirect_uri,
-            } => {
-                let client = self.oauth_client(metadata, method);
-                let mut request = client
-                    .exchange_code(oauth2::AuthorizationCode::new(code.expose().to_owned()))
-                    .set_pkce_verifier(oauth2::PkceCodeVerifier::new(verifier.expose().to_owned()))
-                    .set_redirect_uri(Cow::Owned(redirect(redirect_uri)?));
-                for (name, value) in self.extra_parameters(grant) {
-                    request = request.add_extra_param(name, value);
-                }
-                let reply = request.request_async(&post).await;
-                reply.map_err(|error| unwrap_error(error, grant.asked))?
-            }
-            GrantKind::RefreshToken {
-                refresh_token,
-                narrows,
-            } => {
-                let client = self.oauth_client(metadata, method);
-                let token = oauth2::RefreshToken::new(refresh_token.expose().to_owned());
-                let mut request = client.exchange_refresh_token(&token);
-                for scope in grant.asked.scopes.iter().filter(|_| *narrows) {
-                    request = request.add_scope(oauth2::Scope::new(scope.to_string()));
-                }
-                for (name, value) in self.extra_parameters(grant) {
-                    request = request.add_extra_param(name, value);
-                }
-                let reply = request.request_async(&post).await;
-                reply.map_err(|error| unwrap_error(error, grant.asked))?
-            }
-            GrantKind::Extension {
-                grant_type,
-                parameters,
-                ..
-            } => {
-                let form = self.extension_form(grant, grant_type, parameters);
-                let request = self
-                    .credentials
-                    .request(method, &metadata.token_endpoint, &form);
-                let response = post.exchange(request).await?;
-                wire::read_normalised(response.body(), grant.asked)?
-            }
-        };
+        let reply = grant::reply(&post, metadata).await?;
         Ok(wire::token_reply(&reply, post.sent_at()))
-    }
-
-    /// RFC 6749 section 4.4.2.
-    fn client_credentials_request<'a>(
-        &self,
-        client: &'a OauthClient,
-        grant: &'a Grant<'_>,
-    ) -> ClientCredentialsTokenRequest<'a, BasicErrorResponse, Reply> {
-        let mut request = client.exchange_client_credentials();
-        for scope in &grant.asked.scopes {
-            request = request.add_scope(oauth2::Scope::new(scope.to_string()));
-        }
-        for (name, value) in self.extra_parameters(grant) {
-            request = request.add_extra_param(name, value);
-        }
-        request
-    }
-
-    /// RFC 6749 section 4.5.
-    fn extension_form<'a>(
-        &self,
-        grant: &'a Grant<'_>,
-        grant_type: &'a str,
-        own: &'a [(String, Secret)],
-    ) -> Vec<(&'a str, Cow<'a, str>)> {
-        let mut form = vec![("grant_type", Cow::Borrowed(grant_type))];
-        if !grant.asked.scopes.is_empty() {
-            form.push(("scope", Cow::Owned(grant.asked.scopes.to_string())));
-        }
-        form.extend(
-            self.extra_parameters(grant)
-                .map(|(name, value)| (name, value.into())),
-        );
-        form.extend(
-            own.iter()
-                .map(|(name, value)| (name.as_str(), value.expose().into())),
-        );
-        form
-    }
-
-    fn oauth_client(&self, metadata: &Metadata, method: ClientAuthentication) -> OauthClient {
-        let auth_type = match method {
-            ClientAuthentication::Basic | ClientAuthentication::BasicRaw => AuthType::BasicAuth,
-            ClientAuthentication::Post | ClientAuthentication::None => AuthType::RequestBody,
-        };
-        let client = Client::new(oauth2::ClientId::new(self.credentials.client_id.clone()))
-            .set_token_uri(TokenUrl::from_url(metadata.token_endpoint.clone()))
-            .set_auth_type(auth_type);
-        match &self.credentials.secret {
-            Some(secret) if method != ClientAuthentication::None => {
-                client.set_client_secret(oauth2::ClientSecret::new(secret.expose().to_owned()))
-            }
-            _ => client,
-        }
     }
 
     fn extra_parameters<'a>(
@@ -362,27 +218,10 @@ impl Endpoint {
     }
 }
 
-fn redirect(uri: &str) -> Result<oauth2::RedirectUrl, Error> {
-    oauth2::RedirectUrl::new(uri.to_owned())
-        .map_err(|error| Error::request(format!("the redirect URI is no URL ({error})")))
-}
-
 /// Whether there is no endpoint at this address any more: a 404 that says nothing else.
 fn is_gone(error: &Error) -> bool {
     let is_missing = |answer: &IssuerAnswer| matches!(answer.status(), 404 | 410);
     matches!(error, Error::Protocol(_)) && error.answer().is_some_and(is_missing)
-}
-
-/// Our own error comes back as it was; the others cannot occur with normalised answers, and say
-/// things that must not be shown.
-fn unwrap_error(error: RequestTokenError<Error, BasicErrorResponse>, asked: &Asked) -> Error {
-    match error {
-        RequestTokenError::Request(error) => error,
-        _ => Error::protocol(
-            Some(asked),
-            Violation::Reply("it has no access token".to_owned()),
-        ),
-    }
 }
 
 /// How long one request may take, connecting included.

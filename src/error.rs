@@ -3,7 +3,7 @@
 mod payload;
 mod table;
 
-pub(crate) use payload::{Asked, Refusal};
+pub(crate) use payload::{Asked, Refusal, Resume};
 pub use payload::{
     ConsentRequired, Denied, DeniedReason, InvalidRequest, IssuerAnswer, LoginRequired, NotCached,
     ProtocolViolation, StepUpRequired, StoreError, StoreErrorKind, Unavailable, UnavailableReason,
@@ -135,6 +135,26 @@ impl Error {
     /// A request that cannot be sent as it is.
     pub(crate) fn request(problem: impl Into<String>) -> Self {
         Self::Request(InvalidRequest::new(problem))
+    }
+
+    /// What was asked for and needs a person, and what it takes to go on.
+    pub(crate) fn person_needed(&self) -> Option<(&Asked, Option<&Resume>)> {
+        match self {
+            Self::Consent(payload) => Some((payload.asked(), payload.resume())),
+            Self::Login(payload) => Some((payload.asked(), payload.resume())),
+            Self::StepUp(payload) => Some((payload.asked(), payload.resume())),
+            _ => None,
+        }
+    }
+
+    /// The same error, with what it takes to go on if it needs a person.
+    pub(crate) fn resumable(self, resume: Resume) -> Self {
+        match self {
+            Self::Consent(payload) => Self::Consent(payload.resumable(resume)),
+            Self::Login(payload) => Self::Login(payload.resumable(resume)),
+            Self::StepUp(payload) => Self::StepUp(payload.resumable(resume)),
+            other => other,
+        }
     }
 
     /// The same error, told as one about what was `asked` for.

@@ -31,6 +31,9 @@ pub(super) struct Metadata {
     /// `token_endpoint_auth_methods_supported`, where the issuer says.
     pub(super) authentication_methods: Option<Vec<String>>,
     pub(super) revocation_endpoint: Option<Url>,
+    pub(super) authorization_endpoint: Option<Url>,
+    /// RFC 9207 section 3.
+    pub(super) authorization_response_iss_parameter_supported: bool,
 }
 
 /// The issuer's metadata, fetched by one caller for all.
@@ -64,6 +67,8 @@ impl Discovery {
                 token_endpoint: given.token_endpoint,
                 authentication_methods: None,
                 revocation_endpoint: None,
+                authorization_endpoint: None,
+                authorization_response_iss_parameter_supported: false,
             })
         });
         Self {

@@ -2,6 +2,8 @@
 
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
+use url::Url;
+
 use super::table;
 use crate::scope::{Audience, Scopes};
 
@@ -145,6 +147,23 @@ struct PersonNeeded {
     answer: Option<IssuerAnswer>,
     /// Whether this is so because the person has signed out, or never signed in.
     is_signed_out: bool,
+    resume: Option<Resume>,
+}
+
+/// What it takes to go on with the person.
+#[derive(Clone, Debug)]
+pub(crate) struct Resume {
+    pub(crate) issuer: String,
+    pub(crate) client_id: String,
+    pub(crate) session: String,
+    /// Nothing while the issuer's metadata could not be read.
+    pub(crate) authorization_endpoint: Option<Url>,
+    pub(crate) iss_parameter_supported: bool,
+    /// The names of the parameter that carries an audience.
+    pub(crate) audience_parameters: &'static [&'static str],
+    /// What the session covers already: a new sign-in asks for it again, so that it stays covered.
+    pub(crate) covered: Vec<Asked>,
+    pub(crate) identity_scopes: Scopes,
 }
 
 /// A payload that names what was asked for and who has to act.
@@ -157,7 +176,32 @@ macro_rules! person_needed {
         impl $name {
             pub(crate) fn new(asked: &Asked, missing: Scopes, answer: Option<IssuerAnswer>) -> Self {
                 let asked = asked.clone();
-                Self(Arc::new(PersonNeeded { asked, missing, answer, is_signed_out: false }))
+                Self(Arc::new(PersonNeeded {
+                    asked,
+                    missing,
+                    answer,
+                    is_signed_out: false,
+                    resume: None,
+                }))
+            }
+
+            /// The same, with what it takes to go on.
+            pub(crate) fn resumable(&self, resume: Resume) -> Self {
+                Self(Arc::new(PersonNeeded {
+                    asked: self.0.asked.clone(),
+                    missing: self.0.missing.clone(),
+                    answer: self.0.answer.clone(),
+                    is_signed_out: self.0.is_signed_out,
+                    resume: Some(resume),
+                }))
+            }
+
+            pub(crate) fn asked(&self) -> &Asked {
+                &self.0.asked
+            }
+
+            pub(crate) fn resume(&self) -> Option<&Resume> {
+                self.0.resume.as_ref()
             }
 
             /// The API that was asked for.
@@ -211,6 +255,7 @@ impl LoginRequired {
             missing: Scopes::none(),
             answer: None,
             is_signed_out: true,
+            resume: None,
         }))
     }
 

@@ -13,7 +13,8 @@ use super::{
     sessions::{OpenSession, Sessions},
 };
 use crate::{
-    error::{Asked, Denied, Error, UnavailableReason},
+    dialect::TokenFamily,
+    error::{Asked, Denied, Error, Resume, UnavailableReason},
     request::{Parameters, Principal},
     scope::Scopes,
     store::SignedIn,
@@ -92,8 +93,34 @@ impl RefreshToken {
 
     /// Adds to an error that needs a person what it takes to continue.
     async fn resumable(&self, error: Error, cx: &FlowContext<'_>, open: &OpenSession) -> Error {
-        let _ = (cx, open);
-        error
+        let Some((asked, _)) = error.person_needed() else {
+            return error;
+        };
+        let signed_in = match self.sessions.peek(open).await {
+            Ok(Some(session)) => session.signed_in,
+            Ok(None) | Err(_) => None,
+        };
+        let is_apart = cx.endpoint.dialect().token_family == TokenFamily::PerAudience;
+        let covered = signed_in
+            .iter()
+            .flat_map(SignedIn::covered)
+            .filter(|(audience, _)| !is_apart || *audience == asked.audience)
+            .map(|(audience, scopes)| Asked { audience, scopes })
+            .collect();
+        let identity_scopes = signed_in
+            .as_ref()
+            .map(|signed_in| &*signed_in.identity_scopes);
+        let entrance = cx.endpoint.entrance(cx.in_background).await.ok();
+        error.resumable(Resume {
+            issuer: cx.issuer().to_owned(),
+            client_id: cx.client_id().to_owned(),
+            session: open.name().to_owned(),
+            iss_parameter_supported: entrance.as_ref().is_some_and(|one| one.names_issuer),
+            authorization_endpoint: entrance.and_then(|one| one.authorization_endpoint),
+            audience_parameters: cx.endpoint.dialect().audience_parameter.names(),
+            covered,
+            identity_scopes: Scopes::from_reply(identity_scopes.unwrap_or_default()),
+        })
     }
 }
 

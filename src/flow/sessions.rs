@@ -21,8 +21,9 @@ use tokio::sync::watch;
 
 use crate::{
     error::{Error, StoreError, StoreErrorKind},
+    scope::Audience,
     secret::Secret,
-    store::{Account, BoxedStore, Session, SessionKey, SessionRecord, Unusable},
+    store::{Account, BoxedStore, Session, SessionKey, SessionRecord, SignedIn, Unusable},
     time::{Moment, TimeSource},
 };
 
@@ -49,6 +50,23 @@ pub(crate) struct OpenSession {
     account: Mutex<Option<Account>>,
     /// Access tokens that an API has refused: they are not taken from the store again.
     rejected: Mutex<VecDeque<Secret>>,
+    prompt: tokio::sync::Mutex<Option<Prompted>>,
+    prompts: AtomicU64,
+}
+
+/// How the last prompt ended, for those who waited for it.
+#[derive(Debug)]
+pub(crate) struct Prompted {
+    number: u64,
+    asked: Vec<Audience>,
+    outcome: Result<Account, Error>,
+}
+
+/// The right to prompt: one person answers one prompt at a time.
+pub(crate) struct PromptTurn<'a> {
+    last: tokio::sync::MutexGuard<'a, Option<Prompted>>,
+    open: &'a OpenSession,
+    since: u64,
 }
 
 /// Counts a redemption for as long as it lives.
@@ -137,8 +155,29 @@ impl Sessions {
         open.sign_outs.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Writes the tombstone without the guard, since its holder takes too long.
-    pub(crate) async fn bury(&self, open: &OpenSession) -> Result<Option<Session>, Error> {
+    /// Writes the tombstone, after waiting `patience` for the guard; what stood there before it.
+    pub(crate) async fn bury(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+        patience: Duration,
+    ) -> Result<Option<SignedIn>, Error> {
+        let guarded = async {
+            let mut guard = self.guard(open).await?;
+            let before = guard.read().await?;
+            guard.bury().await?;
+            Ok::<_, Error>(before)
+        };
+        match tokio::time::timeout(patience, guarded).await {
+            Ok(Ok(before)) => Ok(before),
+            // Its holder takes too long, or the lock cannot be had: the person's word counts.
+            Ok(Err(_)) | Err(_) => {
+                let before = self.bury_unguarded(open).await?;
+                Ok(before.and_then(|session| session.signed_in))
+            }
+        }
+    }
+
+    async fn bury_unguarded(&self, open: &OpenSession) -> Result<Option<Session>, Error> {
         let before = self.peek(open).await?;
         let tombstone = Session {
             generation: before.as_ref().map_or(0, |session| session.generation) + 1,
@@ -191,6 +230,8 @@ impl OpenSession {
             sign_outs: AtomicU64::new(0),
             account: Mutex::new(None),
             rejected: Mutex::default(),
+            prompt: tokio::sync::Mutex::default(),
+            prompts: AtomicU64::new(0),
         }
     }
 
@@ -229,6 +270,16 @@ impl OpenSession {
             .any(|one| one.expose() == access_token.expose())
     }
 
+    /// Waits until nobody else prompts the person of this session.
+    pub(crate) async fn prompt_turn(&self) -> PromptTurn<'_> {
+        let since = self.prompts.load(Ordering::Acquire);
+        PromptTurn {
+            last: self.prompt.lock().await,
+            open: self,
+            since,
+        }
+    }
+
     fn saw(&self, session: Option<&Session>) {
         let generation = session.map_or(0, |session| session.generation);
         self.generation.store(generation, Ordering::Release);
@@ -239,6 +290,25 @@ impl OpenSession {
         self.family
             .try_lock()
             .map_or(true, |held| held.is_unsaved())
+    }
+}
+
+impl PromptTurn<'_> {
+    /// How the prompt ended that this caller has waited for, if it asked for all of `audiences`.
+    pub(crate) fn answered(&self, audiences: &[Audience]) -> Option<Result<Account, Error>> {
+        let last = self.last.as_ref().filter(|last| last.number > self.since)?;
+        let is_same = audiences.iter().all(|one| last.asked.contains(one));
+        is_same.then(|| last.outcome.clone())
+    }
+
+    /// Tells those who wait how it ended.
+    pub(crate) fn end(mut self, asked: Vec<Audience>, outcome: &Result<Account, Error>) {
+        let number = self.open.prompts.fetch_add(1, Ordering::AcqRel) + 1;
+        *self.last = Some(Prompted {
+            number,
+            asked,
+            outcome: outcome.clone(),
+        });
     }
 }
 

@@ -46,6 +46,11 @@ impl Discovery {
             token_endpoint,
             authentication_methods,
             revocation_endpoint: text("revocation_endpoint").and_then(|url| Url::parse(url).ok()),
+            authorization_endpoint: text("authorization_endpoint")
+                .and_then(|url| Url::parse(url).ok()),
+            authorization_response_iss_parameter_supported: document
+                .get("authorization_response_iss_parameter_supported")
+                == Some(&Value::Bool(true)),
         })
     }
 

@@ -129,6 +129,18 @@ impl SessionGuard {
         Ok(Written::Saved)
     }
 
+    /// Writes the tombstone: whoever reads the session from now on finds that nobody is signed in.
+    pub(crate) async fn bury(&mut self) -> Result<(), Error> {
+        let tombstone = Session {
+            generation: self.read + 1,
+            signed_in: None,
+        };
+        self.held.unsaved = None;
+        self.sessions.save(&self.open, &tombstone).await?;
+        self.read = tombstone.generation;
+        Ok(())
+    }
+
     async fn put(&mut self, session: Session) -> Written {
         match self.sessions.save(&self.open, &session).await {
             Ok(()) => {
