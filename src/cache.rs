@@ -43,7 +43,7 @@ use crate::{
     flow::{BoxedFlow, OpenSession, Sessions},
     request::{CacheMode, Details, Principal},
     scope::Audience,
-    time::TimeSource,
+    time::{Moment, TimeSource},
     token::{AccessToken, Source, Token},
 };
 
@@ -284,6 +284,14 @@ impl TokenCache {
         if let Some(sessions) = &self.sessions {
             sessions.settle(limit).await;
         }
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    pub(crate) fn clock(&self) -> &TimeSource {
+        &self.clock
     }
 
     pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {

@@ -5,6 +5,7 @@ mod builder;
 mod defaults;
 mod environment;
 mod handle;
+mod person;
 
 use std::{fmt, future::Future, sync::Arc};
 

@@ -136,6 +136,7 @@ mod error;
 mod flow;
 pub mod guide;
 mod jwt;
+mod login;
 mod request;
 mod scope;
 mod secret;
@@ -157,6 +158,7 @@ pub use error::{
 };
 pub use flow::{ClientCredentials, ExtensionGrant, Flow, FlowContext, TokenResponse};
 pub use jwt::UnverifiedClaims;
+pub use login::{AuthorizationCode, PendingLogin, SignIn};
 pub use request::{CacheMode, TokenRequest};
 pub use scope::{Audience, Scope, ScopeError, Scopes};
 pub use secret::Secret;

@@ -48,9 +48,9 @@ impl Finish<'_> {
             let signed_in = self.signed_in(obtained, kept);
             match guard.write(Some(signed_in)).await {
                 Written::Saved | Written::Kept => Ok(account),
-                Written::Superseded => Err(Error::request(
-                    "the person has signed out while signing in",
-                )),
+                Written::Superseded => {
+                    Err(Error::request("the person has signed out while signing in"))
+                }
             }
         };
         drop(guard);
@@ -87,7 +87,8 @@ impl Finish<'_> {
             families,
             tokens,
         };
-        if let Some(token) = first.and_then(|asked| keep(&obtained.reply, asked, &Parameters::none()))
+        if let Some(token) =
+            first.and_then(|asked| keep(&obtained.reply, asked, &Parameters::none()))
         {
             signed_in.keep(token, self.sessions.now());
         }

@@ -31,4 +31,5 @@ mod right_token;
 mod runtime;
 mod scopes;
 mod secrets;
+mod sessions;
 mod stampede;

@@ -11,6 +11,7 @@
 
 mod flow;
 pub(crate) mod leak;
+pub(crate) mod person;
 pub(crate) mod raw;
 mod reply;
 

@@ -1,0 +1,211 @@
+//! A client of people: signing in and out, and going on after an error that needs a person.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::timeout;
+use url::Url;
+
+use super::Client;
+use crate::{
+    error::{Asked, Error},
+    flow::{OpenSession, Sessions},
+    login::{AuthorizationCode, Finish, PendingLogin, SignIn},
+    request::{Details, Parameters, TokenRequest},
+    scope::Audience,
+    store::Account,
+    token::AccessToken,
+};
+
+impl Client {
+    /// Has the person sign in, and keeps their session.
+    ///
+    /// `how` says what the one prompt asks for: scopes of several APIs, if it likes. It replaces what
+    /// the session had before, also if another person signs in; callers who ask for the same while a
+    /// prompt is open wait for that one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`] if the person or the issuer says no, [`Error::Unavailable`] if nobody answers
+    /// in time or the issuer cannot be reached, [`Error::Protocol`] if an answer breaks a rule (a wrong
+    /// `state` above all: do not retry that), [`Error::Store`] if the session cannot be read or locked,
+    /// and [`Error::Request`] if this client has no sessions.
+    pub async fn sign_in(&self, how: impl Into<SignIn>) -> Result<Account, Error> {
+        let (how, (sessions, open)) = (how.into(), self.person()?);
+        let turn = open.prompt_turn().await;
+        let audiences = how.audiences();
+        if let Some(outcome) = turn.answered(&audiences) {
+            return outcome;
+        }
+        let outcome = self.prompt(how, sessions, &open, false).await;
+        turn.end(audiences, &outcome);
+        outcome
+    }
+
+    /// Goes on after an error that needs a person: has them act, and repeats the request.
+    ///
+    /// Whatever the session covered before is asked for again with it, so that the person sees just
+    /// what is new as new. Any number of callers cause one prompt. An error that needs no person is
+    /// returned as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`sign_in`](Self::sign_in) and [`get_access_token`](Self::get_access_token); and
+    /// [`Error::Protocol`] if another person signs in than the one whose session it is.
+    pub async fn resolve(
+        &self,
+        error: impl Into<Error>,
+        how: impl Into<SignIn>,
+    ) -> Result<AccessToken, Error> {
+        let (error, how) = (error.into(), how.into());
+        let Some((asked, _)) = error.person_needed() else {
+            return Err(error);
+        };
+        let (sessions, open) = self.person()?;
+        let turn = open.prompt_turn().await;
+        if let Some(Err(refused)) = turn.answered(std::slice::from_ref(&asked.audience)) {
+            return Err(refused);
+        }
+        // Somebody else may have gone this way while this call waited for its turn.
+        let again = match self.get_access_token(request(asked)).await {
+            Err(again) if again.person_needed().is_some() => again,
+            other => return other,
+        };
+        let how = how.going_on(&again);
+        let audiences = how.audiences();
+        let outcome = self.prompt(how, sessions, &open, true).await;
+        turn.end(audiences, &outcome);
+        outcome?;
+        self.get_access_token(request(asked)).await
+    }
+
+    /// The first half of a sign-in whose answer comes back in another request: a web back end, or an
+    /// application with a URL scheme of its own.
+    ///
+    /// Send the person to the URL, keep the [`PendingLogin`] with their browser's session, and call
+    /// [`finish`](Self::finish) with the whole URL that they come back to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Request`] if `login` has no redirect URI, and whatever keeps the issuer's metadata from
+    /// being read.
+    pub async fn start(&self, login: AuthorizationCode) -> Result<(Url, PendingLogin), Error> {
+        let (_, open) = self.person()?;
+        let authorization = self.cache.endpoint().authorization().await?;
+        login.start(&authorization, open.name(), self.cache.now())
+    }
+
+    /// The second half: checks what came back, redeems the code and keeps the session.
+    ///
+    /// It is the session that [`start`](Self::start) was called for which is signed in, whichever this
+    /// client stands for.
+    ///
+    /// # Errors
+    ///
+    /// As [`sign_in`](Self::sign_in). A wrong `state` is [`Error::Protocol`] and means that this answer
+    /// belongs to no sign-in of this browser.
+    pub async fn finish(&self, pending: &PendingLogin, callback: &str) -> Result<Account, Error> {
+        let client = self.session(pending.session());
+        let (sessions, open) = client.person()?;
+        let authorization = self.cache.endpoint().authorization().await?;
+        let code = pending.accept(callback, &authorization, self.cache.now())?;
+        let obtained = pending.redeem(self.cache.endpoint(), &code).await?;
+        let finish = Finish {
+            sessions,
+            endpoint: self.cache.endpoint(),
+            open: &open,
+            same_person: pending.goes_on(),
+        };
+        client.keep(finish.write(obtained).await, &open)
+    }
+
+    /// Who is signed in; nothing if nobody is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the session cannot be read, [`Error::Request`] if this client has none.
+    pub async fn account(&self) -> Result<Option<Account>, Error> {
+        let (sessions, open) = self.person()?;
+        let session = sessions.peek(&open).await?;
+        Ok(session
+            .and_then(|session| session.signed_in)
+            .map(|signed_in| signed_in.account))
+    }
+
+    /// Signs the person out: forgets their tokens here and in the store, and revokes the refresh token.
+    ///
+    /// It wins over a refresh that is under way, and other processes stop at their next miss or in
+    /// their next refresh window. That the issuer cannot be reached is no error: the session is gone
+    /// here all the same. Access tokens that were handed out live on until they expire.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store does not take it: then other processes still find the session.
+    pub async fn sign_out(&self) -> Result<(), Error> {
+        let (sessions, open) = self.person()?;
+        sessions.forbid_late_writes(&open);
+        self.cache.clear_all(&self.principal);
+        let buried = sessions.bury(&open, SIGN_OUT_PATIENCE).await;
+        // What was taken from the store a moment ago may have landed meanwhile.
+        self.cache.clear_all(&self.principal);
+        let families = buried?.map(|signed_in| signed_in.families);
+        let tokens = families.into_iter().flatten();
+        let endpoint = self.cache.endpoint();
+        let revoking = async {
+            for token in tokens.filter_map(|family| family.refresh_token) {
+                endpoint.revoke(&token).await;
+            }
+        };
+        let _ = timeout(REVOCATION_LIMIT, revoking).await;
+        Ok(())
+    }
+
+    /// The prompt itself, by whoever has the turn.
+    async fn prompt(
+        &self,
+        how: SignIn,
+        sessions: &Arc<Sessions>,
+        open: &Arc<OpenSession>,
+        same_person: bool,
+    ) -> Result<Account, Error> {
+        let endpoint = self.cache.endpoint();
+        let obtained = how.run(endpoint, open.name(), self.cache.clock()).await?;
+        let finish = Finish {
+            sessions,
+            endpoint,
+            open,
+            same_person,
+        };
+        self.keep(finish.write(obtained).await, open)
+    }
+
+    /// Nothing of another person's is handed out from now on.
+    fn keep(&self, outcome: Result<Account, Error>, open: &OpenSession) -> Result<Account, Error> {
+        let account = outcome?;
+        if open.meets_other(&account) {
+            self.cache.clear_all(&self.principal);
+        }
+        Ok(account)
+    }
+
+    fn person(&self) -> Result<(&Arc<Sessions>, Arc<OpenSession>), Error> {
+        self.cache.session(&self.principal).ok_or_else(|| {
+            Error::request(
+                "this client has no sessions: build it with Client::for_person, and use its sessions",
+            )
+        })
+    }
+}
+
+fn request(asked: &Asked) -> TokenRequest<'static> {
+    TokenRequest::from(Details::for_key(
+        &asked.audience,
+        &asked.scopes,
+        &Parameters::none(),
+    ))
+}
+
+/// How long signing out waits for a redemption under way before it goes ahead without its leave.
+const SIGN_OUT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long signing out waits for the issuer's revocation endpoint.
+const REVOCATION_LIMIT: Duration = Duration::from_secs(5);

@@ -1,0 +1,12 @@
+//! A person signs in: a finished login yields a session.
+
+mod authorization_code;
+mod finish;
+mod pending;
+mod sign_in;
+
+pub(crate) use authorization_code::Authorization;
+pub use authorization_code::AuthorizationCode;
+pub(crate) use finish::{Finish, Obtained};
+pub use pending::PendingLogin;
+pub use sign_in::SignIn;

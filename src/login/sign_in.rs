@@ -1,0 +1,64 @@
+//! Either way to have a person sign in.
+
+use std::sync::Arc;
+
+use super::{Authorization, AuthorizationCode, Obtained};
+use crate::{endpoint::Endpoint, error::Error, scope::Audience, time::TimeSource};
+
+/// How a person signs in: [`AuthorizationCode`] or a device code.
+#[derive(Debug)]
+pub struct SignIn(How);
+
+#[derive(Debug)]
+enum How {
+    AuthorizationCode(Box<AuthorizationCode>),
+}
+
+impl From<AuthorizationCode> for SignIn {
+    fn from(login: AuthorizationCode) -> Self {
+        Self(How::AuthorizationCode(Box::new(login)))
+    }
+}
+
+impl SignIn {
+    /// The audiences that the prompt asks for.
+    pub(crate) fn audiences(&self) -> Vec<Audience> {
+        match &self.0 {
+            How::AuthorizationCode(login) => login.audiences(),
+        }
+    }
+
+    /// The same, asking for what `error` needs and for all that the session covered before.
+    pub(crate) fn going_on(self, error: &Error) -> Self {
+        let _ = error;
+        self
+    }
+
+    /// Has the person sign in.
+    pub(crate) async fn run(
+        self,
+        endpoint: &Arc<Endpoint>,
+        session: &str,
+        clock: &TimeSource,
+    ) -> Result<Obtained, Error> {
+        let _ = (endpoint, session, clock);
+        Err(Error::request("not yet"))
+    }
+}
+
+impl Endpoint {
+    /// Where a person is sent.
+    pub(crate) async fn authorization(&self) -> Result<Authorization, Error> {
+        let entrance = self.entrance(false).await?;
+        let endpoint = entrance.authorization_endpoint.ok_or_else(|| {
+            Error::request("the issuer's metadata names no authorization_endpoint")
+        })?;
+        Ok(Authorization {
+            endpoint,
+            issuer: self.issuer().to_owned(),
+            client_id: self.client_id().to_owned(),
+            audience_parameters: self.dialect().audience_parameter.names(),
+            names_issuer: entrance.names_issuer,
+        })
+    }
+}
