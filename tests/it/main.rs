@@ -32,3 +32,4 @@ mod runtime;
 mod scopes;
 mod secrets;
 mod stampede;
+mod store;
