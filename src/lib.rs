@@ -121,7 +121,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | – | | there are none yet |
+//! | `file-store` | no | `FileStore`: sessions of people in files that outlive the process |
 //!
 //! # What it does not do
 //!
@@ -162,6 +162,8 @@ pub use login::{AuthorizationCode, PendingLogin, SignIn};
 pub use request::{CacheMode, TokenRequest};
 pub use scope::{Audience, Scope, ScopeError, Scopes};
 pub use secret::Secret;
+#[cfg(feature = "file-store")]
+pub use store::FileStore;
 pub use store::{Account, MemoryStore, SessionKey, SessionLock, SessionRecord, SessionStore};
 pub use time::{Clock, ManualClock, Moment, SystemClock};
 pub use token::{AccessToken, Source, TokenRef};

@@ -1,5 +1,7 @@
 //! Where the sessions of people are kept: a [`SessionStore`] holds opaque bytes under a [`SessionKey`].
 
+#[cfg(feature = "file-store")]
+mod file;
 mod key;
 mod memory;
 mod session;
@@ -9,6 +11,8 @@ use std::{any::Any, fmt, future::Future, panic::catch_unwind, pin::Pin, time::Du
 use tokio::{runtime::Handle, time::sleep};
 use zeroize::Zeroizing;
 
+#[cfg(feature = "file-store")]
+pub use file::FileStore;
 pub use key::SessionKey;
 pub use memory::MemoryStore;
 pub use session::Account;
@@ -64,11 +68,12 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// It returns when the record is durable: a crash right after it, of the program or the machine,
     /// loses nothing. Whoever loads meanwhile, and whoever starts after a crash in the middle, finds
-    /// the old record or the new one, never a mixture. If the future is dropped, either stays.
+    /// the old record or the new one, never a mixture. A save whose future is dropped may still happen,
+    /// but not after the lock is free under which it was begun.
     ///
     /// # Errors
     ///
-    /// Any kind; the old record is then still there.
+    /// Any kind. The old record is then still there, or the new one if only its flushing failed.
     fn save(
         &self,
         key: &SessionKey,

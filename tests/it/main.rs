@@ -33,3 +33,4 @@ mod scopes;
 mod secrets;
 mod sessions;
 mod stampede;
+mod store;
