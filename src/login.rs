@@ -3,6 +3,7 @@
 mod authorization_code;
 mod finish;
 mod pending;
+mod resume;
 mod sign_in;
 
 pub(crate) use authorization_code::Authorization;

@@ -27,10 +27,10 @@ pub(crate) struct Authorization {
 #[must_use]
 pub struct AuthorizationCode {
     redirect: Option<String>,
-    asked: Vec<Asked>,
-    identity_scopes: Scopes,
+    pub(super) asked: Vec<Asked>,
+    pub(super) identity_scopes: Scopes,
     problem: Option<String>,
-    goes_on: bool,
+    pub(super) goes_on: bool,
 }
 
 impl AuthorizationCode {

@@ -30,8 +30,14 @@ impl SignIn {
 
     /// The same, asking for what `error` needs and for all that the session covered before.
     pub(crate) fn going_on(self, error: &Error) -> Self {
-        let _ = error;
-        self
+        let Some((asked, resume)) = error.person_needed() else {
+            return self;
+        };
+        Self(match self.0 {
+            How::AuthorizationCode(login) => {
+                How::AuthorizationCode(Box::new(login.going_on(asked, resume)))
+            }
+        })
     }
 
     /// Has the person sign in.

@@ -1,0 +1,102 @@
+//! From an error that needs a person to the page where they act.
+
+use url::Url;
+
+use super::{Authorization, AuthorizationCode, PendingLogin};
+use crate::{
+    error::{Asked, ConsentRequired, Error, LoginRequired, Resume, StepUpRequired},
+    time::{Clock, SystemClock},
+};
+
+impl ConsentRequired {
+    /// Where to send the person so that they can consent, and what to keep until they come back.
+    ///
+    /// It asks for what is missing and for all that the session covers already, so that the person sees
+    /// just the former as new. `redirect_uri` is one that the application has registered; pass the whole
+    /// URL that the person comes back to, and the [`PendingLogin`], to
+    /// [`Client::finish`](crate::Client::finish). A program on the person's own machine has it easier
+    /// with [`Client::resolve`](crate::Client::resolve).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Request`] if the error came from no session of a person, or if the issuer's metadata
+    /// names no authorization endpoint or could not be read.
+    pub fn authorization_url(
+        &self,
+        redirect_uri: impl Into<String>,
+    ) -> Result<(Url, PendingLogin), Error> {
+        start(self.asked(), self.resume(), redirect_uri.into())
+    }
+}
+
+impl LoginRequired {
+    /// Where to send the person so that they can sign in, and what to keep until they come back.
+    ///
+    /// As [`ConsentRequired::authorization_url`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn authorization_url(
+        &self,
+        redirect_uri: impl Into<String>,
+    ) -> Result<(Url, PendingLogin), Error> {
+        start(self.asked(), self.resume(), redirect_uri.into())
+    }
+}
+
+impl StepUpRequired {
+    /// Where to send the person so that they can prove more, and what to keep until they come back.
+    ///
+    /// As [`ConsentRequired::authorization_url`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn authorization_url(
+        &self,
+        redirect_uri: impl Into<String>,
+    ) -> Result<(Url, PendingLogin), Error> {
+        start(self.asked(), self.resume(), redirect_uri.into())
+    }
+}
+
+fn start(
+    asked: &Asked,
+    resume: Option<&Resume>,
+    redirect_uri: String,
+) -> Result<(Url, PendingLogin), Error> {
+    let resume = resume.ok_or_else(|| {
+        Error::request("this error came from no person's session: nobody can sign in for it")
+    })?;
+    let endpoint = resume.authorization_endpoint.clone().ok_or_else(|| {
+        Error::request("the issuer's authorization endpoint is not known: use Client::start")
+    })?;
+    let authorization = Authorization {
+        endpoint,
+        issuer: resume.issuer.clone(),
+        client_id: resume.client_id.clone(),
+        audience_parameters: resume.audience_parameters,
+        names_issuer: resume.iss_parameter_supported,
+    };
+    let login = AuthorizationCode::redirect_to(redirect_uri).going_on(asked, Some(resume));
+    login.start(&authorization, &resume.session, SystemClock::new().now())
+}
+
+impl AuthorizationCode {
+    /// The same, asking for what an error needs and for all that the session covered before.
+    pub(crate) fn going_on(mut self, asked: &Asked, resume: Option<&Resume>) -> Self {
+        // What is asked for now comes first: the token that comes with the sign-in is for that.
+        let own = std::mem::take(&mut self.asked);
+        self.ask(asked.clone());
+        let covered = resume.into_iter().flat_map(|resume| &resume.covered);
+        for more in own.into_iter().chain(covered.cloned()) {
+            self.ask(more);
+        }
+        if let Some(resume) = resume {
+            self.identity_scopes = self.identity_scopes.union(&resume.identity_scopes);
+        }
+        self.goes_on = true;
+        self
+    }
+}
