@@ -1,5 +1,6 @@
 //! How it works and why, for those who want to know before they rely on it.
 
 pub mod caching;
+pub mod consent;
 pub mod defaults;
 pub mod testing;

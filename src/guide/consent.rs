@@ -1,0 +1,53 @@
+//! People: signing in, consent, and how a session stays alive.
+//!
+//! # One sign-in, many APIs
+//!
+//! A person signs in once, and the application then gets a token for each API that it calls. One
+//! prompt can ask for the scopes of several APIs together; whatever turns out to be needed later is
+//! asked for then, and the person sees just that as new.
+//!
+//! | the program | signs in with |
+//! |---|---|
+//! | runs on the person's own machine | [`AuthorizationCode::loopback`](crate::AuthorizationCode::loopback): the system's browser, and a port of this machine that it comes back to |
+//! | has no browser: a server, a television | [`DeviceCode`](crate::DeviceCode): a code that the person types elsewhere |
+//! | is a web back end | [`Client::start`](crate::Client::start) and [`Client::finish`](crate::Client::finish), with a session name for each person |
+//!
+//! # When something is missing
+//!
+//! [`Error::Consent`](crate::Error::Consent) says for which API and which scopes. What is beyond the
+//! sign-in is noticed here, without a request: a refused refresh consumes the refresh token at some
+//! issuers. [`Client::resolve`](crate::Client::resolve) has the person act and repeats the request, for
+//! any number of callers with one prompt; a back end sends the person to
+//! [`authorization_url`](crate::ConsentRequired::authorization_url).
+//!
+//! A scope that the issuer withheld although the person was asked is
+//! [`Error::Denied`](crate::Error::Denied) from then on: an allowlist gap never becomes an endless
+//! prompt. A new sign-in asks again.
+//!
+//! # Never logged out by the client
+//!
+//! Refresh tokens rotate, and using one twice ends the session. So there is one redemption at a time,
+//! across audiences, tasks and processes that share a store, and each goes like this:
+//!
+//! 1. take the session's mutex, then the store's lock, and read the session again;
+//! 2. if somebody else has brought what is needed meanwhile, take that;
+//! 3. else write down that this token is about to be redeemed, and redeem it;
+//! 4. write the new token before anything is handed up, and let go.
+//!
+//! | the issuer's answer | what becomes of the session |
+//! |---|---|
+//! | a token | the new refresh token is kept; the old one if none came |
+//! | 429, 5xx, unreachable | nothing; the call can be repeated |
+//! | none: a timeout, a torn reply, a crash in between | the redemption is repeated once, ever; an issuer without a grace period has spent the token, and then a sign-in is needed |
+//! | `invalid_grant` | if the store holds that very token still, it is erased and [`Error::Login`](crate::Error::Login) is what is left; if it holds a newer one, that is used |
+//!
+//! A background refresh runs on a thread that the end of `main` waits for, so that a program which
+//! ends right after a call loses no session. If the store cannot be written, nothing is redeemed; if it
+//! fails between the two writes, the new token stays in memory, and is written at the next call or by
+//! [`Client::close`](crate::Client::close).
+//!
+//! # Signing out
+//!
+//! [`Client::sign_out`](crate::Client::sign_out) forgets the tokens, leaves a tombstone in the store,
+//! and revokes the refresh token. It wins over a refresh under way; other processes stop at their next
+//! miss, or in their next refresh window.
