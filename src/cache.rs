@@ -298,10 +298,6 @@ impl TokenCache {
         &self.endpoint
     }
 
-    pub(crate) fn sessions(&self) -> Option<&Arc<Sessions>> {
-        self.sessions.as_ref()
-    }
-
     pub(crate) fn counts(&self) -> Counts {
         self.counters.read(self.index.evictions())
     }

@@ -158,7 +158,7 @@ pub use error::{
 };
 pub use flow::{ClientCredentials, ExtensionGrant, Flow, FlowContext, TokenResponse};
 pub use jwt::UnverifiedClaims;
-pub use login::{AuthorizationCode, PendingLogin, SignIn};
+pub use login::{AuthorizationCode, PendingLogin, Prompt, SignIn};
 pub use request::{CacheMode, TokenRequest};
 pub use scope::{Audience, Scope, ScopeError, Scopes};
 pub use secret::Secret;

@@ -11,7 +11,6 @@ use crate::{
     flow::{OpenSession, Sessions},
     login::{AuthorizationCode, Finish, PendingLogin, SignIn},
     request::{Details, Parameters, TokenRequest},
-    scope::Audience,
     store::Account,
     token::AccessToken,
 };
@@ -108,7 +107,9 @@ impl Client {
         let (sessions, open) = client.person()?;
         let authorization = self.cache.endpoint().authorization().await?;
         let code = pending.accept(callback, &authorization, self.cache.now())?;
-        let obtained = pending.redeem(self.cache.endpoint(), &code).await?;
+        let obtained = pending
+            .redeem(self.cache.endpoint(), &code, self.cache.clock())
+            .await?;
         let finish = Finish {
             sessions,
             endpoint: self.cache.endpoint(),
