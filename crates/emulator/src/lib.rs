@@ -54,7 +54,7 @@
 //!
 //! # What it does not do
 //!
-//! Nobody signs in yet: client credentials only. It has no TLS and keeps nothing on disk.
+//! No token exchange and no response type but `code`. It has no TLS and keeps nothing on disk.
 
 mod admin;
 mod audit;
@@ -63,7 +63,10 @@ mod config;
 mod emulator;
 mod endpoint;
 mod fault;
+mod interaction;
 mod keys;
+mod page;
+mod person;
 mod pipeline;
 mod policy;
 mod random;
@@ -80,12 +83,16 @@ mod tenant;
 pub use self::audit::{AuditContext, AuditEntry, AuditParty, Outcome};
 pub use self::config::{
     Api, Application, ApplicationKind, AudienceClaim, AudienceParameter, AudienceSource,
-    BasicDecoding, Challenge, ClientAuthentication, Config, ConfigError, ErrorShape,
-    MissingAudience, NothingGranted, RetryHint, ScopeMode, Switches, TenantState, TokenFormat,
-    TokenType, UnknownAudience, User,
+    BasicDecoding, Challenge, ClientAuthentication, Config, ConfigError, ConsentMode, ErrorShape,
+    MissingAudience, MissingConsent, NothingGranted, RefreshScopes, RetryHint, ScopeMode,
+    SilentRefusal, Switches, TenantState, TokenFormat, TokenType, UngrantedAudience,
+    UnknownAudience, User,
 };
-pub use self::emulator::{Builder, Emulator, StartError};
+pub use self::emulator::{Builder, Emulator, PageError, Person, StartError};
 pub use self::fault::{Fault, ReplyBody, RetryAfter};
+pub use self::person::{
+    ConsentRecord, ConsentedScope, FamilyDeath, FamilyRecord, RefreshTokenState, SessionRecord,
+};
 pub use self::requests::RequestRecord;
 pub use self::routes::Endpoint;
 pub use self::tenant::ChangeError;

@@ -12,6 +12,9 @@ pub(crate) enum Action {
     Delay {
         milliseconds: u64,
     },
+    DelayAfter {
+        milliseconds: u64,
+    },
     DropBefore,
     DropAfter,
     Status {
@@ -62,6 +65,14 @@ pub(crate) enum Action {
     },
     WithoutMember {
         name: String,
+    },
+    IdTokenClaim {
+        name: String,
+        value: Value,
+    },
+    Callback {
+        name: String,
+        value: Option<String>,
     },
 }
 

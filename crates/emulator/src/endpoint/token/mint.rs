@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use crate::clock::{later, unix_seconds};
 use crate::config::{Application, AudienceClaim, Switches, TokenFormat, TokenType};
 use crate::fault::Mint;
+use crate::person::Grant;
 use crate::policy::{Audience, Granted};
 use crate::random;
 use crate::refusal::Refusal;
-use crate::tenant::{Issued, Tenant};
+use crate::tenant::{Behind, Issued, Tenant};
 
 /// A token and everything that the reply and the audit log say about it.
 #[derive(Debug)]
@@ -18,16 +19,37 @@ pub(super) struct Minted {
     token: String,
     pub(super) lifetime: Duration,
     pub(super) granted: Granted,
+    pub(super) refresh_token: Option<String>,
+    pub(super) id_token: Option<String>,
+    /// The person, and the family of what comes from one code.
+    pub(super) user: Option<String>,
+    pub(super) family: Option<String>,
+    /// A spent refresh token, answered again within its grace window.
+    pub(super) is_replay: bool,
+}
+
+/// A token to make.
+#[derive(Debug)]
+pub(super) struct Order<'o> {
+    pub(super) application: &'o Application,
+    pub(super) audience: Audience,
+    pub(super) granted: Granted,
+    /// The sign-in behind it; none for an application that acts for itself.
+    pub(super) grant: Option<&'o Grant>,
 }
 
 pub(super) fn mint(
     tenant: &Tenant,
     fault: &Mint,
     switches: &Switches,
-    application: &Application,
-    audience: Audience,
-    mut granted: Granted,
+    order: Order<'_>,
 ) -> Result<Minted, Refusal> {
+    let Order {
+        application,
+        audience,
+        mut granted,
+        grant,
+    } = order;
     if let Some(only) = &fault.scopes {
         granted.scopes.retain(|scope| only.contains(scope));
     }
@@ -39,6 +61,7 @@ pub(super) fn mint(
     let issued = Issued {
         id: random::id("tok_", now),
         client_id: application.id.clone(),
+        person: grant.map(behind),
         audience: minted_for(audience, fault),
         scopes: granted.scopes.clone(),
         since: now,
@@ -48,7 +71,10 @@ pub(super) fn mint(
     let token = if is_opaque {
         random::token()?
     } else {
-        let claims = claims(&tenant.issuer, &issued, switches, fault.skew_seconds);
+        let mut claims = claims(&tenant.issuer, &issued, switches, fault.skew_seconds);
+        if let Some(grant) = grant {
+            add_sign_in(&mut claims, grant);
+        }
         tenant
             .keys
             .current()?
@@ -59,7 +85,29 @@ pub(super) fn mint(
         token,
         lifetime,
         granted,
+        refresh_token: None,
+        id_token: None,
+        user: None,
+        family: None,
+        is_replay: false,
     })
+}
+
+fn behind(grant: &Grant) -> Behind {
+    Behind {
+        user: grant.user.clone(),
+        session: grant.session.clone(),
+        family: grant.family.clone(),
+    }
+}
+
+/// The documented claims of a token of a person.
+fn add_sign_in(claims: &mut Value, grant: &Grant) {
+    claims["sub"] = grant.user.as_str().into();
+    claims["sid"] = grant.session.as_str().into();
+    claims["auth_level"] = grant.sign_in.level.as_str().into();
+    claims["amr"] = json!(grant.sign_in.methods());
+    claims["auth_time"] = unix_seconds(grant.sign_in.at).into();
 }
 
 fn minted_for(audience: Audience, fault: &Mint) -> Vec<String> {
@@ -121,6 +169,10 @@ pub(in crate::endpoint) fn joined<'s>(scopes: impl Iterator<Item = &'s String>) 
 }
 
 impl Minted {
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// RFC 6749 section 5.1. A reply for which nothing was granted has no `scope`, as real
     /// servers do it.
     pub(super) fn reply(&self, includes_scope: bool) -> Value {
@@ -131,6 +183,14 @@ impl Minted {
         });
         if includes_scope && !self.granted.scopes.is_empty() {
             reply["scope"] = joined(self.granted.scopes.iter()).into();
+        }
+        for (name, token) in [
+            ("refresh_token", &self.refresh_token),
+            ("id_token", &self.id_token),
+        ] {
+            if let Some(token) = token {
+                reply[name] = token.as_str().into();
+            }
         }
         reply
     }
