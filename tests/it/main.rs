@@ -23,6 +23,7 @@ mod lifetimes;
 mod model;
 mod narrowed;
 mod once;
+mod people;
 mod properties;
 mod refresh_ahead;
 mod rejected;
