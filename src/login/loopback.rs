@@ -242,3 +242,138 @@ const CONNECTION_LIMIT: Duration = Duration::from_secs(10);
 
 /// A browser opens a handful of connections.
 const CONNECTIONS: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes an answer whose state is `right`; counts nothing else.
+    fn judge() -> Judge<String> {
+        Arc::new(|target| {
+            if target.contains("state=right") {
+                Ok(target.to_owned())
+            } else {
+                Err(Error::request("wrong state"))
+            }
+        })
+    }
+
+    async fn listening() -> (u16, tokio::task::JoinHandle<Result<String, Error>>) {
+        let loopback = Loopback::bind(&[], "/callback").await.unwrap();
+        let port = loopback.port;
+        assert_eq!(
+            loopback.redirect_uri(),
+            format!("http://127.0.0.1:{port}/callback")
+        );
+        (port, tokio::spawn(loopback.answer(judge())))
+    }
+
+    async fn send(host: &str, port: u16, request: &str) -> String {
+        let mut stream = TcpStream::connect(format!("{host}:{port}")).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    fn get(port: u16, target: &str) -> String {
+        format!("GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n")
+    }
+
+    #[tokio::test]
+    async fn strays_and_half_open_connections_hold_up_nobody() {
+        let (port, answer) = listening().await;
+        let _half_open = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let mut slow = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        slow.write_all(b"GET /call").await.unwrap();
+        for (request, status) in [
+            (get(port, "/favicon.ico"), "404"),
+            (get(port, "/callback"), "404"),
+            (get(port, "/callback/?state=right&code=c"), "404"),
+            (get(port, "/other?state=right&code=c"), "404"),
+            (
+                get(port, "/callback?state=right&code=c").replace("GET", "POST"),
+                "405",
+            ),
+            (
+                get(port, "/callback?state=right&code=c").replace("127.0.0.1", "evil.example"),
+                "404",
+            ),
+            (
+                "GET /callback?state=right HTTP/1.1\r\n\r\n".to_owned(),
+                "404",
+            ),
+            ("x".repeat(HEAD_LIMIT + 1), "431"),
+        ] {
+            let shown = send("127.0.0.1", port, &request).await;
+            let line = shown.lines().next().unwrap_or_default();
+            assert!(line.contains(status), "{request:.60}: {line}");
+        }
+        assert!(!answer.is_finished());
+        let shown = send(
+            "127.0.0.1",
+            port,
+            &get(port, "/callback?state=right&code=c"),
+        )
+        .await;
+        assert!(shown.contains("You are signed in"), "{shown}");
+        assert!(shown.contains("no-store") && shown.contains("default-src 'none'"));
+        let taken = answer.await.unwrap().unwrap();
+        assert_eq!(taken, "/callback?state=right&code=c");
+        assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_wrong_state_is_a_hard_stop() {
+        let (port, answer) = listening().await;
+        let shown = send(
+            "127.0.0.1",
+            port,
+            &get(port, "/callback?state=wrong&code=c"),
+        )
+        .await;
+        assert!(
+            shown.contains("did not work") && !shown.contains("wrong"),
+            "{shown}"
+        );
+        answer.await.unwrap().unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn of_two_answers_the_first_counts() {
+        let (port, answer) = listening().await;
+        let (one, two) = (
+            get(port, "/callback?state=right&code=1"),
+            get(port, "/callback?state=wrong"),
+        );
+        let _ = send("127.0.0.1", port, &one).await;
+        // The second one may find nobody any more.
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)).await {
+            let _ = stream.write_all(two.as_bytes()).await;
+        }
+        assert!(answer.await.unwrap().unwrap().contains("code=1"));
+    }
+
+    #[tokio::test]
+    async fn the_other_address_of_this_machine_does_as_well() {
+        if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await.is_err() {
+            return;
+        }
+        let (port, answer) = listening().await;
+        let request = get(port, "/callback?state=right&code=c").replace("127.0.0.1", "[::1]");
+        let _ = send("[::1]", port, &request).await;
+        answer.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_first_free_port_of_a_list_is_taken() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let ports = [&taken, &free].map(|listener| listener.local_addr().unwrap().port());
+        drop(free);
+        let loopback = Loopback::bind(&ports, "/callback").await.unwrap();
+        assert_eq!(loopback.port, ports[1]);
+        let error = Loopback::bind(&ports, "/callback").await.err().unwrap();
+        assert!(error.to_string().contains("device code"), "{error}");
+    }
+}

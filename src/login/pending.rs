@@ -250,3 +250,157 @@ pub(super) const VERSION: u32 = 1;
 
 /// Longer than any person takes, and short enough that a forgotten one is of no use.
 const LIFETIME: Duration = Duration::from_secs(3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        login::AuthorizationCode,
+        request::TokenRequest,
+        time::{Clock, ManualClock},
+    };
+
+    const REDIRECT: &str = "https://app.example/callback";
+
+    fn authorization(names_issuer: bool) -> Authorization {
+        Authorization {
+            endpoint: Url::parse("https://issuer.example/authorize?tenant=1").unwrap(),
+            issuer: "https://issuer.example".to_owned(),
+            client_id: "app".to_owned(),
+            audience_parameters: &["audience", "resource"],
+            names_issuer,
+        }
+    }
+
+    fn started(names_issuer: bool, clock: &ManualClock) -> (Url, PendingLogin) {
+        let login = AuthorizationCode::redirect_to(REDIRECT)
+            .request(TokenRequest::new("api.a").scope("read write"))
+            .request(TokenRequest::new("api.b").scope("read"));
+        login
+            .start(&authorization(names_issuer), "alice", clock.now())
+            .unwrap()
+    }
+
+    #[test]
+    fn the_url_asks_for_everything_in_one_prompt() {
+        let (url, pending) = started(false, &ManualClock::new());
+        let all = |name: &str| -> Vec<String> {
+            url.query_pairs()
+                .filter(|(known, _)| known == name)
+                .map(|(_, value)| value.into_owned())
+                .collect()
+        };
+        assert_eq!(all("tenant"), ["1"], "the endpoint's own query stays");
+        assert_eq!(all("response_type"), ["code"]);
+        assert_eq!(all("redirect_uri"), [REDIRECT]);
+        assert_eq!(all("scope"), ["offline_access openid read write"]);
+        assert_eq!(all("audience"), ["api.a", "api.b"]);
+        assert_eq!(all("resource"), ["api.a", "api.b"]);
+        assert_eq!(all("code_challenge_method"), ["S256"]);
+        assert_eq!(all("code_challenge")[0].len(), 43);
+        assert_eq!(all("state"), [pending.state.expose()]);
+        assert_eq!(all("nonce"), [pending.nonce.expose()]);
+        assert!(!url.as_str().contains(pending.verifier.expose()));
+        let (again, _) = started(false, &ManualClock::new());
+        assert_ne!(url, again, "state, nonce and verifier are new each time");
+    }
+
+    #[test]
+    fn only_the_right_answer_is_taken() {
+        let clock = ManualClock::new();
+        for (names_issuer, query, expected) in [
+            (false, "code=c&state=STATE", "ok"),
+            (false, "code=c&state=STATE&iss=https://issuer.example", "ok"),
+            (true, "code=c&state=STATE&iss=https://issuer.example", "ok"),
+            (true, "code=c&state=STATE", "protocol"),
+            (
+                false,
+                "code=c&state=STATE&iss=https://other.example",
+                "protocol",
+            ),
+            (
+                false,
+                "code=c&state=STATE&iss=https://issuer.example/",
+                "protocol",
+            ),
+            (false, "code=c&state=other", "protocol"),
+            (false, "code=c", "protocol"),
+            (false, "state=STATE", "protocol"),
+            (false, "code=c&code=d&state=STATE", "protocol"),
+            (false, "code=c&state=STATE&state=STATE", "protocol"),
+            (false, "code=c&error=access_denied&state=STATE", "protocol"),
+            (false, "error=access_denied&state=STATE", "denied"),
+            (false, "error=access_denied&state=other", "protocol"),
+            (false, "error=consent_required&state=STATE", "consent"),
+            (false, "error=login_required&state=STATE", "login"),
+            (false, "error=invalid_scope&state=STATE", "denied"),
+            (
+                false,
+                "error=temporarily_unavailable&state=STATE",
+                "unavailable",
+            ),
+            // Without state and issuer, as one server refuses.
+            (true, "error=consent_required", "consent"),
+        ] {
+            let (_, pending) = started(names_issuer, &clock);
+            let query = query.replace("STATE", pending.state.expose());
+            for callback in [
+                format!("{REDIRECT}?{query}"),
+                format!("/callback?{query}\n"),
+            ] {
+                let outcome = pending.accept(&callback, &authorization(names_issuer), clock.now());
+                let found = outcome.as_ref().map_or_else(Error::kind, |_| "ok");
+                assert_eq!(found, expected, "{callback}");
+                let shown = format!("{outcome:?}");
+                assert!(!shown.contains(pending.state.expose()), "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_to_another_place_time_or_client_is_none() {
+        let clock = ManualClock::new();
+        let (_, pending) = started(false, &clock);
+        let state = pending.state.expose().to_owned();
+        let accept = |callback: String, authorization: &Authorization| {
+            pending.accept(&callback, authorization, clock.now())
+        };
+        let right = format!("{REDIRECT}?code=c&state={state}");
+        let elsewhere = format!("https://app.example/other?code=c&state={state}");
+        accept(elsewhere, &authorization(false)).unwrap_err();
+        let mut other = authorization(false);
+        other.client_id = "another".to_owned();
+        accept(right.clone(), &other).unwrap_err();
+        accept(right.clone(), &authorization(false)).unwrap();
+        clock.advance(LIFETIME + Duration::from_secs(1));
+        accept(right, &authorization(false)).unwrap_err();
+    }
+
+    #[test]
+    fn problems_of_the_builder_are_told_when_it_is_used() {
+        let now = ManualClock::new().now();
+        for login in [
+            AuthorizationCode::redirect_to(REDIRECT).request(""),
+            AuthorizationCode::redirect_to(REDIRECT).scope("a\"b"),
+            AuthorizationCode::redirect_to(REDIRECT).parameter("state", "x"),
+            AuthorizationCode::redirect_to(REDIRECT).ports([1]),
+            AuthorizationCode::redirect_to("no url"),
+            AuthorizationCode::loopback(),
+        ] {
+            let error = login
+                .start(&authorization(false), "alice", now)
+                .unwrap_err();
+            assert!(matches!(error, Error::Request(_)), "{error}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_answer_makes_it_panic_or_passes_without_the_state(callback in ".*") {
+            let clock = ManualClock::new();
+            let (_, pending) = started(false, &clock);
+            let outcome = pending.accept(&callback, &authorization(false), clock.now());
+            proptest::prop_assert!(outcome.is_err());
+        }
+    }
+}
