@@ -32,6 +32,7 @@ mod right_token;
 mod runtime;
 mod scopes;
 mod secrets;
+mod secrets_of_people;
 mod sessions;
 mod stampede;
 mod store;
