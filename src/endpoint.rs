@@ -6,6 +6,7 @@ mod client_authentication;
 mod discovery;
 mod grant;
 mod issuer;
+pub(crate) mod keys;
 mod post;
 mod retry;
 mod revoke;
@@ -35,6 +36,7 @@ use crate::{
 };
 use client_authentication::Credentials;
 use discovery::{Discovery, Metadata, Reading};
+use keys::KeySource;
 use post::Post;
 use retry::RetryPolicy;
 
@@ -45,6 +47,7 @@ pub(crate) struct Endpoint {
     /// Without kept connections, for requests from a runtime that ends with them.
     apart: OnceLock<Transport>,
     discovery: Discovery,
+    keys: KeySource,
     credentials: Credentials,
     dialect: Dialect,
     retries: RetryPolicy,
@@ -86,7 +89,13 @@ pub(crate) struct TokenReply {
 impl Endpoint {
     pub(crate) fn new(transport: Transport, settings: EndpointSettings) -> Self {
         let retries = RetryPolicy::new(settings.retries);
+        let keys = KeySource::through(
+            settings.issuer.clone(),
+            transport.clone(),
+            settings.clock.clone(),
+        );
         Self {
+            keys,
             discovery: Discovery::new(settings.issuer, settings.given, settings.clock.clone()),
             transport,
             apart: OnceLock::new(),
@@ -161,6 +170,11 @@ impl Endpoint {
             authorization_endpoint: metadata.authorization_endpoint.clone(),
             names_issuer: metadata.authorization_response_iss_parameter_supported,
         })
+    }
+
+    /// The issuer's public keys.
+    pub(crate) fn keys(&self) -> &KeySource {
+        &self.keys
     }
 
     pub(crate) fn dialect(&self) -> &Dialect {
