@@ -72,6 +72,7 @@ pub(crate) mod written {
     pub(crate) mod option {
         use super::{Deserialize, Deserializer, Secret, Serializer};
 
+        #[expect(clippy::ref_option, reason = "serde passes the field as it is")]
         pub(crate) fn serialize<S: Serializer>(
             secret: &Option<Secret>,
             to: S,

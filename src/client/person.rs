@@ -143,7 +143,7 @@ impl Client {
     /// [`Error::Store`] if the store does not take it: then other processes still find the session.
     pub async fn sign_out(&self) -> Result<(), Error> {
         let (sessions, open) = self.person()?;
-        sessions.forbid_late_writes(&open);
+        open.forbid_late_writes();
         self.cache.clear_all(&self.principal);
         let buried = sessions.bury(&open, SIGN_OUT_PATIENCE).await;
         // What was taken from the store a moment ago may have landed meanwhile.

@@ -134,7 +134,7 @@ impl AuthorizationCode {
         match &mut self.back {
             Back::Loopback { path: own, .. } if is_path => *own = path,
             Back::Loopback { .. } => {
-                self.complain("the path must start with / and be nothing else")
+                self.complain("the path must start with / and be nothing else");
             }
             Back::Redirect(_) => self.complain("a path is for a loopback redirect"),
         }

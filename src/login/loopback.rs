@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::error::Error;
 
-/// Listeners on one port: 127.0.0.1, and ::1 where that can be had.
+/// Listeners on one port: 127.0.0.1, and `::1` where that can be had.
 pub(super) struct Loopback {
     listeners: Vec<TcpListener>,
     port: u16,

@@ -72,9 +72,8 @@ impl PendingLogin {
             .as_deref()
             .map(|state| secret::is_equal(state, self.state.expose()));
         match (is_ours, &answer.error) {
-            (Some(true), _) => {}
             // Some issuers forget it when they refuse: that ends a sign-in, and never completes one.
-            (None, Some(_)) => {}
+            (Some(true), _) | (None, Some(_)) => {}
             _ => {
                 return Err(violation(
                     "its state is not the one that was sent, so it belongs to another sign-in",
