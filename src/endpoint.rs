@@ -5,6 +5,11 @@
 mod client_authentication;
 mod discovery;
 mod issuer;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the rooms that verify are its users")
+)]
+pub(crate) mod keys;
 mod post;
 mod retry;
 mod transport;

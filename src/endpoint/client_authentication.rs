@@ -165,6 +165,7 @@ mod tests {
         Metadata {
             token_endpoint: Url::parse("https://a.example/token/").unwrap(),
             authentication_methods: methods.map(|m| m.iter().map(ToString::to_string).collect()),
+            jwks_uri: None,
         }
     }
 

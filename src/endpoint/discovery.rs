@@ -30,6 +30,8 @@ pub(super) struct Metadata {
     pub(super) token_endpoint: Url,
     /// `token_endpoint_auth_methods_supported`, where the issuer says.
     pub(super) authentication_methods: Option<Vec<String>>,
+    /// Where its public keys are, where the issuer says.
+    pub(super) jwks_uri: Option<Url>,
 }
 
 /// The issuer's metadata, fetched by one caller for all.
@@ -62,6 +64,7 @@ impl Discovery {
             Arc::new(Metadata {
                 token_endpoint: given.token_endpoint,
                 authentication_methods: None,
+                jwks_uri: None,
             })
         });
         Self {
@@ -182,7 +185,12 @@ impl Discovery {
         tracing::debug!(issuer = self.issuer(), %error, ?pause, "issuer metadata not read");
     }
 
-    async fn fetch(&self, transport: &Transport, how: Reading) -> Result<Metadata, Error> {
+    /// The metadata as the issuer has it now; nothing is remembered.
+    pub(super) async fn fetch(
+        &self,
+        transport: &Transport,
+        how: Reading,
+    ) -> Result<Metadata, Error> {
         let (mut tried, mut is_page) = (Vec::new(), false);
         for location in self.issuer.metadata_locations() {
             let answer = get(transport, how, &location).await?;

@@ -45,6 +45,7 @@ impl Discovery {
         Ok(Metadata {
             token_endpoint,
             authentication_methods,
+            jwks_uri: text("jwks_uri").and_then(|url| Url::parse(url).ok()),
         })
     }
 
