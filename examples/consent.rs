@@ -37,9 +37,8 @@ async fn main() -> anyhow::Result<()> {
 
     println!("\n2. Later the application needs to change her settings");
     let settings = TokenRequest::new(sample::SETTINGS).scope("write:settings");
-    let error = match client.get_access_token(&settings).await {
-        Ok(_) => bail!("nobody has consented to this yet"),
-        Err(error) => error,
+    let Err(error) = client.get_access_token(&settings).await else {
+        bail!("nobody has consented to this yet")
     };
     let Error::Consent(consent) = &error else {
         bail!("{error}")

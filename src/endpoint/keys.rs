@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use super::transport::{HttpSettings, Proxy};
+pub(crate) use super::transport::HttpSettings;
 use super::{discovery::Discovery, issuer::Issuer, transport::Transport};
 use crate::{
     error::{Error, UnavailableReason},
@@ -61,6 +61,7 @@ pub(crate) type Fault = (&'static str, String, &'static str);
 
 impl KeySource {
     /// Prepares to fetch the keys of `issuer`. Nothing is sent.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a verifier begins with it"))]
     pub(crate) fn new(issuer: &str, http: &HttpSettings, clock: TimeSource) -> Result<Self, Fault> {
         let issuer = Issuer::new(issuer).map_err(|(problem, fix)| ("issuer", problem, fix))?;
         let transport = Transport::new(&issuer, http, clock.clone())?;
@@ -76,10 +77,6 @@ impl KeySource {
             known: ArcSwapOption::empty(),
             state: Mutex::default(),
         }))
-    }
-
-    pub(crate) fn issuer(&self) -> &str {
-        self.0.discovery.issuer()
     }
 
     /// The keys if they are fresh at `now`; in the last fifth of their life one caller starts to fetch

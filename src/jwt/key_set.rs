@@ -173,8 +173,9 @@ mod tests {
         let set = read(&[key.clone(), ed25519("a")]).unwrap();
         let found = set.find(Algorithm::EdDsa, Some("a")).map(|_| ());
         assert_eq!(found, Err(Refused::AmbiguousKey));
-        assert_eq!(read(std::slice::from_ref(&key)), read(&[key.clone()]));
-        assert_ne!(read(&[key]), read(&[ed25519("a")]));
+        let one = || read(std::slice::from_ref(&key)).unwrap();
+        assert_eq!(one(), one());
+        assert_ne!(one(), read(&[ed25519("a")]).unwrap());
     }
 
     #[test]

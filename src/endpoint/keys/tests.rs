@@ -3,6 +3,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
 
 use super::*;
 use crate::{
+    endpoint::Proxy,
     jwt::signer::Signer,
     time::{Clock, ManualClock},
 };
@@ -27,7 +28,8 @@ impl Fixture {
     }
 
     async fn bare() -> Self {
-        let server = MockServer::start().await;
+        // One of its own: those of the pool are handed on when a test ends.
+        let server = MockServer::builder().start().await;
         let clock = ManualClock::new();
         let http = HttpSettings {
             connect_timeout: Duration::from_secs(1),
@@ -310,12 +312,15 @@ fn pauses_grow_to_half_a_minute() {
 
 #[test]
 fn without_a_runtime_it_is_an_error() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let fixture = runtime.block_on(Fixture::start());
-    let now = fixture.clock.now();
-    assert!(fixture.source.fresh(now).is_none());
-    assert!(fixture.source.join(now, Reason::Life).is_err());
+    let http = HttpSettings {
+        connect_timeout: Duration::from_secs(1),
+        request_timeout: Duration::from_secs(1),
+        proxy: Proxy::None,
+        root_certificates: Vec::new(),
+    };
+    let clock = ManualClock::new();
+    let time = TimeSource::Other(Arc::new(clock.clone()));
+    let source = KeySource::new("http://127.0.0.1:9", &http, time).unwrap();
+    assert!(source.fresh(clock.now()).is_none());
+    assert!(source.join(clock.now(), Reason::Life).is_err());
 }
