@@ -7,6 +7,8 @@
 )]
 
 mod admin;
+mod authorize;
+mod browser;
 #[cfg(feature = "binary")]
 mod command;
 mod config;
@@ -15,6 +17,7 @@ mod discovery;
 mod faults;
 mod introspection;
 mod lifecycle;
+mod pages;
 mod person;
 mod secrets;
 mod sign_in;

@@ -36,7 +36,6 @@ impl Tokens {
         self.text("refresh_token")
     }
 
-    #[expect(dead_code, reason = "for the next tests")]
     pub(crate) fn id_claims(&self) -> Value {
         part(&self.text("id_token"), 1)
     }
