@@ -9,6 +9,7 @@
 mod admin;
 mod authorize;
 mod browser;
+mod codes;
 #[cfg(feature = "binary")]
 mod command;
 mod config;
@@ -18,7 +19,9 @@ mod faults;
 mod introspection;
 mod lifecycle;
 mod pages;
+mod people;
 mod person;
+mod refresh;
 mod secrets;
 mod sign_in;
 mod support;
