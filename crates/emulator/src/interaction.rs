@@ -35,6 +35,7 @@ pub(crate) fn router() -> Router<Arc<Tenant>> {
         .route(routes::LOGOUT, get(logout::arrive).post(logout::submit))
         .route(routes::SIGNED_OUT, get(logout::signed_out))
         .route(routes::STYLE, get(page::style))
+        .route(routes::ICON, get(page::icon))
 }
 
 /// Why nothing goes on, on a page of ours: the application never hears of it.

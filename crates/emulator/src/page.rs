@@ -61,12 +61,18 @@ pub(crate) fn harden(headers: &mut HeaderMap) {
 
 /// `GET /assets/style.css`
 pub(crate) async fn style() -> Response {
-    let mut response = Response::new(Body::from(include_str!("page/style.css")));
+    asset(include_str!("page/style.css"), "text/css; charset=utf-8")
+}
+
+/// `GET /assets/icon.svg`
+pub(crate) async fn icon() -> Response {
+    asset(include_str!("page/icon.svg"), "image/svg+xml")
+}
+
+fn asset(text: &'static str, content_type: &'static str) -> Response {
+    let mut response = Response::new(Body::from(text));
     let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/css; charset=utf-8"),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
@@ -77,7 +83,7 @@ fn policy(form_target: Option<&str>) -> String {
         .map(|target| format!(" {target}"))
         .unwrap_or_default();
     format!(
-        "default-src 'none'; style-src 'self'; form-action 'self'{target}; \
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'{target}; \
          frame-ancestors 'none'; base-uri 'none'"
     )
 }

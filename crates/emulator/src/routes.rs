@@ -100,6 +100,7 @@ pub(crate) const SECOND_FACTOR: &str = "/second-factor";
 pub(crate) const CONSENT: &str = "/consent";
 pub(crate) const ACTIVATE: &str = "/activate";
 pub(crate) const SIGNED_OUT: &str = "/signed-out";
+pub(crate) const ICON: &str = "/assets/icon.svg";
 pub(crate) const STYLE: &str = "/assets/style.css";
 pub(crate) const ADMIN: &str = "/api/v1/";
 /// What only an emulator has: its clock, faults and counts.

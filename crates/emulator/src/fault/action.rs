@@ -77,6 +77,11 @@ pub(crate) enum Action {
 }
 
 impl Action {
+    /// Whether only the token endpoint can do it, and no other request is to use it up.
+    pub(super) fn is_about_id_tokens(&self) -> bool {
+        matches!(self, Self::IdTokenClaim { .. })
+    }
+
     /// Its name in the admin API.
     pub(crate) fn name(&self) -> Option<String> {
         match serde_json::to_value(self).ok()? {

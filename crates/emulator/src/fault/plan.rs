@@ -128,6 +128,7 @@ impl Fault {
     fn fits(&self, concern: Concern<'_>) -> bool {
         let fits_endpoint = match self.endpoint {
             Some(only) => only == concern.endpoint,
+            None if self.action.is_about_id_tokens() => concern.endpoint == Endpoint::Token,
             // The admin API is how faults are taken away again, and people see no faults by chance.
             None => !matches!(concern.endpoint, Endpoint::Admin | Endpoint::Pages),
         };

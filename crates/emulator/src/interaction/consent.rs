@@ -193,9 +193,8 @@ fn sections<'l>(
     is_new: impl Fn(&Wanted) -> bool,
 ) -> Vec<Section<'l>> {
     let items = |audience: Option<&str>| -> Vec<Item<'l>> {
-        let here = wanted
-            .iter()
-            .filter(|it| it.audience.as_deref() == audience);
+        let here = wanted.iter();
+        let here = here.filter(|it| it.audience.as_deref() == audience);
         here.map(|it| {
             let (name, description) = live.words_for(it);
             Item {

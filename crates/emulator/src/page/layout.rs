@@ -31,7 +31,7 @@ impl Frame<'_> {
                     meta name="robots" content="noindex";
                     title { (title) " · " (self.tenant) }
                     link rel="stylesheet" href=(self.path(routes::STYLE));
-                    link rel="icon" href="data:,";
+                    link rel="icon" type="image/svg+xml" href=(self.path(routes::ICON));
                 }
                 body {
                     header.brand {

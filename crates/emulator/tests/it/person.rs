@@ -6,7 +6,7 @@ use intelliauth_emulator::sample;
 use reqwest::Url;
 use serde_json::Value;
 
-use crate::support::{Reply, World, part};
+use crate::support::{Reply, SERVICE_POST, World, part};
 
 pub(crate) const VERIFIER: &str = "a-verifier-of-a-test-that-is-long-enough-for-the-rule";
 pub(crate) const REDIRECT: &str = "http://127.0.0.1:49152/callback";
@@ -36,7 +36,6 @@ impl Tokens {
         self.text("refresh_token")
     }
 
-    #[expect(dead_code, reason = "for the next tests")]
     pub(crate) fn id_claims(&self) -> Value {
         part(&self.text("id_token"), 1)
     }
@@ -107,6 +106,26 @@ impl World {
         let reply = self.exchange(&code, &[]).await;
         assert_eq!(reply.status, 200, "{}", reply.text);
         Tokens { reply }
+    }
+
+    /// A refresh that may end without a reply.
+    pub(crate) async fn try_refresh(&self, token: &str) -> reqwest::Result<Reply> {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("client_id", sample::NATIVE),
+            ("refresh_token", token),
+        ];
+        let mut body = form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(form);
+        let request = self.http().post(self.emulator.url("/oauth2/token"));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        Reply::of(request.body(body.finish())).await
+    }
+
+    /// Whether introspection calls a token active.
+    pub(crate) async fn is_active(&self, token: &str) -> bool {
+        let form = [SERVICE_POST[1], SERVICE_POST[2], ("token", token)];
+        self.post("/oauth2/introspect", &form).await.json()["active"] == true
     }
 
     pub(crate) async fn refresh(&self, token: &str, parameters: &[(&str, &str)]) -> Reply {
