@@ -1,13 +1,16 @@
 //! A person signs in: a finished login yields a session.
 
 mod authorization_code;
+mod device_code;
 mod finish;
 mod pending;
 mod resume;
 mod sign_in;
+mod wanted;
 
 pub(crate) use authorization_code::Authorization;
 pub use authorization_code::AuthorizationCode;
+pub use device_code::{DeviceCode, DevicePrompt};
 pub(crate) use finish::{Finish, Obtained};
 pub use pending::PendingLogin;
 pub use sign_in::SignIn;

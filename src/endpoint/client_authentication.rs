@@ -167,6 +167,7 @@ mod tests {
             authentication_methods: methods.map(|m| m.iter().map(ToString::to_string).collect()),
             revocation_endpoint: None,
             authorization_endpoint: None,
+            device_authorization_endpoint: None,
             authorization_response_iss_parameter_supported: false,
         }
     }

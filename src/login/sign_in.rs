@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use super::{Authorization, AuthorizationCode, Obtained};
+use super::{Authorization, AuthorizationCode, DeviceCode, Obtained};
 use crate::{endpoint::Endpoint, error::Error, scope::Audience, time::TimeSource};
 
-/// How a person signs in: [`AuthorizationCode`] or a device code.
+/// How a person signs in: [`AuthorizationCode`] or [`DeviceCode`].
 #[derive(Debug)]
 pub struct SignIn(How);
 
 #[derive(Debug)]
 enum How {
     AuthorizationCode(Box<AuthorizationCode>),
+    DeviceCode(Box<DeviceCode>),
 }
 
 impl From<AuthorizationCode> for SignIn {
@@ -20,11 +21,18 @@ impl From<AuthorizationCode> for SignIn {
     }
 }
 
+impl From<DeviceCode> for SignIn {
+    fn from(login: DeviceCode) -> Self {
+        Self(How::DeviceCode(Box::new(login)))
+    }
+}
+
 impl SignIn {
     /// The audiences that the prompt asks for.
     pub(crate) fn audiences(&self) -> Vec<Audience> {
         match &self.0 {
             How::AuthorizationCode(login) => login.audiences(),
+            How::DeviceCode(login) => login.audiences(),
         }
     }
 
@@ -37,6 +45,7 @@ impl SignIn {
             How::AuthorizationCode(login) => {
                 How::AuthorizationCode(Box::new(login.going_on(asked, resume)))
             }
+            How::DeviceCode(login) => How::DeviceCode(Box::new(login.going_on(asked, resume))),
         })
     }
 
@@ -47,8 +56,13 @@ impl SignIn {
         session: &str,
         clock: &TimeSource,
     ) -> Result<Obtained, Error> {
-        let _ = (endpoint, session, clock);
-        Err(Error::request("not yet"))
+        match self.0 {
+            How::AuthorizationCode(_) => {
+                let _ = session;
+                Err(Error::request("not yet"))
+            }
+            How::DeviceCode(login) => login.run(endpoint, clock).await,
+        }
     }
 }
 
