@@ -3,6 +3,7 @@
 //! `reqwest` and `oauth2` appear in this room and nowhere above it.
 
 mod client_authentication;
+mod device;
 mod discovery;
 mod grant;
 mod issuer;
@@ -19,6 +20,7 @@ use std::{
 };
 
 pub use client_authentication::ClientAuthentication;
+pub(crate) use device::DeviceAuthorization;
 pub(crate) use discovery::GivenEndpoints;
 pub(crate) use grant::{Grant, GrantKind};
 pub(crate) use issuer::{Issuer, is_allowed_endpoint, without_credentials};
@@ -196,9 +198,11 @@ impl Endpoint {
         }
     }
 
-    /// How often what `grant` needs is tried: what nobody waits for once, its next try comes soon.
+    /// How often what `grant` needs is tried: what nobody waits for, and
+    /// a poll, once: the next try comes soon.
     fn policy(&self, grant: &Grant<'_>) -> RetryPolicy {
-        if grant.in_background {
+        let is_poll = matches!(grant.kind, GrantKind::DeviceCode { .. });
+        if grant.in_background || is_poll {
             RetryPolicy::NEVER
         } else {
             self.retries

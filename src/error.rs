@@ -82,7 +82,7 @@ impl Error {
     pub fn next_move(&self) -> String {
         match self {
             Self::Consent(consent) => consent.next_move(),
-            Self::Login(_) => "have the person sign in, then repeat the call".to_owned(),
+            Self::Login(login) => login.next_move(),
             Self::StepUp(_) => {
                 "have the person sign in again with a stronger or fresher factor, then repeat the call"
                     .to_owned()
@@ -197,6 +197,11 @@ impl Error {
     /// Nobody is signed in.
     pub(crate) fn signed_out(asked: &Asked) -> Self {
         Self::Login(LoginRequired::signed_out(asked))
+    }
+
+    /// A device code that nobody entered in time.
+    pub(crate) fn code_expired(asked: &Asked, answer: Option<IssuerAnswer>) -> Self {
+        Self::Login(LoginRequired::code_expired(asked, answer))
     }
 
     /// No usable answer.

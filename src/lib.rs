@@ -122,6 +122,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `file-store` | no | `FileStore`: sessions of people in files that outlive the process |
+//! | `qrcode` | no | `DevicePrompt::qr_code`, and a QR code where `DeviceCode::terminal` writes its code |
 //!
 //! # What it does not do
 //!
@@ -158,7 +159,7 @@ pub use error::{
 };
 pub use flow::{ClientCredentials, ExtensionGrant, Flow, FlowContext, TokenResponse};
 pub use jwt::UnverifiedClaims;
-pub use login::{AuthorizationCode, PendingLogin, Prompt, SignIn};
+pub use login::{AuthorizationCode, DeviceCode, DevicePrompt, PendingLogin, Prompt, SignIn};
 pub use request::{CacheMode, TokenRequest};
 pub use scope::{Audience, Scope, ScopeError, Scopes};
 pub use secret::Secret;

@@ -2,15 +2,18 @@
 
 mod authorization;
 mod authorization_code;
+mod device_code;
 mod finish;
 mod identity;
 mod loopback;
 mod pending;
 mod resume;
 mod sign_in;
+mod wanted;
 
 pub(crate) use authorization::Authorization;
 pub use authorization_code::{AuthorizationCode, Prompt};
+pub use device_code::{DeviceCode, DevicePrompt};
 pub(crate) use finish::{Finish, Obtained};
 pub use pending::PendingLogin;
 pub use sign_in::SignIn;

@@ -168,6 +168,7 @@ mod tests {
             revocation_endpoint: None,
             jwks_uri: None,
             authorization_endpoint: None,
+            device_authorization_endpoint: None,
             authorization_response_iss_parameter_supported: false,
         }
     }

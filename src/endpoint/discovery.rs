@@ -9,7 +9,7 @@ use tokio::{sync::Mutex, time::timeout};
 use url::Url;
 
 use super::{
-    issuer::Issuer,
+    issuer::{Issuer, is_allowed_endpoint},
     retry::{Replay, RetryPolicy},
     transport::{Answer, Transport},
 };
@@ -32,6 +32,8 @@ pub(super) struct Metadata {
     pub(super) authentication_methods: Option<Vec<String>>,
     pub(super) revocation_endpoint: Option<Url>,
     pub(super) authorization_endpoint: Option<Url>,
+    /// RFC 8628 section 4.
+    pub(super) device_authorization_endpoint: Option<Url>,
     /// RFC 9207 section 3.
     pub(super) authorization_response_iss_parameter_supported: bool,
     /// Where its public keys are, where the issuer says.
@@ -70,6 +72,7 @@ impl Discovery {
                 authentication_methods: None,
                 revocation_endpoint: None,
                 authorization_endpoint: None,
+                device_authorization_endpoint: None,
                 authorization_response_iss_parameter_supported: false,
                 jwks_uri: None,
             })
@@ -85,6 +88,11 @@ impl Discovery {
 
     pub(super) fn issuer(&self) -> &str {
         self.issuer.as_str()
+    }
+
+    /// Whether secrets may be sent to `url`, or a person who enters some there.
+    pub(super) fn is_allowed(&self, url: &Url) -> bool {
+        is_allowed_endpoint(&self.issuer, url)
     }
 
     /// The metadata: what was given, what is known for less than a day, or what the issuer says now.

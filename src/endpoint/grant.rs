@@ -50,6 +50,10 @@ pub(crate) enum GrantKind<'a> {
         /// Whether it asks for the named scopes only: that is permanent at some issuers.
         narrows: bool,
     },
+    /// RFC 8628 section 3.4. Whoever polls is the retry: nothing is sent again here.
+    DeviceCode {
+        device_code: &'a Secret,
+    },
     Extension {
         grant_type: &'a str,
         parameters: &'a [(String, Secret)],
@@ -61,7 +65,9 @@ impl GrantKind<'_> {
     pub(super) fn replay(&self) -> Replay {
         match self {
             Self::ClientCredentials => Replay::Safe,
-            Self::AuthorizationCode { .. } | Self::RefreshToken { .. } => Replay::IfUnsent,
+            Self::AuthorizationCode { .. }
+            | Self::RefreshToken { .. }
+            | Self::DeviceCode { .. } => Replay::IfUnsent,
             Self::Extension { replay, .. } => *replay,
         }
     }
@@ -80,6 +86,7 @@ pub(super) async fn reply(post: &Post<'_>, metadata: &Metadata) -> Result<Reply,
             refresh_token,
             narrows,
         } => refresh(post, metadata, refresh_token, *narrows).await,
+        GrantKind::DeviceCode { device_code: code } => device_code(post, metadata, code).await,
         GrantKind::Extension {
             grant_type,
             parameters,
@@ -141,6 +148,21 @@ async fn refresh(
     reply.map_err(|error| unwrap_error(error, post.grant.asked))
 }
 
+/// RFC 8628 section 3.4; `oauth2` has it only together with its own polling.
+async fn device_code(
+    post: &Post<'_>,
+    metadata: &Metadata,
+    device_code: &Secret,
+) -> Result<Reply, Error> {
+    let mut form = vec![
+        ("grant_type", DEVICE_CODE.into()),
+        ("device_code", device_code.expose().into()),
+    ];
+    let extra = post.endpoint.extra_parameters(post.grant);
+    form.extend(extra.map(|(name, value)| (name, value.into())));
+    by_hand(post, metadata, &form).await
+}
+
 /// RFC 6749 section 4.5, which `oauth2` cannot express.
 async fn extension(
     post: &Post<'_>,
@@ -159,11 +181,18 @@ async fn extension(
         own.iter()
             .map(|(name, value)| (name.as_str(), value.expose().into())),
     );
-    let request = endpoint
-        .credentials
-        .request(post.method, &metadata.token_endpoint, &form);
+    by_hand(post, metadata, &form).await
+}
+
+async fn by_hand(
+    post: &Post<'_>,
+    metadata: &Metadata,
+    form: &[(&str, Cow<'_, str>)],
+) -> Result<Reply, Error> {
+    let credentials = &post.endpoint.credentials;
+    let request = credentials.request(post.method, &metadata.token_endpoint, form);
     let response = post.exchange(request).await?;
-    wire::read_normalised(response.body(), grant.asked)
+    wire::read_normalised(response.body(), post.grant.asked)
 }
 
 fn oauth_client(post: &Post<'_>, metadata: &Metadata) -> OauthClient {
@@ -199,6 +228,8 @@ fn unwrap_error(error: RequestTokenError<Error, BasicErrorResponse>, asked: &Ask
         ),
     }
 }
+
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 type OauthClient = Client<
     BasicErrorResponse,

@@ -1,7 +1,10 @@
 //! What servers answer, as they answer it: the only place that knows the shapes.
 
+mod device;
+
 use std::{fmt, time::Duration};
 
+pub(super) use device::{device_authorization, unusable};
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use oauth2::{
     ExtraTokenFields, HttpResponse, StandardTokenResponse, TokenResponse as _,

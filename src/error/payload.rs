@@ -145,9 +145,18 @@ struct PersonNeeded {
     asked: Asked,
     missing: Scopes,
     answer: Option<IssuerAnswer>,
-    /// Whether this is so because the person has signed out, or never signed in.
-    is_signed_out: bool,
+    cause: Cause,
     resume: Option<Resume>,
+}
+
+/// Why a person is needed, beyond what the issuer answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    Asked,
+    /// The person has signed out, or never signed in.
+    SignedOut,
+    /// Nobody entered the device code in time.
+    CodeExpired,
 }
 
 /// What it takes to go on with the person.
@@ -180,7 +189,7 @@ macro_rules! person_needed {
                     asked,
                     missing,
                     answer,
-                    is_signed_out: false,
+                    cause: Cause::Asked,
                     resume: None,
                 }))
             }
@@ -191,7 +200,7 @@ macro_rules! person_needed {
                     asked: self.0.asked.clone(),
                     missing: self.0.missing.clone(),
                     answer: self.0.answer.clone(),
-                    is_signed_out: self.0.is_signed_out,
+                    cause: self.0.cause,
                     resume: Some(resume),
                 }))
             }
@@ -222,6 +231,9 @@ macro_rules! person_needed {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                if self.0.cause == Cause::CodeExpired {
+                    f.write_str("the device code expired before anybody entered it: ")?;
+                }
                 write!(f, $text, self.0.asked.audience)?;
                 if !self.0.missing.is_empty() {
                     write!(f, ": scopes `{}`", self.0.missing)?;
@@ -254,13 +266,36 @@ impl LoginRequired {
             asked: asked.clone(),
             missing: Scopes::none(),
             answer: None,
-            is_signed_out: true,
+            cause: Cause::SignedOut,
             resume: None,
         }))
     }
 
     pub(crate) fn is_signed_out(&self) -> bool {
-        self.0.is_signed_out
+        self.0.cause == Cause::SignedOut
+    }
+
+    /// A device code ended unused (RFC 8628 section 3.5), by the issuer's word or by our clock.
+    pub(crate) fn code_expired(asked: &Asked, answer: Option<IssuerAnswer>) -> Self {
+        Self(Arc::new(PersonNeeded {
+            asked: asked.clone(),
+            missing: Scopes::none(),
+            answer,
+            cause: Cause::CodeExpired,
+            resume: None,
+        }))
+    }
+
+    pub(crate) fn next_move(&self) -> String {
+        match self.0.cause {
+            Cause::CodeExpired => {
+                "start the sign-in again: it shows a new code, which has to be entered in time"
+                    .to_owned()
+            }
+            Cause::Asked | Cause::SignedOut => {
+                "have the person sign in, then repeat the call".to_owned()
+            }
+        }
     }
 }
 

@@ -41,24 +41,19 @@ impl AuthorizationCode {
         session: &str,
         now: Moment,
     ) -> Result<(Url, PendingLogin), Error> {
-        if let Some(problem) = &self.problem {
-            return Err(Error::request(problem.clone()));
-        }
+        self.wanted.check()?;
         if let Err(error) = Url::parse(redirect_uri) {
             let problem = format!("the redirect URI {redirect_uri:?} is no URL ({error})");
             return Err(Error::request(problem));
         }
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let (state, nonce) = (CsrfToken::new_random(), CsrfToken::new_random());
-        let all = |all: crate::scope::Scopes, scopes| all.union(scopes);
-        let asked = self.asked.iter().map(|asked| &asked.scopes);
-        let scopes = asked.fold(self.identity_scopes.clone(), all);
         let mut url = authorization.endpoint.clone();
         url.query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", &authorization.client_id)
             .append_pair("redirect_uri", redirect_uri)
-            .append_pair("scope", &scopes.to_string())
+            .append_pair("scope", &self.wanted.scopes().to_string())
             .append_pair("state", state.secret())
             .append_pair("nonce", nonce.secret())
             .append_pair("code_challenge", challenge.as_str())
@@ -76,11 +71,12 @@ impl AuthorizationCode {
             redirect_uri: redirect_uri.to_owned(),
             session: session.to_owned(),
             asked: self
-                .asked
+                .wanted
+                .asked()
                 .iter()
                 .map(|asked| (asked.audience.to_string(), asked.scopes.to_string()))
                 .collect(),
-            identity_scopes: self.identity_scopes.to_string(),
+            identity_scopes: self.wanted.identity_scopes().to_string(),
             goes_on: self.goes_on,
             max_age: self.max_age.map(|age| age.as_secs()),
             created_at: super::pending::seconds(now),
@@ -94,7 +90,8 @@ impl AuthorizationCode {
         authorization: &Authorization,
     ) -> impl Iterator<Item = (&'static str, &'a str)> {
         let names = authorization.audience_parameters;
-        let asked = self.asked.iter().map(|asked| asked.audience.as_str());
+        let asked = self.wanted.asked().iter();
+        let asked = asked.map(|asked| asked.audience.as_str());
         asked.flat_map(move |audience| names.iter().map(move |name| (*name, audience)))
     }
 }

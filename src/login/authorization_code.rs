@@ -4,10 +4,10 @@ use std::{fmt, future::Future, io, pin::Pin, sync::Arc, time::Duration};
 
 use url::Url;
 
+use super::wanted::Wanted;
 use crate::{
-    error::Asked,
     request::{TokenRequest, is_reserved},
-    scope::{Audience, Scopes},
+    scope::Audience,
 };
 
 /// A sign-in through the person's browser, with PKCE, `state` and `nonce`.
@@ -33,12 +33,10 @@ use crate::{
 #[must_use]
 pub struct AuthorizationCode {
     pub(super) back: Back,
-    pub(super) asked: Vec<Asked>,
-    pub(super) identity_scopes: Scopes,
+    pub(super) wanted: Wanted,
     /// Parameters of the authorization request beyond those of the flow itself.
     pub(super) parameters: Vec<(String, String)>,
     pub(super) max_age: Option<Duration>,
-    pub(super) problem: Option<String>,
     pub(super) goes_on: bool,
     pub(super) announce: Announce,
     pub(super) opens_browser: bool,
@@ -103,11 +101,9 @@ impl AuthorizationCode {
     fn new(back: Back) -> Self {
         Self {
             back,
-            asked: Vec::new(),
-            identity_scopes: Scopes::from_reply(IDENTITY_SCOPES),
+            wanted: Wanted::new(),
             parameters: Vec::new(),
             max_age: None,
-            problem: None,
             goes_on: false,
             announce: Arc::new(announce),
             opens_browser: true,
@@ -143,20 +139,13 @@ impl AuthorizationCode {
 
     /// Asks for an API and its scopes; the token that comes with the sign-in is for the first.
     pub fn request<'a>(mut self, request: impl Into<TokenRequest<'a>>) -> Self {
-        let details = request.into().into_details();
-        match details.check() {
-            Ok(()) => self.ask(details.asked()),
-            Err(error) => self.complain(&error.to_string()),
-        }
+        self.wanted.request(request.into());
         self
     }
 
     /// Asks for a scope that is no API's (`profile`, `email`), beside `openid` and `offline_access`.
     pub fn scope(mut self, scope: impl AsRef<str>) -> Self {
-        match scope.as_ref().parse() {
-            Ok(scopes) => self.identity_scopes = self.identity_scopes.union(&scopes),
-            Err(error) => self.complain(&format!("scope {:?}: {error}", scope.as_ref())),
-        }
+        self.wanted.scope(scope.as_ref());
         self
     }
 
@@ -244,17 +233,8 @@ impl AuthorizationCode {
         })
     }
 
-    pub(crate) fn ask(&mut self, asked: Asked) {
-        let same = |known: &&mut Asked| known.audience == asked.audience;
-        match self.asked.iter_mut().find(same) {
-            Some(known) => known.scopes = known.scopes.union(&asked.scopes),
-            None => self.asked.push(asked),
-        }
-    }
-
     pub(crate) fn audiences(&self) -> Vec<Audience> {
-        let asked = self.asked.iter();
-        asked.map(|asked| asked.audience.clone()).collect()
+        self.wanted.audiences()
     }
 
     fn set(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -264,7 +244,7 @@ impl AuthorizationCode {
     }
 
     fn complain(&mut self, problem: &str) {
-        self.problem.get_or_insert_with(|| problem.to_owned());
+        self.wanted.complain(problem);
     }
 }
 
@@ -272,8 +252,7 @@ impl fmt::Debug for AuthorizationCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthorizationCode")
             .field("back", &self.back)
-            .field("asked", &self.asked)
-            .field("identity_scopes", &self.identity_scopes)
+            .field("wanted", &self.wanted)
             .finish_non_exhaustive()
     }
 }
@@ -287,10 +266,6 @@ fn announce(url: &Url) {
         "To sign in, open this page in a browser:\n\n    {url}\n"
     );
 }
-
-/// What every sign-in asks for: who it is, and a refresh token (platform fact: without
-/// `offline_access` there is none).
-pub(super) const IDENTITY_SCOPES: &str = "openid offline_access";
 
 /// Long enough to look for a phone with the second factor; a person who went away is not waited for.
 const TIME_LIMIT: Duration = Duration::from_secs(180);

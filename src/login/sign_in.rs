@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::{
-    Authorization, AuthorizationCode, Obtained, PendingLogin,
+    Authorization, AuthorizationCode, DeviceCode, Obtained, PendingLogin,
     authorization_code::{Back, PasteBack},
     loopback::{Judge, Loopback},
 };
@@ -18,13 +18,14 @@ use crate::{
     time::TimeSource,
 };
 
-/// How a person signs in: [`AuthorizationCode`] or a device code.
+/// How a person signs in: [`AuthorizationCode`] or [`DeviceCode`].
 #[derive(Debug)]
 pub struct SignIn(How);
 
 #[derive(Debug)]
 enum How {
     AuthorizationCode(Box<AuthorizationCode>),
+    DeviceCode(Box<DeviceCode>),
 }
 
 impl From<AuthorizationCode> for SignIn {
@@ -33,11 +34,18 @@ impl From<AuthorizationCode> for SignIn {
     }
 }
 
+impl From<DeviceCode> for SignIn {
+    fn from(login: DeviceCode) -> Self {
+        Self(How::DeviceCode(Box::new(login)))
+    }
+}
+
 impl SignIn {
     /// The audiences that the prompt asks for.
     pub(crate) fn audiences(&self) -> Vec<Audience> {
         match &self.0 {
             How::AuthorizationCode(login) => login.audiences(),
+            How::DeviceCode(login) => login.audiences(),
         }
     }
 
@@ -50,6 +58,7 @@ impl SignIn {
             How::AuthorizationCode(login) => {
                 How::AuthorizationCode(Box::new(login.going_on(asked, resume)))
             }
+            How::DeviceCode(login) => How::DeviceCode(Box::new(login.going_on(asked, resume))),
         })
     }
 
@@ -66,6 +75,7 @@ impl SignIn {
                 let (pending, code) = login.code(authorization, session, clock).await?;
                 pending.redeem(endpoint, &code, clock).await
             }
+            How::DeviceCode(login) => login.run(endpoint, clock).await,
         }
     }
 }

@@ -42,12 +42,13 @@ impl Discovery {
                 .map(str::to_owned)
                 .collect()
         });
+        let url = |name: &str| text(name).and_then(|url| Url::parse(url).ok());
         Ok(Metadata {
             token_endpoint,
             authentication_methods,
-            revocation_endpoint: text("revocation_endpoint").and_then(|url| Url::parse(url).ok()),
-            authorization_endpoint: text("authorization_endpoint")
-                .and_then(|url| Url::parse(url).ok()),
+            revocation_endpoint: url("revocation_endpoint"),
+            authorization_endpoint: url("authorization_endpoint"),
+            device_authorization_endpoint: url("device_authorization_endpoint"),
             authorization_response_iss_parameter_supported: document
                 .get("authorization_response_iss_parameter_supported")
                 == Some(&Value::Bool(true)),

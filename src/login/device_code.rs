@@ -1,0 +1,161 @@
+//! A sign-in with a code that the person enters on another device (RFC 8628).
+
+mod poll;
+mod prompt;
+
+use std::{fmt, io::Write as _, sync::Arc};
+
+use poll::Poll;
+pub use prompt::DevicePrompt;
+use tokio::runtime::Handle;
+
+use super::{Obtained, identity, wanted::Wanted};
+use crate::{
+    endpoint::Endpoint,
+    error::{Asked, Error, Resume},
+    request::TokenRequest,
+    scope::Audience,
+    time::TimeSource,
+};
+
+/// A sign-in on another device: the person opens a page there and enters a code (RFC 8628).
+///
+/// It is for programs without a browser at hand: on a server, in a container, on a television. Where
+/// there is one, [`AuthorizationCode`](crate::AuthorizationCode) is the safer way, since nobody can
+/// talk a person into entering the code of somebody else's program there (RFC 8628 section 5.4).
+///
+/// The issuer is polled at the pace it asks for until the person has answered or the code has ended.
+/// Trouble on the way (a 429 or 5xx, the page of a proxy, a lost connection) ends nothing; the issuer
+/// is only asked more seldom then. Dropping the call ends the polling.
+///
+/// # Examples
+///
+/// It needs a person, so it is not run here:
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use intelliauth::{Client, DeviceCode, TokenRequest};
+///
+/// let client = Client::for_person("https://banking-cymmetri.intelliauth.local", "app_01HZX0CLI")
+///     .build()?;
+/// let login = DeviceCode::terminal()
+///     .request(TokenRequest::new("api.banking.cymmetri.com").scope("read:transactions"))
+///     .request(TokenRequest::new("api.health.cymmetri.com").scope("read:records"));
+/// client.sign_in(login).await?;
+/// let token = client.get_access_token("api.health.cymmetri.com").await?;
+/// # let _ = token;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct DeviceCode {
+    show: Arc<dyn Fn(&DevicePrompt) + Send + Sync>,
+    wanted: Wanted,
+}
+
+impl DeviceCode {
+    /// A sign-in whose page and code `show` presents to the person, in whatever way fits the program.
+    ///
+    /// `show` is called once, in the task that signs in, before the first poll: it should return at
+    /// once. By default the sign-in asks for `openid offline_access`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use intelliauth::DeviceCode;
+    ///
+    /// let login = DeviceCode::new(|prompt| {
+    ///     println!("open {} and enter {}", prompt.verification_uri(), prompt.user_code());
+    /// });
+    /// # let _ = login;
+    /// ```
+    pub fn new(show: impl Fn(&DevicePrompt) + Send + Sync + 'static) -> Self {
+        Self {
+            show: Arc::new(show),
+            wanted: Wanted::new(),
+        }
+    }
+
+    /// A sign-in whose page and code are written to the standard error.
+    ///
+    /// With the feature `qrcode` a QR code follows, if the issuer has a page that knows the code
+    /// already. Standard output stays free for what the program has to say.
+    pub fn terminal() -> Self {
+        Self::new(|prompt| {
+            // Where nobody can read there is nobody to be told: the code ends by itself.
+            let _ = std::io::stderr().write_all(prompt.text().as_bytes());
+        })
+    }
+
+    /// Asks for an API and its scopes as well; the token that comes with the sign-in is for the first.
+    ///
+    /// A request that makes no sense is reported by the sign-in, as [`Error::Request`].
+    pub fn request<'a>(mut self, request: impl Into<TokenRequest<'a>>) -> Self {
+        self.wanted.request(request.into());
+        self
+    }
+
+    /// Asks for a further scope of the person's identity, such as `profile` or `email` (OpenID Connect
+    /// Core section 5.4); several can be separated by spaces.
+    ///
+    /// Without `offline_access`, which is asked for anyway, there would be no session to keep.
+    pub fn scope(mut self, scope: impl AsRef<str>) -> Self {
+        self.wanted.scope(scope.as_ref());
+        self
+    }
+
+    pub(super) fn audiences(&self) -> Vec<Audience> {
+        self.wanted.audiences()
+    }
+
+    pub(super) fn going_on(mut self, asked: &Asked, resume: Option<&Resume>) -> Self {
+        self.wanted.go_on(asked, resume);
+        self
+    }
+
+    /// Gets a code, shows it, and polls until the person has answered.
+    pub(super) async fn run(
+        self,
+        endpoint: &Arc<Endpoint>,
+        clock: &TimeSource,
+    ) -> Result<Obtained, Error> {
+        self.wanted.check()?;
+        if Handle::try_current().is_err() {
+            return Err(Error::request(
+                "there is no tokio runtime here: call it within one",
+            ));
+        }
+        let (about, scopes) = (self.wanted.first(), self.wanted.scopes());
+        let asked = self.wanted.asked();
+        let codes = endpoint.authorize_device(asked, &about, &scopes).await?;
+        (self.show)(&DevicePrompt::new(&codes));
+        let poll = Poll {
+            endpoint,
+            clock,
+            codes: &codes,
+            asked: &about,
+        };
+        let reply = poll.run().await?;
+        // No nonce goes with a device code: RFC 8628 has none.
+        let expected = identity::Expected {
+            nonce: None,
+            max_age: None,
+            now: clock.now(),
+        };
+        let account = identity::identify(endpoint, &reply, &expected).await?;
+        Ok(Obtained {
+            account,
+            reply,
+            asked: asked.to_vec(),
+            identity_scopes: self.wanted.identity_scopes().clone(),
+        })
+    }
+}
+
+impl fmt::Debug for DeviceCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeviceCode")
+            .field("wanted", &self.wanted)
+            .finish_non_exhaustive()
+    }
+}
