@@ -17,11 +17,7 @@ use crate::tenant::Tenant;
 pub(super) async fn metadata(State(tenant): State<Arc<Tenant>>) -> Response {
     let issuer = &tenant.issuer;
     let live = tenant.live();
-    let slash = if live.switches.endpoints_end_in_slash {
-        "/"
-    } else {
-        ""
-    };
+    let slash = ["", "/"][usize::from(live.switches.endpoints_end_in_slash)];
     let at = |path: &str| format!("{issuer}{path}{slash}");
     let document = json!({
         "issuer": issuer,

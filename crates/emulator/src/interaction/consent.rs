@@ -136,20 +136,7 @@ impl Visit<'_> {
         was_shown: bool,
         is_granted: bool,
     ) {
-        let now = self.tenant.now();
-        {
-            let mut live = self.tenant.live();
-            let shown: Vec<Shown> = wanted
-                .iter()
-                .map(|it| Shown {
-                    audience: it.audience.clone(),
-                    scope: it.scope.clone(),
-                    text: was_shown.then(|| live.text_of(it)),
-                })
-                .collect();
-            let who = (session.user.as_str(), ask.client_id.as_str());
-            live.people.consents.decide(who, &shown, is_granted, now);
-        }
+        self.write_down(ask, session, wanted, (was_shown, is_granted));
         let scopes: Vec<&str> = wanted.iter().map(|it| it.scope.as_str()).collect();
         let audiences: Vec<&str> = wanted
             .iter()
@@ -172,6 +159,25 @@ impl Visit<'_> {
             data: json!({ "scopes": scopes, "audiences": audiences, "page_shown": was_shown }),
             context: self.exchange.audit_context(),
         });
+    }
+
+    fn write_down(
+        &self,
+        ask: &Ask,
+        session: &Session,
+        wanted: &[Wanted],
+        (was_shown, is_granted): (bool, bool),
+    ) {
+        let now = self.tenant.now();
+        let mut live = self.tenant.live();
+        let shown = wanted.iter().map(|it| Shown {
+            audience: it.audience.clone(),
+            scope: it.scope.clone(),
+            text: was_shown.then(|| live.text_of(it)),
+        });
+        let shown: Vec<Shown> = shown.collect();
+        let who = (session.user.as_str(), ask.client_id.as_str());
+        live.people.consents.decide(who, &shown, is_granted, now);
     }
 
     pub(super) fn record_device(&self, kind: &'static str, ask: &Ask, session: &Session) {
@@ -206,6 +212,11 @@ fn sections<'l>(
         })
         .collect()
     };
+    let items = |audience: Option<&str>| {
+        let mut items = items(audience);
+        items.sort_by_key(|item| (!item.is_new, live.rank(item.scope)));
+        items
+    };
     let person = Section {
         name: "About you",
         audience: None,
@@ -217,7 +228,10 @@ fn sections<'l>(
         items: items(Some(&api.audience)),
     });
     let all = std::iter::once(person).chain(apis);
-    all.filter(|section| !section.items.is_empty()).collect()
+    let mut all: Vec<Section<'l>> = all.filter(|it| !it.items.is_empty()).collect();
+    // What is new comes first: nobody has to look for it.
+    all.sort_by_key(|section| !section.items.iter().any(|item| item.is_new));
+    all
 }
 
 /// Where the answer goes, in words that a person can check.

@@ -118,7 +118,8 @@ impl Standing<'_> {
         let allowed = self.allowed(audience);
         let mut granted = Granted::default();
         let named = requested.map(parse_scopes).transpose()?;
-        for scope in named.as_ref().unwrap_or(&grant.scopes) {
+        let usual = self.usual(grant, audience);
+        for scope in named.as_ref().unwrap_or(&usual) {
             let is_entitled = is_oidc_scope(scope) || user.is_entitled_to(scope);
             if !allowed.contains(scope) || !is_entitled {
                 // A scope of another API of the same grant is none that was asked for here.
@@ -142,6 +143,18 @@ impl Standing<'_> {
             return Err(refused_scopes(self.application, audience, &granted.dropped));
         }
         Ok(granted)
+    }
+
+    /// What a request without scopes is about.
+    fn usual(&self, grant: &Grant, audience: &Audience) -> BTreeSet<String> {
+        let mut usual = grant.scopes.clone();
+        if let (RefreshScopes::Consent, Audience::One(one)) =
+            (self.switches.refresh_scopes, audience)
+        {
+            let who = (grant.user.as_str(), self.application.id.as_str());
+            usual.extend(self.consents.granted(who, Some(one)));
+        }
+        usual
     }
 
     /// Takes out what the person did not allow, or what this sign-in was not about.

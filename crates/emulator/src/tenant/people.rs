@@ -191,6 +191,14 @@ impl Live {
         own.map_or(("", ""), |(_, name, description)| (name, description))
     }
 
+    /// The place of a scope on a page: as the tenant and the platform list them.
+    pub(crate) fn rank(&self, scope: &str) -> usize {
+        let own = ABOUT_PERSON.iter().map(|(own, ..)| *own);
+        let theirs = self.apis.iter().flat_map(|api| &api.scopes);
+        let mut all = own.chain(theirs.map(|it| it.scope.as_str()));
+        all.position(|known| known == scope).unwrap_or(usize::MAX)
+    }
+
     /// What a page said about a scope.
     pub(crate) fn text_of(&self, wanted: &Wanted) -> String {
         let (name, description) = self.words_for(wanted);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 
-use crate::support::{Reply, World};
+use crate::support::{Reply, World, encoded};
 
 /// A browser at one emulator.
 pub(crate) struct Browser<'w> {
@@ -66,11 +66,9 @@ impl<'w> Browser<'w> {
     }
 
     pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.extend_pairs(fields);
         let request = self.world.http().post(self.world.emulator.url(path));
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        self.send(request.body(form.finish())).await
+        self.send(request.body(encoded(fields))).await
     }
 
     /// Opens an address and follows nothing.

@@ -6,7 +6,7 @@ use intelliauth_emulator::sample;
 use reqwest::Url;
 use serde_json::Value;
 
-use crate::support::{Reply, SERVICE_POST, World, part};
+use crate::support::{Reply, SERVICE_POST, World, encoded, part};
 
 pub(crate) const VERIFIER: &str = "a-verifier-of-a-test-that-is-long-enough-for-the-rule";
 pub(crate) const REDIRECT: &str = "http://127.0.0.1:49152/callback";
@@ -115,11 +115,9 @@ impl World {
             ("client_id", sample::NATIVE),
             ("refresh_token", token),
         ];
-        let mut body = form_urlencoded::Serializer::new(String::new());
-        body.extend_pairs(form);
         let request = self.http().post(self.emulator.url("/oauth2/token"));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
-        Reply::of(request.body(body.finish())).await
+        Reply::of(request.body(encoded(&form))).await
     }
 
     /// Whether introspection calls a token active.

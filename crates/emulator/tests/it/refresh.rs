@@ -8,7 +8,7 @@ use intelliauth_emulator::{
 };
 use serde_json::json;
 
-use crate::support::{Reply, World, part, sample_world};
+use crate::support::{Reply, World, encoded, part, sample_world};
 
 const HEALTH: (&str, &str) = ("audience", sample::HEALTH);
 const BANKING: (&str, &str) = ("audience", sample::BANKING);
@@ -485,11 +485,9 @@ async fn a_delay_comes_before_or_after_the_rotation() {
             ("client_id", sample::NATIVE),
             ("refresh_token", first.as_str()),
         ];
-        let mut body = form_urlencoded::Serializer::new(String::new());
-        body.extend_pairs(form);
         let request = world.http().post(world.emulator.url("/oauth2/token"));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
-        tokio::spawn(request.body(body.finish()).send())
+        tokio::spawn(request.body(encoded(&form)).send())
     };
     while state(&world, &first) != RefreshTokenState::Spent {
         tokio::task::yield_now().await;

@@ -19,27 +19,7 @@ pub(super) fn make(
     is_first: bool,
 ) -> Result<String, Refusal> {
     let tenant = asked.tenant;
-    let mut claims = {
-        let live = tenant.live();
-        let lifetime = live.switches.access_ttl;
-        let now = tenant.now();
-        let mut claims = json!({
-            "iss": tenant.issuer,
-            "sub": grant.user,
-            "aud": grant.client_id,
-            "iat": unix_seconds(now),
-            "exp": unix_seconds(later(now, lifetime)),
-            "auth_time": unix_seconds(grant.sign_in.at),
-            "acr": grant.sign_in.level.as_str(),
-            "amr": grant.sign_in.methods(),
-            "sid": grant.session,
-            "at_hash": half_hash(access_token),
-        });
-        if let Some(user) = live.user(&grant.user) {
-            add_claims_about(&mut claims, user, |scope| grant.has(scope));
-        }
-        claims
-    };
+    let mut claims = claims(asked, grant, access_token);
     if let Some(nonce) = grant.nonce.as_ref().filter(|_| is_first) {
         claims["nonce"] = nonce.as_str().into();
     }
@@ -53,6 +33,29 @@ pub(super) fn make(
         .id_tokens
         .insert(&token, &grant.session, &grant.client_id);
     Ok(token)
+}
+
+fn claims(asked: &Asked<'_>, grant: &Grant, access_token: &str) -> Value {
+    let tenant = asked.tenant;
+    let live = tenant.live();
+    let now = tenant.now();
+    let until = later(now, live.switches.access_ttl);
+    let mut claims = json!({
+        "iss": tenant.issuer,
+        "sub": grant.user,
+        "aud": grant.client_id,
+        "iat": unix_seconds(now),
+        "exp": unix_seconds(until),
+        "auth_time": unix_seconds(grant.sign_in.at),
+        "acr": grant.sign_in.level.as_str(),
+        "amr": grant.sign_in.methods(),
+        "sid": grant.session,
+        "at_hash": half_hash(access_token),
+    });
+    if let Some(user) = live.user(&grant.user) {
+        add_claims_about(&mut claims, user, |scope| grant.has(scope));
+    }
+    claims
 }
 
 /// What the scopes `profile` and `email` are about, as far as a person here has it.

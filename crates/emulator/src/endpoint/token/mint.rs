@@ -42,55 +42,53 @@ pub(super) fn mint(
     tenant: &Tenant,
     fault: &Mint,
     switches: &Switches,
-    order: Order<'_>,
+    mut order: Order<'_>,
 ) -> Result<Minted, Refusal> {
-    let Order {
-        application,
-        audience,
-        mut granted,
-        grant,
-    } = order;
     if let Some(only) = &fault.scopes {
-        granted.scopes.retain(|scope| only.contains(scope));
+        let scopes = &mut order.granted.scopes;
+        scopes.retain(|scope| only.contains(scope));
     }
     let is_opaque = fault.is_opaque
         || switches.token_format == TokenFormat::Opaque
-        || audience == Audience::Nobody;
-    let lifetime = application.token_lifetime.unwrap_or(switches.access_ttl);
-    let now = tenant.now();
-    let issued = Issued {
-        id: random::id("tok_", now),
-        client_id: application.id.clone(),
-        person: grant.map(behind),
-        audience: minted_for(audience, fault),
-        scopes: granted.scopes.clone(),
-        since: now,
-        until: later(now, lifetime),
-        is_revoked: false,
-    };
+        || order.audience == Audience::Nobody;
+    let lifetime = order
+        .application
+        .token_lifetime
+        .unwrap_or(switches.access_ttl);
+    let issued = issued(tenant, fault, &order, lifetime);
     let token = if is_opaque {
         random::token()?
     } else {
         let mut claims = claims(&tenant.issuer, &issued, switches, fault.skew_seconds);
-        if let Some(grant) = grant {
-            add_sign_in(&mut claims, grant);
-        }
-        tenant
-            .keys
-            .current()?
-            .sign(typ(switches.token_typ), &claims)?
+        add_sign_in(&mut claims, order.grant);
+        let key = tenant.keys.current()?;
+        key.sign(typ(switches.token_typ), &claims)?
     };
     tenant.issue(&token, issued);
     Ok(Minted {
         token,
         lifetime,
-        granted,
+        granted: order.granted,
         refresh_token: None,
         id_token: None,
         user: None,
         family: None,
         is_replay: false,
     })
+}
+
+fn issued(tenant: &Tenant, fault: &Mint, order: &Order<'_>, lifetime: Duration) -> Issued {
+    let now = tenant.now();
+    Issued {
+        id: random::id("tok_", now),
+        client_id: order.application.id.clone(),
+        person: order.grant.map(behind),
+        audience: minted_for(&order.audience, fault),
+        scopes: order.granted.scopes.clone(),
+        since: now,
+        until: later(now, lifetime),
+        is_revoked: false,
+    }
 }
 
 fn behind(grant: &Grant) -> Behind {
@@ -102,7 +100,10 @@ fn behind(grant: &Grant) -> Behind {
 }
 
 /// The documented claims of a token of a person.
-fn add_sign_in(claims: &mut Value, grant: &Grant) {
+fn add_sign_in(claims: &mut Value, grant: Option<&Grant>) {
+    let Some(grant) = grant else {
+        return;
+    };
     claims["sub"] = grant.user.as_str().into();
     claims["sid"] = grant.session.as_str().into();
     claims["auth_level"] = grant.sign_in.level.as_str().into();
@@ -110,11 +111,11 @@ fn add_sign_in(claims: &mut Value, grant: &Grant) {
     claims["auth_time"] = unix_seconds(grant.sign_in.at).into();
 }
 
-fn minted_for(audience: Audience, fault: &Mint) -> Vec<String> {
+fn minted_for(audience: &Audience, fault: &Mint) -> Vec<String> {
     match (&fault.audience, audience) {
         (Some(wrong), _) => vec![wrong.clone()],
-        (None, Audience::One(one)) => vec![one],
-        (None, Audience::All(all)) => all,
+        (None, Audience::One(one)) => vec![one.clone()],
+        (None, Audience::All(all)) => all.clone(),
         (None, Audience::Nobody) => Vec::new(),
     }
 }

@@ -1,5 +1,7 @@
 //! The grant `refresh_token` (RFC 6749 section 6): rotation, and what reuse does.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::mint::Minted;
@@ -7,7 +9,7 @@ use super::person::{self, Planned};
 use super::{Asked, id_token};
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::config::Switches;
-use crate::person::{Family, FamilyDeath, Redemption};
+use crate::person::{Family, FamilyDeath, Grant, Redemption};
 use crate::policy::Audience;
 use crate::random;
 use crate::refusal::{Code, Refusal};
@@ -134,7 +136,7 @@ fn refused(asked: &Asked<'_>, usable: &Usable) {
 }
 
 /// The grant that the family goes on with.
-fn narrowed(usable: &Usable, planned: &Planned) -> crate::person::Grant {
+fn narrowed(usable: &Usable, planned: &Planned) -> Grant {
     let mut grant = usable.family.grant.clone();
     if planned.switches.narrowing_is_permanent && !usable.is_replay {
         grant
@@ -149,7 +151,7 @@ fn next(
     asked: &Asked<'_>,
     usable: &Usable,
     planned: &Planned,
-    scopes: &std::collections::BTreeSet<String>,
+    scopes: &BTreeSet<String>,
 ) -> Result<Option<String>, Refusal> {
     let now = asked.tenant.now();
     let switches = &planned.switches;
@@ -161,16 +163,13 @@ fn next(
         return Ok(None);
     };
     family.count_redemption(usable.is_replay);
-    if let Audience::One(one) = &planned.audience
-        && switches.resource_sticks
-    {
-        family.bound = Some(one.clone());
-    }
+    family.bound = match &planned.audience {
+        Audience::One(one) if switches.resource_sticks => Some(one.clone()),
+        _ => family.bound.take(),
+    };
     family.grant.scopes.clone_from(scopes);
-    let current = family
-        .current
-        .as_ref()
-        .map(|current| current.expose().to_owned());
+    let current = family.current.as_ref();
+    let current = current.map(|current| current.expose().to_owned());
     // A replay is answered with the token that took the place of the spent one.
     if usable.is_replay {
         return Ok(current);
