@@ -35,6 +35,7 @@ use index::Index;
 pub(crate) use index::Pinned;
 use key::KeyRef;
 pub(crate) use slot::Place;
+use slot::Slot;
 use throttle::Throttle;
 
 use crate::{
@@ -176,9 +177,9 @@ impl TokenCache {
             return None;
         }
         let key = KeyRef::of(principal, details);
-        let guard = self.index.guard();
-        let slot = self.index.get(&key, &guard)?;
-        let (_, token) = slot.answer(&details.scopes, details.exact_scopes, self.clock.now())?;
+        let (scopes, now) = (&details.scopes, self.clock.now());
+        let answer = |slot: &Arc<Slot>| slot.answer(scopes, details.exact_scopes, now);
+        let (_, token) = self.index.look(&key, answer)?;
         Some(AccessToken::new(Guard::into_inner(token), Source::Cache))
     }
 
@@ -199,12 +200,8 @@ impl TokenCache {
     pub(crate) fn reject(&self, principal: &Principal, rejected: &Arc<Token>) -> Result<(), Error> {
         let audience = rejected.audience.as_str();
         let key = KeyRef::new(principal, audience, &rejected.parameters);
-        let guard = self.index.guard();
-        let Some(place) = self
-            .index
-            .get(&key, &guard)
-            .and_then(|slot| slot.existing(&rejected.asked))
-        else {
+        let existing = |slot: &Arc<Slot>| slot.existing(&rejected.asked);
+        let Some(place) = self.index.look(&key, existing) else {
             return Ok(());
         };
         let now = self.clock.now();
