@@ -16,6 +16,7 @@ mod throttle;
 use std::{
     collections::BTreeMap,
     fmt,
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -24,12 +25,12 @@ use std::{
 };
 
 use arc_swap::Guard;
-use tokio::{runtime::Handle, sync::watch};
+use tokio::runtime::Handle;
 
 pub(crate) use admission::AudienceRule;
 use counts::Counters;
 pub use counts::Counts;
-use flight::{Boarding, Outcome};
+use flight::{Boarding, Landing};
 pub(crate) use hit::Ahead;
 use index::Index;
 pub(crate) use index::Pinned;
@@ -40,7 +41,7 @@ use throttle::Throttle;
 
 use crate::{
     endpoint::Endpoint,
-    error::{DeniedReason, Error, Unavailable, UnavailableReason},
+    error::{DeniedReason, Error},
     flow::BoxedFlow,
     request::{CacheMode, Details, Principal},
     scope::Audience,
@@ -84,7 +85,7 @@ pub(crate) struct TokenCache {
     /// Orders flights by their departure: an older one never overwrites what a newer one published.
     sequence: AtomicU64,
     /// The flights in the air, by their number.
-    in_flight: Mutex<BTreeMap<u64, watch::Receiver<Option<Outcome>>>>,
+    in_flight: Mutex<BTreeMap<u64, Landing>>,
     /// The runtime that the last flight was started in: for callers outside of any.
     runtime: Mutex<Option<Handle>>,
     counters: Counters,
@@ -124,7 +125,7 @@ impl TokenCache {
             )));
         }
         let limit = details.timeout.unwrap_or(self.settings.wait_timeout);
-        let work = self.fetch_without_limit(principal, details);
+        let work = pin!(self.fetch_without_limit(principal, details));
         let outcome = deadline::within(limit, work).await;
         outcome.or_else(|error| self.still_usable(principal, details).ok_or(error))
     }
@@ -163,9 +164,10 @@ impl TokenCache {
             Boarding::Closed => return None,
             Boarding::Token(token) => Ok(AccessToken::new(token, Source::Cache)),
             Boarding::Refused(error) => Err(error),
-            Boarding::Waiting(flight) => landing(flight)
-                .await
-                .map(|token| AccessToken::new(token, Source::Issuer)),
+            Boarding::Waiting(landing) => {
+                let outcome = landing.wait().await.clone();
+                outcome.map(|token| AccessToken::new(token, Source::Issuer))
+            }
         })
     }
 
@@ -225,14 +227,14 @@ impl TokenCache {
 
     /// Waits until the flights that are in the air now have landed, at most as long as two may take.
     pub(crate) async fn drain(&self) {
-        let flights: Vec<_> = lock(&self.in_flight).values().cloned().collect();
+        let flights: Vec<Landing> = lock(&self.in_flight).values().cloned().collect();
         let limit = self.settings.flight_timeout.saturating_mul(2);
-        let all = async {
+        let all = pin!(async {
             for flight in flights {
-                let _outcome = landing(flight).await;
+                flight.wait().await;
             }
             Ok(())
-        };
+        });
         // Too late, or without a timer to tell: there is nothing more to wait for.
         let _ = deadline::within(limit, all).await;
     }
@@ -260,15 +262,6 @@ impl fmt::Debug for TokenCache {
             .field("flow", &self.flow)
             .field("counts", &self.counts())
             .finish_non_exhaustive()
-    }
-}
-
-/// Waits for a flight to land. Its end without a word means that its runtime died under it.
-async fn landing(mut flight: watch::Receiver<Option<Outcome>>) -> Outcome {
-    let abandoned = || Error::Unavailable(Unavailable::new(UnavailableReason::Abandoned));
-    match flight.wait_for(Option::is_some).await {
-        Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(abandoned())),
-        Err(_gone) => Err(abandoned()),
     }
 }
 

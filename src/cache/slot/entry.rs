@@ -6,9 +6,8 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, Guard};
-use tokio::sync::watch;
 
-use super::super::{admission::Admitted, backoff::Failure, flight::Outcome, lock};
+use super::super::{admission::Admitted, backoff::Failure, flight::Landing, lock};
 use crate::{
     error::Error,
     scope::Scopes,
@@ -49,7 +48,7 @@ pub(crate) struct Flight {
     pub(in super::super) is_forced: bool,
     /// By the machine's clock: when it has to have landed, if its runtime is driven at all.
     pub(in super::super) overdue_from: Moment,
-    pub(in super::super) outcome: watch::Receiver<Option<Outcome>>,
+    pub(in super::super) landing: Landing,
 }
 
 /// A replacement that the API refuses as well within this time is not replaced again.
