@@ -121,10 +121,7 @@ impl TokenCache {
         let must_wait =
             |failure: &super::backoff::Failure| !is_forced || failure.holds_everybody(now);
         let remembered = || {
-            state
-                .failure
-                .as_deref()
-                .filter(|failure| must_wait(failure))?;
+            state.failure().filter(|failure| must_wait(failure))?;
             state.remembered(now)
         };
         let held = || {
@@ -173,16 +170,14 @@ impl TokenCache {
             .airborne()
             .filter(|current| current.is_forced && kind.is_forced)
             .map(|current| Arc::clone(&current.landing));
-        let (berth, flights) = match &before {
-            Some(_) => (&mut state.queued, 2),
-            None => (&mut state.current, 1),
-        };
-        *berth = Some(Box::new(Flight {
+        let is_queued = before.is_some();
+        let flight = Flight {
             id,
             is_forced: kind.is_forced,
-            overdue_from: self.overdue_after(flights),
+            overdue_from: self.overdue_after(if is_queued { 2 } else { 1 }),
             landing: Arc::clone(&landing),
-        }));
+        };
+        state.announce(flight, is_queued);
         lock(&self.in_flight).insert(id, Arc::clone(&landing));
         let flying = Flying {
             cache: Arc::clone(self),

@@ -8,6 +8,7 @@
 //! somebody needs is *parked* when its turn comes, and offered again later.
 
 mod front;
+mod names;
 mod pinned;
 
 use std::{
@@ -21,6 +22,7 @@ use std::{
 use foldhash::fast::RandomState;
 use front::Front;
 use moka::{notification::RemovalCause, policy::EvictionPolicy, sync::Cache};
+use names::Names;
 use papaya::{HashMap, LocalGuard};
 pub(crate) use pinned::Pinned;
 
@@ -39,6 +41,7 @@ use crate::{
 pub(super) struct Index {
     shared: Arc<Shared>,
     front: Front,
+    names: Names,
     bound: Cache<u64, Arc<Page>, RandomState>,
     /// The page that fills up.
     filling: Mutex<Vec<Arc<Slot>>>,
@@ -88,6 +91,7 @@ impl Index {
         Arc::new(Self {
             shared,
             front: Front::new(),
+            names: Names::default(),
             bound,
             filling: Mutex::default(),
             page_size: page_size(capacity),
@@ -165,7 +169,7 @@ impl Index {
                 self.touch(slot);
                 return Arc::clone(slot);
             }
-            let slot = Arc::new(Slot::new(key, audience.clone(), &self.nothing));
+            let slot = Arc::new(Slot::new(key, self.names.shared(audience), &self.nothing));
             let indexed = Indexed(Arc::clone(&slot));
             if !key.parameters.is_empty() {
                 // Before it can be found, so that no `clear` passes it over.

@@ -53,10 +53,8 @@ impl Flying {
 
     /// From now on this is the flight that calls can join.
     fn leave_queue(&self) {
-        if let Some(mut state) = self.place.entry().state()
-            && let Some(queued) = state.queued.take_if(|queued| queued.id == self.id)
-        {
-            state.current = Some(queued);
+        if let Some(mut state) = self.place.entry().state() {
+            state.advance(self.id);
         }
     }
 

@@ -72,7 +72,7 @@ pub(super) fn is_plain(key: &KeyRef<'_>) -> bool {
 /// Where to look first. Names that meet in one cell are told apart when compared, and only so many
 /// are looked at, so this need not be a good hash.
 #[inline]
-fn cell(audience: &str) -> usize {
+pub(super) fn cell(audience: &str) -> usize {
     let (words, rest) = audience.as_bytes().as_chunks::<8>();
     let mut mixed = 0_u64;
     for word in words {
