@@ -47,6 +47,23 @@
 //! config.check().unwrap();
 //! ```
 //!
+//! # A person
+//!
+//! Somebody signs in, allows or denies, and the application gets its tokens. The pages are for
+//! browsers; a test needs none: [`Emulator::login_as`] drives them over HTTP.
+//!
+//! ```
+//! # use intelliauth_emulator::{Config, Emulator, sample};
+//! # async fn example(url: &str, token: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! let emulator = Emulator::start(Config::sample()).await?;
+//!
+//! let callback = emulator.login_as(sample::ALICE).approve(url).await?;
+//! let may_refresh = emulator.refresh_token_state(token).is_accepted();
+//! let deaths: Vec<_> = emulator.families().iter().filter_map(|family| family.death).collect();
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What the platform leaves open
 //!
 //! Each field of [`Switches`] says what is documented, what is a guess, and what the default is.
