@@ -24,6 +24,7 @@ mod model;
 mod narrowed;
 mod once;
 mod people;
+mod per_audience;
 mod properties;
 mod refresh_ahead;
 mod rejected;
