@@ -12,6 +12,7 @@ mod answers;
 mod audience_check;
 mod bounded;
 mod building;
+mod circle;
 mod client_authentication;
 mod discovery;
 mod errors;
