@@ -9,7 +9,7 @@ use std::{
 };
 
 use intelliauth::{
-    AuthorizationCode, Client, Error, MemoryStore, PendingLogin, TokenRequest, Violation,
+    AuthorizationCode, Client, Error, MemoryStore, PendingLogin, Source, TokenRequest, Violation,
 };
 use intelliauth_emulator::{Config, Emulator, sample};
 use url::Url;
@@ -201,6 +201,7 @@ async fn a_new_process_starts_with_what_is_still_valid() {
     let second = build();
     let after = second.get_access_token(sample::HEALTH).await.unwrap();
     assert_eq!(before.secret(), after.secret());
+    assert_eq!(after.source(), Source::Session);
     assert_eq!(emulator.requests().len(), 0, "nothing was asked");
 }
 
