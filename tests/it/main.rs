@@ -13,6 +13,7 @@ mod audience_check;
 mod bounded;
 mod building;
 mod client_authentication;
+mod device;
 mod discovery;
 mod errors;
 mod flows;
