@@ -14,9 +14,11 @@ use tokio::time::Instant;
 use wiremock::ResponseTemplate;
 
 use crate::support::{
-    CLIENT_ID, CLIENT_SECRET, Server,
+    CLIENT_ID, CLIENT_SECRET, DISCOVERY_PATH, Server,
     device::{DEVICE_CODE, DEVICE_GRANT, DEVICE_PATH, USER_CODE, noted},
+    leak::Recorder,
     person::{BANKING, HEALTH},
+    raw::{ClosedPort, answer},
 };
 
 /// Both APIs in one prompt.
@@ -468,19 +470,39 @@ async fn refusals_of_a_device_code_are_typed_and_nobody_is_shown_anything() {
 }
 
 #[tokio::test]
-async fn a_device_authorization_request_is_tried_again_and_a_poll_is_not_within_itself() {
+async fn a_device_authorization_request_is_tried_again() {
     let server = Server::with_device_codes().await;
     server.device_reply(ResponseTemplate::new(503)).await;
     let client = server.person().retries(1).build().unwrap();
     sign_in(&client).await.unwrap_err();
     assert_eq!(server.device_requests().await.len(), 2);
+}
 
-    let server = Server::with_device_codes().await;
+#[tokio::test]
+async fn an_issuer_that_cannot_be_reached_is_polled_on_and_never_within_a_poll() {
+    let (recorder, closed) = (Recorder::running(), ClosedPort::new());
+    let server = Server::bare().await;
+    let mut document = server.metadata();
+    document["device_authorization_endpoint"] = json!(server.url(DEVICE_PATH));
+    document["token_endpoint"] = json!(closed.url());
+    server.json(DISCOVERY_PATH, 200, &document).await;
     server.device(200, server.device_codes()).await;
-    server.approves().await;
     let client = server.person().retries(5).build().unwrap();
-    sign_in(&client).await.unwrap();
-    assert_eq!(server.count().await, 1);
+    let name = "api.that.cannot.be.reached";
+    let login = noted().0.request(name);
+    let polling = tokio::spawn(async move { client.sign_in(login).await });
+    let failed_twice = async {
+        while recorder.count(name, "outcome=unavailable") < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let limit = Duration::from_secs(10);
+    tokio::time::timeout(limit, failed_twice).await.unwrap();
+    let body = json!({"access_token": "at last", "expires_in": 300}).to_string();
+    let server = closed.open(answer("200 OK", "", &body, body.len()));
+    polling.await.unwrap().unwrap();
+    assert_eq!(server.requests(), 1);
+    assert_eq!(recorder.count(name, "trying again"), 0);
 }
 
 #[tokio::test]
