@@ -16,6 +16,7 @@ mod throttle;
 use std::{
     collections::BTreeMap,
     fmt,
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -24,22 +25,23 @@ use std::{
 };
 
 use arc_swap::Guard;
-use tokio::{runtime::Handle, sync::watch};
+use tokio::runtime::Handle;
 
 pub(crate) use admission::AudienceRule;
 use counts::Counters;
 pub use counts::Counts;
-use flight::{Boarding, Outcome};
+use flight::{Boarding, Landing};
 pub(crate) use hit::Ahead;
 use index::Index;
 pub(crate) use index::Pinned;
 use key::KeyRef;
 pub(crate) use slot::Place;
+use slot::Slot;
 use throttle::Throttle;
 
 use crate::{
     endpoint::Endpoint,
-    error::{DeniedReason, Error, Unavailable, UnavailableReason},
+    error::{DeniedReason, Error},
     flow::{BoxedFlow, OpenSession, Sessions},
     request::{CacheMode, Details, Principal},
     scope::Audience,
@@ -85,7 +87,7 @@ pub(crate) struct TokenCache {
     /// Orders flights by their departure: an older one never overwrites what a newer one published.
     sequence: AtomicU64,
     /// The flights in the air, by their number.
-    in_flight: Mutex<BTreeMap<u64, watch::Receiver<Option<Outcome>>>>,
+    in_flight: Mutex<BTreeMap<u64, Landing>>,
     /// The runtime that the last flight was started in: for callers outside of any.
     runtime: Mutex<Option<Handle>>,
     counters: Counters,
@@ -127,7 +129,7 @@ impl TokenCache {
             )));
         }
         let limit = details.timeout.unwrap_or(self.settings.wait_timeout);
-        let work = self.fetch_without_limit(principal, details);
+        let work = pin!(self.fetch_without_limit(principal, details));
         let outcome = deadline::within(limit, work).await;
         outcome.or_else(|error| self.still_usable(principal, details).ok_or(error))
     }
@@ -165,7 +167,7 @@ impl TokenCache {
         if let Some(generation) = remembered
             && sessions.generation(&open).await != generation
         {
-            place.entry().forgive(generation);
+            place.entry().forgive_generation(generation);
         }
     }
 
@@ -191,9 +193,10 @@ impl TokenCache {
             Boarding::Closed => return None,
             Boarding::Token(token) => Ok(AccessToken::new(token, Source::Cache)),
             Boarding::Refused(error) => Err(error),
-            Boarding::Waiting(flight) => landing(flight)
-                .await
-                .map(|token| AccessToken::new(token, Source::Issuer)),
+            Boarding::Waiting(landing) => {
+                let outcome = landing.wait().await.clone();
+                outcome.map(|token| AccessToken::new(token, Source::Issuer))
+            }
         })
     }
 
@@ -205,9 +208,9 @@ impl TokenCache {
             return None;
         }
         let key = KeyRef::of(principal, details);
-        let guard = self.index.guard();
-        let slot = self.index.get(&key, &guard)?;
-        let (_, token) = slot.answer(&details.scopes, details.exact_scopes, self.clock.now())?;
+        let (scopes, now) = (&details.scopes, self.clock.now());
+        let answer = |slot: &Arc<Slot>| slot.answer(scopes, details.exact_scopes, now);
+        let (_, token) = self.index.look(&key, answer)?;
         Some(AccessToken::new(Guard::into_inner(token), Source::Cache))
     }
 
@@ -228,12 +231,8 @@ impl TokenCache {
     pub(crate) fn reject(&self, principal: &Principal, rejected: &Arc<Token>) -> Result<(), Error> {
         let audience = rejected.audience.as_str();
         let key = KeyRef::new(principal, audience, &rejected.parameters);
-        let guard = self.index.guard();
-        let Some(place) = self
-            .index
-            .get(&key, &guard)
-            .and_then(|slot| slot.existing(&rejected.asked))
-        else {
+        let existing = |slot: &Arc<Slot>| slot.existing(&rejected.asked);
+        let Some(place) = self.index.look(&key, existing) else {
             return Ok(());
         };
         let now = self.clock.now();
@@ -271,14 +270,14 @@ impl TokenCache {
 
     /// Waits until the flights that are in the air now have landed, at most as long as two may take.
     pub(crate) async fn drain(&self) {
-        let flights: Vec<_> = lock(&self.in_flight).values().cloned().collect();
+        let flights: Vec<Landing> = lock(&self.in_flight).values().cloned().collect();
         let limit = self.settings.flight_timeout.saturating_mul(2);
-        let all = async {
+        let all = pin!(async {
             for flight in flights {
-                let _outcome = landing(flight).await;
+                flight.wait().await;
             }
             Ok(())
-        };
+        });
         // Too late, or without a timer to tell: there is nothing more to wait for.
         let _ = deadline::within(limit, all).await;
         if let Some(sessions) = &self.sessions {
@@ -296,10 +295,6 @@ impl TokenCache {
 
     pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
-    }
-
-    pub(crate) fn sessions(&self) -> Option<&Arc<Sessions>> {
-        self.sessions.as_ref()
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -325,15 +320,6 @@ impl fmt::Debug for TokenCache {
             .field("flow", &self.flow)
             .field("counts", &self.counts())
             .finish_non_exhaustive()
-    }
-}
-
-/// Waits for a flight to land. Its end without a word means that its runtime died under it.
-async fn landing(mut flight: watch::Receiver<Option<Outcome>>) -> Outcome {
-    let abandoned = || Error::Unavailable(Unavailable::new(UnavailableReason::Abandoned));
-    match flight.wait_for(Option::is_some).await {
-        Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(abandoned())),
-        Err(_gone) => Err(abandoned()),
     }
 }
 

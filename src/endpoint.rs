@@ -7,6 +7,7 @@ mod device;
 mod discovery;
 mod grant;
 mod issuer;
+pub(crate) mod keys;
 mod post;
 mod retry;
 mod revoke;
@@ -37,6 +38,7 @@ use crate::{
 };
 use client_authentication::Credentials;
 use discovery::{Discovery, Metadata, Reading};
+use keys::KeySource;
 use post::Post;
 use retry::RetryPolicy;
 
@@ -47,6 +49,7 @@ pub(crate) struct Endpoint {
     /// Without kept connections, for requests from a runtime that ends with them.
     apart: OnceLock<Transport>,
     discovery: Discovery,
+    keys: KeySource,
     credentials: Credentials,
     dialect: Dialect,
     retries: RetryPolicy,
@@ -88,7 +91,13 @@ pub(crate) struct TokenReply {
 impl Endpoint {
     pub(crate) fn new(transport: Transport, settings: EndpointSettings) -> Self {
         let retries = RetryPolicy::new(settings.retries);
+        let keys = KeySource::through(
+            settings.issuer.clone(),
+            transport.clone(),
+            settings.clock.clone(),
+        );
         Self {
+            keys,
             discovery: Discovery::new(settings.issuer, settings.given, settings.clock.clone()),
             transport,
             apart: OnceLock::new(),
@@ -163,6 +172,11 @@ impl Endpoint {
             authorization_endpoint: metadata.authorization_endpoint.clone(),
             names_issuer: metadata.authorization_response_iss_parameter_supported,
         })
+    }
+
+    /// The issuer's public keys.
+    pub(crate) fn keys(&self) -> &KeySource {
+        &self.keys
     }
 
     pub(crate) fn dialect(&self) -> &Dialect {

@@ -100,6 +100,41 @@
 //! and [`current`](AudienceHandle::current) is a synchronous, borrowed look for interceptors that
 //! cannot wait.
 //!
+//! # People
+//!
+//! [`Client::for_person`] is for an application that acts for people. Each signs in once, through a
+//! browser ([`AuthorizationCode`]) or with a code on another device ([`DeviceCode`]), and their session
+//! then yields a token for each API. A [`FileStore`] keeps it beyond the end of the program.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use intelliauth_emulator::{Config, Emulator};
+//! # let emulator = Emulator::start(Config::sample()).await?;
+//! use intelliauth::{AuthorizationCode, Client, Error, TokenRequest};
+//!
+//! let client = Client::for_person(emulator.issuer(), "app_01HZX0NATIVE").build()?;
+//! let transactions = TokenRequest::new("api.banking.cymmetri.com").scope("read:transactions");
+//! let login = AuthorizationCode::redirect_to("http://127.0.0.1/callback").request(&transactions);
+//!
+//! // A program on the person's machine has it easier: `client.sign_in(AuthorizationCode::loopback())`.
+//! let (url, pending) = client.start(login).await?;
+//! let callback = emulator.login_as("usr_01HZX0ALICE").approve(&url).await?;
+//! client.finish(&pending, callback.as_str()).await?;
+//! client.get_access_token(&transactions).await?;
+//!
+//! // What nobody has consented to is noticed without a request.
+//! let settings = TokenRequest::new("https://api.cymmetri.com").scope("write:settings");
+//! match client.get_access_token(&settings).await {
+//!     Err(Error::Consent(consent)) => assert_eq!(consent.missing().to_string(), "write:settings"),
+//!     other => panic!("nobody was asked yet: {other:?}"),
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! [`Client::resolve`] goes on from there, with one prompt for everybody who waits; a web back end sends
+//! the person to [`ConsentRequired::authorization_url`], and has a [session](Client::session) for each.
+//!
 //! # The end
 //!
 //! Refreshes run in the background and die with the runtime. [`Client::close`] waits for those that
@@ -115,19 +150,21 @@
 //!
 //! - [`guide::caching`]: what answers what, when a token is refreshed, what a failure leaves behind.
 //! - [`guide::testing`]: your own tests, with a clock that you move and an issuer that misbehaves.
+//! - [`guide::consent`]: people, consent, and how a session stays alive.
 //! - [`guide::defaults`]: every number with its reason.
 //!
 //! # Features
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `file-store` | no | `FileStore`: sessions of people in files that outlive the process |
+//! | `browser` | yes | [`AuthorizationCode::loopback`] opens the system's browser; without it the URL is shown |
+//! | `file-store` | yes | `FileStore`: sessions of people in files that outlive the process |
 //! | `qrcode` | no | `DevicePrompt::qr_code`, and a QR code where `DeviceCode::terminal` writes its code |
 //!
 //! # What it does not do
 //!
-//! It does not sign people in yet, and it does not check tokens for an API: what a token says about
-//! itself is only [read](AccessToken::danger_unverified_claims), never verified.
+//! It does not check tokens for an API yet: what an access token says about itself is only
+//! [read](AccessToken::danger_unverified_claims), never verified.
 
 mod cache;
 mod client;
@@ -159,7 +196,7 @@ pub use error::{
 };
 pub use flow::{ClientCredentials, ExtensionGrant, Flow, FlowContext, TokenResponse};
 pub use jwt::UnverifiedClaims;
-pub use login::{AuthorizationCode, DeviceCode, DevicePrompt, PendingLogin, SignIn};
+pub use login::{AuthorizationCode, DeviceCode, DevicePrompt, PendingLogin, Prompt, SignIn};
 pub use request::{CacheMode, TokenRequest};
 pub use scope::{Audience, Scope, ScopeError, Scopes};
 pub use secret::Secret;

@@ -1,15 +1,18 @@
 //! A person signs in: a finished login yields a session.
 
+mod authorization;
 mod authorization_code;
 mod device_code;
 mod finish;
+mod identity;
+mod loopback;
 mod pending;
 mod resume;
 mod sign_in;
 mod wanted;
 
-pub(crate) use authorization_code::Authorization;
-pub use authorization_code::AuthorizationCode;
+pub(crate) use authorization::Authorization;
+pub use authorization_code::{AuthorizationCode, Prompt};
 pub use device_code::{DeviceCode, DevicePrompt};
 pub(crate) use finish::{Finish, Obtained};
 pub use pending::PendingLogin;

@@ -109,7 +109,7 @@ impl<'a> TokenRequest<'a> {
     pub fn parameter(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.with(|details| {
             let (name, value) = (name.into(), value.into());
-            if RESERVED.contains(&name.as_str()) {
+            if is_reserved(&name) {
                 details.problem = Some(format!("parameter `{name}` is set by the client itself"));
             }
             details.parameters = details.parameters.with(name, value);
@@ -275,6 +275,11 @@ impl fmt::Debug for TokenRequest<'_> {
         }
         debug.finish_non_exhaustive()
     }
+}
+
+/// Whether the client sets the parameter of this name itself.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
 }
 
 /// Parameters that have a place of their own, or would change what the request is.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// A client secret or another credential.
@@ -52,6 +53,47 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(hidden)")
     }
+}
+
+/// A secret as it is written where it has to be kept: in a session, or a sign-in under way.
+pub(crate) mod written {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Secret;
+
+    pub(crate) fn serialize<S: Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(secret.expose())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
+        String::deserialize(from).map(Secret::from)
+    }
+
+    pub(crate) mod option {
+        use super::{Deserialize, Deserializer, Secret, Serializer};
+
+        #[expect(clippy::ref_option, reason = "serde passes the field as it is")]
+        pub(crate) fn serialize<S: Serializer>(
+            secret: &Option<Secret>,
+            to: S,
+        ) -> Result<S::Ok, S::Error> {
+            match secret {
+                Some(secret) => to.serialize_some(secret.expose()),
+                None => to.serialize_none(),
+            }
+        }
+
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+            from: D,
+        ) -> Result<Option<Secret>, D::Error> {
+            Option::<String>::deserialize(from).map(|text| text.map(Secret::from))
+        }
+    }
+}
+
+/// Whether two texts are equal, in a time that tells nothing but their lengths.
+pub(crate) fn is_equal(one: &str, other: &str) -> bool {
+    one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
 /// The bytes behind a header value, wiped when its last clone is dropped.

@@ -4,6 +4,8 @@
 //! says when a token has ended, so every line in time is kept on both, and it is reached as soon as
 //! either of them says so.
 
+mod ticks;
+
 use std::{
     fmt,
     sync::{
@@ -12,6 +14,11 @@ use std::{
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
+
+#[cfg(target_os = "linux")]
+use rustix::time::ClockId;
+
+use ticks::Ticks;
 
 /// A source of time.
 ///
@@ -148,17 +155,25 @@ impl Default for SystemClock {
 impl Clock for SystemClock {
     #[inline]
     fn now(&self) -> Moment {
-        use rustix::time::ClockId;
         Moment {
-            monotonic: read(ClockId::MonotonicCoarse),
+            monotonic: Self::monotonic(),
             wall: read(ClockId::RealtimeCoarse),
         }
     }
 }
 
 #[cfg(target_os = "linux")]
+impl SystemClock {
+    /// The monotonic clock alone, as [`Moment`] keeps it.
+    #[inline]
+    fn monotonic() -> u64 {
+        read(ClockId::MonotonicCoarse)
+    }
+}
+
+#[cfg(target_os = "linux")]
 #[inline]
-fn read(id: rustix::time::ClockId) -> u64 {
+fn read(id: ClockId) -> u64 {
     let time = rustix::time::clock_gettime(id);
     // Both fields are never negative for these clocks after 1970.
     time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
@@ -261,7 +276,7 @@ impl Clock for ManualClock {
 /// The clock a client asks: the machine's without a virtual call, or one that was passed in.
 #[derive(Clone, Debug)]
 pub(crate) enum TimeSource {
-    System(SystemClock),
+    System(Arc<Ticks>),
     Other(Arc<dyn Clock>),
 }
 
@@ -270,7 +285,7 @@ impl TimeSource {
     #[inline(always)]
     pub(crate) fn now(&self) -> Moment {
         match self {
-            Self::System(clock) => clock.now(),
+            Self::System(ticks) => ticks.now(),
             Self::Other(clock) => clock.now(),
         }
     }
@@ -278,7 +293,7 @@ impl TimeSource {
 
 impl Default for TimeSource {
     fn default() -> Self {
-        Self::System(SystemClock::new())
+        Self::System(Arc::default())
     }
 }
 

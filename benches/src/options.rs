@@ -76,7 +76,7 @@ What a cached call costs, beside what the machine allows and what others need.
 
 Usage: cargo xtask bench [OPTIONS]
 
-Without options everything is measured, in about ten minutes: close what else runs.
+Without options everything is measured, in about seven minutes: close what else runs.
 
   hit        one cached call: time at one and at two threads on the same key, heap
              allocations, and instructions where valgrind is installed

@@ -119,11 +119,16 @@ fn refreshes(svg: &mut String, strips: &[&Window]) {
         text(svg, (left - 8.0, base - 4.0), "end", INK, strip.name);
         let _ = writeln!(
             svg,
-            "<line x1=\"{left:.1}\" y1=\"{base:.1}\" x2=\"{:.1}\" y2=\"{base:.1}\" stroke=\"#d5dade\"/>",
-            left + room
+            "<line x1=\"{left:.1}\" y1=\"{base:.1}\" x2=\"{:.1}\" y2=\"{base:.1}\" stroke=\"{}\"/>",
+            left + room,
+            colour(strip.group)
         );
         for (tenth, worst) in strip.worst.iter().enumerate() {
-            let height = (worst / FULL_STRIP * 20.0).clamp(0.6, 20.0);
+            let height = (worst / FULL_STRIP * 20.0).min(20.0);
+            if height < 0.6 {
+                // Too low to be seen above the line.
+                continue;
+            }
             let _ = writeln!(
                 svg,
                 "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{height:.1}\" fill=\"{}\"/>",
@@ -148,7 +153,7 @@ fn legend(svg: &mut String, y: f64) {
         (Group::Peer, "others"),
     ];
     for (number, (group, words)) in entries.into_iter().enumerate() {
-        let x = 20.0 + number as f64 * 190.0;
+        let x = 20.0 + number as f64 * 210.0;
         let _ = writeln!(
             svg,
             "<rect x=\"{x}\" y=\"{:.1}\" width=\"12\" height=\"12\" rx=\"2\" fill=\"{}\"/>",

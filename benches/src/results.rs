@@ -60,7 +60,6 @@ fn subjects() -> Vec<Subject> {
 }
 
 fn stampedes(options: &Options, audiences: usize, found: &mut Vec<Stampede>) -> Result<()> {
-    let rounds = if options.is_quick { 1 } else { 5 };
     let section = format!("stampede over {audiences}");
     let wanted: Vec<Subject> = subjects()
         .into_iter()
@@ -72,6 +71,9 @@ fn stampedes(options: &Options, audiences: usize, found: &mut Vec<Stampede>) -> 
     let floor = (!wanted.is_empty()).then(Subject::of::<OneSleep>);
     for subject in floor.into_iter().chain(wanted) {
         progress(&format!("{section}: {}", subject.name));
+        // Some peers need all the patience there is, every time.
+        let is_once = options.is_quick || subject.group == Group::Peer;
+        let rounds = if is_once { 1 } else { 9 };
         let one = stampede::measure(subject, audiences, rounds);
         found.extend(one.with_context(|| format!("{section}: {}", subject.name))?);
     }

@@ -124,6 +124,7 @@ fn wait(error: &Error, streak: u32, spread: f64) -> (Duration, bool) {
             (said.unwrap_or(drawn), said.is_some())
         }
         Error::Consent(_) | Error::Login(_) | Error::StepUp(_) => (PERSON, false),
+        Error::Store(_) => (STORE, false),
         _ => (REFUSED, false),
     }
 }
@@ -137,6 +138,9 @@ const REFUSED: Duration = Duration::from_secs(30);
 /// A person has to act, and whatever they do in this program is noticed at once.
 const PERSON: Duration = Duration::from_secs(120);
 
+/// The issuer was not asked. Whoever holds a session lets go of it soon, and a disk is soon looked at.
+const STORE: Duration = Duration::from_secs(1);
+
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// After this many failed refreshes within a minute the next waits until the first of them is a minute
@@ -147,7 +151,7 @@ const PER_MINUTE: usize = 9;
 mod tests {
     use super::*;
     use crate::{
-        error::{Asked, IssuerAnswer, Refusal},
+        error::{Asked, IssuerAnswer, Refusal, StoreError, StoreErrorKind},
         scope::Scopes,
         time::{Clock, ManualClock},
     };
@@ -190,6 +194,8 @@ mod tests {
             (seconds(&answered(400, "consent_required", None), 0) - 120.0).abs() < f64::EPSILON
         );
         assert!((seconds(&answered(400, "invalid_grant", None), 0) - 120.0).abs() < f64::EPSILON);
+        let held = Error::from(StoreError::new(StoreErrorKind::Locked, "held elsewhere"));
+        assert!((seconds(&held, 5) - 1.0).abs() < f64::EPSILON);
     }
 
     #[test]

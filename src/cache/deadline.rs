@@ -3,7 +3,7 @@
 use std::{
     future::{Future, poll_fn},
     panic::catch_unwind,
-    pin::pin,
+    pin::{Pin, pin},
     task::Poll,
     time::Duration,
 };
@@ -12,24 +12,25 @@ use tokio::{runtime::Handle, time::sleep};
 
 use crate::error::{Error, UnavailableReason};
 
-/// Awaits `work`, at most for `limit`.
+/// Awaits `work`, at most for `limit`. It is pinned where it stands: an `async fn` keeps what it is
+/// given twice, and ten thousand callers may wait.
 ///
 /// Outside of a runtime there is nothing to tell the time, and a flight that runs elsewhere may never
 /// be driven.
 pub(super) async fn within<T>(
     limit: Duration,
-    work: impl Future<Output = Result<T, Error>>,
+    mut work: Pin<&mut impl Future<Output = Result<T, Error>>>,
 ) -> Result<T, Error> {
     if Handle::try_current().is_err() {
         return Err(Error::request(NO_RUNTIME));
     }
     // A runtime without a timer cannot be asked for it: making one panics.
-    let Ok(mut timer) = catch_unwind(|| Box::pin(sleep(limit))) else {
+    let Ok(timer) = catch_unwind(|| sleep(limit)) else {
         return Err(Error::request(
             "the tokio runtime has no timer: build it with enable_all()",
         ));
     };
-    let mut work = pin!(work);
+    let mut timer = pin!(timer);
     poll_fn(|cx| match work.as_mut().poll(cx) {
         Poll::Ready(outcome) => Poll::Ready(outcome),
         Poll::Pending => timer
@@ -53,7 +54,7 @@ mod tests {
     #[test]
     fn a_runtime_without_a_timer_is_an_error_and_not_a_panic() {
         let runtime = Builder::new_current_thread().build().unwrap();
-        let outcome = runtime.block_on(within(Duration::from_secs(1), async { Ok(()) }));
+        let outcome = runtime.block_on(within(Duration::from_secs(1), pin!(async { Ok(()) })));
         assert!(matches!(outcome, Err(Error::Request(_))), "{outcome:?}");
     }
 
@@ -61,7 +62,7 @@ mod tests {
     fn work_that_takes_longer_is_given_up() {
         let runtime = Builder::new_current_thread().enable_time().build().unwrap();
         let never = std::future::pending::<Result<(), Error>>();
-        let outcome = runtime.block_on(within(Duration::from_millis(1), never));
+        let outcome = runtime.block_on(within(Duration::from_millis(1), pin!(never)));
         assert!(outcome.is_err_and(|error| error.is_retryable()));
     }
 }

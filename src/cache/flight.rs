@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Handle, sync::watch};
+use tokio::{runtime::Handle, sync::SetOnce};
 
 use super::{
     Guard, TokenCache,
@@ -28,13 +28,16 @@ use crate::{
 /// What a flight ends with, for everybody who waited for it.
 pub(crate) type Outcome = Result<Arc<Token>, Error>;
 
+/// Where a flight ends: set once, and seen by everybody who waits for it.
+pub(crate) type Landing = Arc<SetOnce<Outcome>>;
+
 /// What becomes of a call that found no token.
 pub(super) enum Boarding {
     /// Another call has brought one in the meantime.
     Token(Arc<Token>),
     /// The last try failed not long ago, or nothing can be started here.
     Refused(Error),
-    Waiting(watch::Receiver<Option<Outcome>>),
+    Waiting(Landing),
     /// The place was given up: look for it again.
     Closed,
 }
@@ -118,10 +121,7 @@ impl TokenCache {
         let must_wait =
             |failure: &super::backoff::Failure| !is_forced || failure.holds_everybody(now);
         let remembered = || {
-            state
-                .failure
-                .as_deref()
-                .filter(|failure| must_wait(failure))?;
+            state.failure().filter(|failure| must_wait(failure))?;
             state.remembered(now)
         };
         let held = || {
@@ -164,23 +164,21 @@ impl TokenCache {
         let Some(pinned) = Pinned::new(&self.index, place.slot()) else {
             return Launch::Closed;
         };
-        let (sender, outcome) = watch::channel(None);
+        let landing = Landing::default();
         let id = self.next_sequence();
         let before = state
             .airborne()
             .filter(|current| current.is_forced && kind.is_forced)
-            .map(|current| current.outcome.clone());
-        let (berth, flights) = match &before {
-            Some(_) => (&mut state.queued, 2),
-            None => (&mut state.current, 1),
-        };
-        *berth = Some(Box::new(Flight {
+            .map(|current| Arc::clone(&current.landing));
+        let is_queued = before.is_some();
+        let flight = Flight {
             id,
             is_forced: kind.is_forced,
-            overdue_from: self.overdue_after(flights),
-            outcome: outcome.clone(),
-        }));
-        lock(&self.in_flight).insert(id, outcome.clone());
+            overdue_from: self.overdue_after(if is_queued { 2 } else { 1 }),
+            landing: Arc::clone(&landing),
+        };
+        state.announce(flight, is_queued);
+        lock(&self.in_flight).insert(id, Arc::clone(&landing));
         let flying = Flying {
             cache: Arc::clone(self),
             place: place.clone(),
@@ -188,23 +186,23 @@ impl TokenCache {
             id,
             sequence: 0,
             kind,
-            sender: Some(sender),
+            landing: Arc::clone(&landing),
         };
         // A runtime that has ended drops the flight here and now, and that takes the lock.
         drop(state);
         runtime.spawn(flying.depart(before));
-        Launch::Started(outcome)
+        Launch::Started(landing)
     }
 }
 
 /// A flight that this call may join: any, or for a forced call one that departs after it.
-fn joinable(state: &State, is_forced: bool) -> Option<watch::Receiver<Option<Outcome>>> {
+fn joinable(state: &State, is_forced: bool) -> Option<Landing> {
     let flight = if is_forced {
         state.next()
     } else {
         state.airborne()
     };
-    flight.map(|flight| flight.outcome.clone())
+    flight.map(|flight| Arc::clone(&flight.landing))
 }
 
 /// How much later than its limit a flight may land on a busy machine before it is given up for lost.
@@ -217,7 +215,7 @@ struct Kind {
 }
 
 enum Launch {
-    Started(watch::Receiver<Option<Outcome>>),
+    Started(Landing),
     NoRuntime,
     Closed,
 }

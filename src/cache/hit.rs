@@ -60,8 +60,14 @@ impl TokenCache {
 
     #[inline]
     fn look_bare(self: &Arc<Self>, key: KeyRef<'_>, ahead: Ahead) -> Option<Guard<Arc<Token>>> {
-        let guard = self.index.guard();
-        let slot = self.index.get(&key, &guard)?;
+        match self.index.in_front(&key) {
+            Some(slot) => self.look_in(slot, ahead),
+            None => self.index.look(&key, |slot| self.look_in(slot, ahead)),
+        }
+    }
+
+    #[inline]
+    fn look_in(self: &Arc<Self>, slot: &Arc<Slot>, ahead: Ahead) -> Option<Guard<Arc<Token>>> {
         self.index.touch(slot);
         let token = slot.bare().current();
         let now = self.clock.now();
@@ -77,14 +83,18 @@ impl TokenCache {
         details: &Details,
         ahead: Ahead,
     ) -> Option<Guard<Arc<Token>>> {
-        let guard = self.index.guard();
-        let slot = self.index.get(key, &guard)?;
-        self.index.touch(slot);
-        let token = slot.named_token(&details.scopes);
-        let now = self.clock.now();
-        match token {
-            Some(token) if token.is_hit(now) => Some(token),
-            _ => self.look_broader(slot, details, now, ahead),
+        let look = |slot: &Arc<Slot>| {
+            self.index.touch(slot);
+            let token = slot.named_token(&details.scopes);
+            let now = self.clock.now();
+            match token {
+                Some(token) if token.is_hit(now) => Some(token),
+                _ => self.look_broader(slot, details, now, ahead),
+            }
+        };
+        match self.index.in_front(key) {
+            Some(slot) => look(slot),
+            None => self.index.look(key, look),
         }
     }
 
@@ -100,6 +110,17 @@ impl TokenCache {
         if token.is_hit(now) {
             return Some(token);
         }
+        self.look_at_aged(token, now, ahead, place)
+    }
+
+    #[cold]
+    fn look_at_aged(
+        self: &Arc<Self>,
+        token: Guard<Arc<Token>>,
+        now: Moment,
+        ahead: Ahead,
+        place: &Place,
+    ) -> Option<Guard<Arc<Token>>> {
         if token.is_narrowed {
             return None;
         }

@@ -7,6 +7,8 @@
 //! front once in a while (once per *epoch*, an eighth of the capacity in insertions), and a slot that
 //! somebody needs is *parked* when its turn comes, and offered again later.
 
+mod front;
+mod names;
 mod pinned;
 
 use std::{
@@ -18,7 +20,9 @@ use std::{
 };
 
 use foldhash::fast::RandomState;
+use front::Front;
 use moka::{notification::RemovalCause, policy::EvictionPolicy, sync::Cache};
+use names::Names;
 use papaya::{HashMap, LocalGuard};
 pub(crate) use pinned::Pinned;
 
@@ -36,6 +40,8 @@ use crate::{
 
 pub(super) struct Index {
     shared: Arc<Shared>,
+    front: Front,
+    names: Names,
     bound: Cache<u64, Arc<Page>, RandomState>,
     /// The page that fills up.
     filling: Mutex<Vec<Arc<Slot>>>,
@@ -84,6 +90,8 @@ impl Index {
             .build_with_hasher(RandomState::default());
         Arc::new(Self {
             shared,
+            front: Front::new(),
+            names: Names::default(),
             bound,
             filling: Mutex::default(),
             page_size: page_size(capacity),
@@ -98,17 +106,25 @@ impl Index {
         })
     }
 
+    /// The slot for `key` if it is one of the first, found without the map.
     #[inline]
-    pub(super) fn guard(&self) -> LocalGuard<'_> {
-        self.shared.map.guard()
+    pub(super) fn in_front(&self, key: &KeyRef<'_>) -> Option<&Arc<Slot>> {
+        self.front.find(key)
+    }
+
+    /// What `look` sees in the slot for `key`; nothing if there is none.
+    #[inline(never)]
+    pub(super) fn look<R>(
+        &self,
+        key: &KeyRef<'_>,
+        look: impl FnOnce(&Arc<Slot>) -> Option<R>,
+    ) -> Option<R> {
+        let guard = self.shared.map.guard();
+        look(self.get(key, &guard)?)
     }
 
     #[inline]
-    pub(super) fn get<'g>(
-        &self,
-        key: &KeyRef<'_>,
-        guard: &'g LocalGuard<'_>,
-    ) -> Option<&'g Arc<Slot>> {
+    fn get<'g>(&self, key: &KeyRef<'_>, guard: &'g LocalGuard<'_>) -> Option<&'g Arc<Slot>> {
         self.shared
             .map
             .get_key_value(key, guard)
@@ -147,13 +163,13 @@ impl Index {
     }
 
     fn get_or_insert(&self, key: &KeyRef<'_>, audience: &Audience) -> Arc<Slot> {
-        let guard = self.guard();
+        let guard = self.shared.map.guard();
         loop {
             if let Some(slot) = self.get(key, &guard) {
                 self.touch(slot);
                 return Arc::clone(slot);
             }
-            let slot = Arc::new(Slot::new(key, audience.clone(), &self.nothing));
+            let slot = Arc::new(Slot::new(key, self.names.shared(audience), &self.nothing));
             let indexed = Indexed(Arc::clone(&slot));
             if !key.parameters.is_empty() {
                 // Before it can be found, so that no `clear` passes it over.
@@ -161,6 +177,7 @@ impl Index {
             }
             // Somebody else may have been faster, and theirs may be gone again already.
             if self.shared.map.try_insert(indexed, (), &guard).is_ok() {
+                self.front.add(&slot);
                 self.admit(&slot);
                 return slot;
             }
@@ -221,7 +238,7 @@ impl Index {
         audience: &Audience,
         mut visit: impl FnMut(&Slot),
     ) {
-        let guard = self.guard();
+        let guard = self.shared.map.guard();
         if self.has_parameters.load(Ordering::Acquire) {
             let slots = self.shared.map.keys(&guard).map(|indexed| &indexed.0);
             slots
@@ -237,7 +254,7 @@ impl Index {
 
     /// Visits every slot of this principal.
     pub(super) fn of_principal(&self, principal: &Principal, visit: impl FnMut(&Slot)) {
-        let guard = self.guard();
+        let guard = self.shared.map.guard();
         let slots = self.shared.map.keys(&guard).map(|indexed| &*indexed.0);
         slots.filter(|slot| slot.is_of(principal)).for_each(visit);
     }
@@ -257,6 +274,10 @@ impl Shared {
                 let is_same = |indexed: &Indexed, (): &()| Arc::ptr_eq(&indexed.0, slot);
                 // By identity: another slot with the same key may have taken its place.
                 let _removed = self.map.remove_if(&slot.key(), is_same, &guard);
+                if front::is_plain(&slot.key()) {
+                    // It may stand in the front for good: no token is kept there.
+                    slot.clear(u64::MAX);
+                }
                 self.evictions.fetch_add(1, Ordering::Relaxed);
             } else if !slot.is_retired() {
                 slot.set_page(slot::PARKED);

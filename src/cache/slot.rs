@@ -93,6 +93,11 @@ impl Slot {
     }
 
     #[inline]
+    pub(super) fn is_called(&self, audience: &str) -> bool {
+        self.audience.as_str() == audience
+    }
+
+    #[inline]
     pub(super) fn bare(&self) -> &Entry {
         &self.bare
     }
@@ -240,6 +245,7 @@ impl Slot {
         self.pins.load(Ordering::Acquire) == 0 && !self.has_live_failure(now)
     }
 
+    #[inline]
     pub(super) fn is_retired(&self) -> bool {
         self.pins.load(Ordering::Acquire) & RETIRED != 0
     }

@@ -96,17 +96,25 @@ impl AudienceHandle {
 
     #[inline]
     fn look(&self, ahead: Ahead) -> Option<Guard<Arc<Token>>> {
-        let ahead = match self.mode {
-            CacheMode::Prefer => ahead,
-            CacheMode::Only => Ahead::Nothing,
-            CacheMode::Refresh => return None,
-        };
+        if self.mode != CacheMode::Prefer {
+            return self.look_otherwise();
+        }
         let own = self.client.cache.look_at(&self.place, ahead);
         if own.is_some() {
             own
         } else {
             self.look_broader(ahead)
         }
+    }
+
+    /// For a handle that wants no request, or one at each call.
+    #[cold]
+    fn look_otherwise(&self) -> Option<Guard<Arc<Token>>> {
+        if self.mode == CacheMode::Refresh {
+            return None;
+        }
+        let own = self.client.cache.look_at(&self.place, Ahead::Nothing);
+        own.or_else(|| self.look_broader(Ahead::Nothing))
     }
 
     /// Without a token of its own, a broader one of the same audience may answer.

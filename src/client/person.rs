@@ -11,7 +11,6 @@ use crate::{
     flow::{OpenSession, Sessions},
     login::{AuthorizationCode, Finish, PendingLogin, SignIn},
     request::{Details, Parameters, TokenRequest},
-    scope::Audience,
     store::Account,
     token::AccessToken,
 };
@@ -109,7 +108,9 @@ impl Client {
         let (sessions, open) = client.person()?;
         let authorization = self.cache.endpoint().authorization().await?;
         let code = pending.accept(callback, &authorization, self.cache.now())?;
-        let obtained = pending.redeem(self.cache.endpoint(), &code).await?;
+        let obtained = pending
+            .redeem(self.cache.endpoint(), &code, self.cache.clock())
+            .await?;
         let finish = Finish {
             sessions,
             endpoint: self.cache.endpoint(),
@@ -143,7 +144,7 @@ impl Client {
     /// [`Error::Store`] if the store does not take it: then other processes still find the session.
     pub async fn sign_out(&self) -> Result<(), Error> {
         let (sessions, open) = self.person()?;
-        sessions.forbid_late_writes(&open);
+        open.forbid_late_writes();
         self.cache.clear_all(&self.principal);
         let buried = sessions.bury(&open, SIGN_OUT_PATIENCE).await;
         // What was taken from the store a moment ago may have landed meanwhile.

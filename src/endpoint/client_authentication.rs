@@ -166,6 +166,7 @@ mod tests {
             token_endpoint: Url::parse("https://a.example/token/").unwrap(),
             authentication_methods: methods.map(|m| m.iter().map(ToString::to_string).collect()),
             revocation_endpoint: None,
+            jwks_uri: None,
             authorization_endpoint: None,
             device_authorization_endpoint: None,
             authorization_response_iss_parameter_supported: false,

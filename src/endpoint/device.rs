@@ -112,4 +112,5 @@ impl Endpoint {
     }
 }
 
-const NO_ENDPOINT: &str = "the issuer's metadata names no device_authorization_endpoint: it has no sign-in by device code";
+const NO_ENDPOINT: &str = "the issuer's metadata names no device_authorization_endpoint: \
+    it has no sign-in by device code";

@@ -36,6 +36,8 @@ pub(super) struct Metadata {
     pub(super) device_authorization_endpoint: Option<Url>,
     /// RFC 9207 section 3.
     pub(super) authorization_response_iss_parameter_supported: bool,
+    /// Where its public keys are, where the issuer says.
+    pub(super) jwks_uri: Option<Url>,
 }
 
 /// The issuer's metadata, fetched by one caller for all.
@@ -72,6 +74,7 @@ impl Discovery {
                 authorization_endpoint: None,
                 device_authorization_endpoint: None,
                 authorization_response_iss_parameter_supported: false,
+                jwks_uri: None,
             })
         });
         Self {
@@ -197,7 +200,12 @@ impl Discovery {
         tracing::debug!(issuer = self.issuer(), %error, ?pause, "issuer metadata not read");
     }
 
-    async fn fetch(&self, transport: &Transport, how: Reading) -> Result<Metadata, Error> {
+    /// The metadata as the issuer has it now; nothing is remembered.
+    pub(super) async fn fetch(
+        &self,
+        transport: &Transport,
+        how: Reading,
+    ) -> Result<Metadata, Error> {
         let (mut tried, mut is_page) = (Vec::new(), false);
         for location in self.issuer.metadata_locations() {
             let answer = get(transport, how, &location).await?;

@@ -17,7 +17,7 @@ use crate::{
     error::{Asked, Denied, Error, Resume, UnavailableReason},
     request::{Parameters, Principal},
     scope::Scopes,
-    store::SignedIn,
+    store::{Coverage, SignedIn},
     time::Moment,
 };
 
@@ -178,10 +178,10 @@ pub(super) fn covers(signed_in: &SignedIn, wanted: &Wanted, may_exceed: bool) ->
         return Err(Error::login_required(asked));
     }
     let coverage = family.and_then(|family| family.covers.get(asked.audience.as_str()));
-    let granted = coverage.map(|coverage| coverage.granted());
+    let granted = coverage.map(Coverage::granted);
     let held = granted.clone().unwrap_or_default();
     let missing = asked.scopes.difference(&held);
-    let withheld = coverage.map_or_else(Scopes::none, |coverage| coverage.withheld());
+    let withheld = coverage.map_or_else(Scopes::none, Coverage::withheld);
     if missing
         .iter()
         .any(|scope| withheld.contains(scope.as_str()))

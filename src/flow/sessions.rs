@@ -150,11 +150,6 @@ impl Sessions {
         self.clock.now()
     }
 
-    /// From now on no redemption that is under way can write what it brings.
-    pub(crate) fn forbid_late_writes(&self, open: &OpenSession) {
-        open.sign_outs.fetch_add(1, Ordering::AcqRel);
-    }
-
     /// Writes the tombstone, after waiting `patience` for the guard; what stood there before it.
     pub(crate) async fn bury(
         self: &Arc<Self>,
@@ -167,14 +162,12 @@ impl Sessions {
             guard.bury().await?;
             Ok::<_, Error>(before)
         };
-        match tokio::time::timeout(patience, guarded).await {
-            Ok(Ok(before)) => Ok(before),
-            // Its holder takes too long, or the lock cannot be had: the person's word counts.
-            Ok(Err(_)) | Err(_) => {
-                let before = self.bury_unguarded(open).await?;
-                Ok(before.and_then(|session| session.signed_in))
-            }
+        if let Ok(Ok(before)) = tokio::time::timeout(patience, guarded).await {
+            return Ok(before);
         }
+        // Its holder takes too long, or the lock cannot be had: the person's word counts.
+        let before = self.bury_unguarded(open).await?;
+        Ok(before.and_then(|session| session.signed_in))
     }
 
     async fn bury_unguarded(&self, open: &OpenSession) -> Result<Option<Session>, Error> {
@@ -242,6 +235,11 @@ impl OpenSession {
 
     pub(crate) fn name(&self) -> &str {
         self.key.session()
+    }
+
+    /// From now on no redemption that is under way can write what it brings.
+    pub(crate) fn forbid_late_writes(&self) {
+        self.sign_outs.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Takes note of whose tokens are handed out from now on; true if they were another's before.

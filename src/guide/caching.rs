@@ -52,6 +52,7 @@
 //! | the same with `Retry-After` | as long as it says, at most an hour |
 //! | [`Denied`](crate::Error::Denied), [`Protocol`](crate::Error::Protocol), [`Request`](crate::Error::Request) from the issuer | 30 s |
 //! | [`Consent`](crate::Error::Consent), [`Login`](crate::Error::Login), [`StepUp`](crate::Error::StepUp) | 120 s |
+//! | [`Store`](crate::Error::Store) | 1 s |
 //!
 //! When two keys meet a `Retry-After` within a minute, it is the tenant's limit, and all keys wait.
 //! [`CacheMode::Refresh`](crate::CacheMode::Refresh) passes everything but `Retry-After`;

@@ -1,127 +1,285 @@
-//! The authorization code flow with PKCE (RFC 6749 section 4.1, RFC 7636).
+//! The authorization code flow with PKCE (RFC 6749 section 4.1, RFC 7636), as it is asked for.
 
-use oauth2::{CsrfToken, PkceCodeChallenge};
+use std::{fmt, future::Future, io, pin::Pin, sync::Arc, time::Duration};
+
 use url::Url;
 
-use super::PendingLogin;
+use super::wanted::Wanted;
 use crate::{
-    error::{Asked, Error},
-    request::TokenRequest,
-    scope::{Audience, Scopes},
-    secret::Secret,
-    time::Moment,
+    request::{TokenRequest, is_reserved},
+    scope::Audience,
 };
 
-/// Where a person is sent, and by whom.
-#[derive(Clone, Debug)]
-pub(crate) struct Authorization {
-    pub(crate) endpoint: Url,
-    pub(crate) issuer: String,
-    pub(crate) client_id: String,
-    pub(crate) audience_parameters: &'static [&'static str],
-    pub(crate) names_issuer: bool,
-}
-
-/// A sign-in through the person's browser.
-#[derive(Clone, Debug)]
+/// A sign-in through the person's browser, with PKCE, `state` and `nonce`.
+///
+/// It says what the one prompt asks for: the scopes of several APIs, if it likes. A program on the
+/// person's machine uses [`loopback`](Self::loopback) and
+/// [`Client::sign_in`](crate::Client::sign_in); a web back end, or an application with a URL scheme of
+/// its own, uses [`redirect_to`](Self::redirect_to) and [`Client::start`](crate::Client::start).
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn f(client: intelliauth::Client) -> Result<(), intelliauth::Error> {
+/// use intelliauth::{AuthorizationCode, TokenRequest};
+///
+/// let login = AuthorizationCode::loopback()
+///     .request(TokenRequest::new("api.banking.cymmetri.com").scope("read:transactions"))
+///     .request(TokenRequest::new("api.health.cymmetri.com").scope("read:records"));
+/// let account = client.sign_in(login).await?;
+/// println!("signed in as {}", account.name().unwrap_or("somebody"));
+/// # Ok(()) }
+/// ```
 #[must_use]
 pub struct AuthorizationCode {
-    redirect: Option<String>,
-    pub(super) asked: Vec<Asked>,
-    pub(super) identity_scopes: Scopes,
-    problem: Option<String>,
+    pub(super) back: Back,
+    pub(super) wanted: Wanted,
+    /// Parameters of the authorization request beyond those of the flow itself.
+    pub(super) parameters: Vec<(String, String)>,
+    pub(super) max_age: Option<Duration>,
     pub(super) goes_on: bool,
+    pub(super) announce: Announce,
+    pub(super) opens_browser: bool,
+    pub(super) paste_back: Option<PasteBack>,
+    pub(super) time_limit: Duration,
+}
+
+/// How the person comes back.
+#[derive(Clone, Debug)]
+pub(super) enum Back {
+    /// To a port of this machine: one of these, or any.
+    Loopback { ports: Vec<u16>, path: String },
+    /// To an address that somebody else listens at.
+    Redirect(String),
+}
+
+/// Told the URL before the browser opens.
+pub(super) type Announce = Arc<dyn Fn(&Url) + Send + Sync>;
+
+/// The URL that the person came to, as they paste it.
+pub(super) type PasteBack = Pin<Box<dyn Future<Output = io::Result<String>> + Send>>;
+
+/// What the issuer asks of the person (`OpenID` Connect Core section 3.1.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Prompt {
+    /// Nothing: it succeeds only where no page has to be shown.
+    None,
+    /// To sign in again, even where they are signed in.
+    Login,
+    /// To consent again, even to what they have consented to.
+    Consent,
+    /// To choose an account.
+    SelectAccount,
+}
+
+impl Prompt {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Login => "login",
+            Self::Consent => "consent",
+            Self::SelectAccount => "select_account",
+        }
+    }
 }
 
 impl AuthorizationCode {
-    /// A sign-in that comes back to `uri`.
+    /// Comes back to a port of this machine (RFC 8252 section 7.3), which is listened at meanwhile.
+    ///
+    /// The redirect URI is `http://127.0.0.1:<port>/callback`. The platform takes any port there.
+    pub fn loopback() -> Self {
+        let (ports, path) = (Vec::new(), "/callback".to_owned());
+        Self::new(Back::Loopback { ports, path })
+    }
+
+    /// Comes back to `uri`, which the application has registered and listens at itself.
     pub fn redirect_to(uri: impl Into<String>) -> Self {
+        Self::new(Back::Redirect(uri.into()))
+    }
+
+    fn new(back: Back) -> Self {
         Self {
-            redirect: Some(uri.into()),
-            asked: Vec::new(),
-            identity_scopes: Scopes::from_reply("openid offline_access"),
-            problem: None,
+            back,
+            wanted: Wanted::new(),
+            parameters: Vec::new(),
+            max_age: None,
             goes_on: false,
+            announce: Arc::new(announce),
+            opens_browser: true,
+            paste_back: None,
+            time_limit: TIME_LIMIT,
         }
     }
 
-    /// Asks for an API and its scopes as well.
-    pub fn request<'a>(mut self, request: impl Into<TokenRequest<'a>>) -> Self {
-        let details = request.into().into_details();
-        if let Err(error) = details.check() {
-            self.problem = Some(error.to_string());
+    /// Listens at the first of these ports that is free; at any by default.
+    ///
+    /// For issuers that compare the port of a loopback redirect URI too.
+    pub fn ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
+        match &mut self.back {
+            Back::Loopback { ports: own, .. } => *own = ports.into_iter().collect(),
+            Back::Redirect(_) => self.complain("ports are for a loopback redirect"),
         }
-        self.ask(details.asked());
         self
     }
 
-    pub(crate) fn ask(&mut self, asked: Asked) {
-        match self
-            .asked
-            .iter_mut()
-            .find(|known| known.audience == asked.audience)
-        {
-            Some(known) => known.scopes = known.scopes.union(&asked.scopes),
-            None => self.asked.push(asked),
+    /// The path of the loopback redirect URI; `/callback` by default.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        let path = path.into();
+        let is_path = path.starts_with('/') && !path.contains(['?', '#', ' ']);
+        match &mut self.back {
+            Back::Loopback { path: own, .. } if is_path => *own = path,
+            Back::Loopback { .. } => {
+                self.complain("the path must start with / and be nothing else");
+            }
+            Back::Redirect(_) => self.complain("a path is for a loopback redirect"),
         }
+        self
+    }
+
+    /// Asks for an API and its scopes; the token that comes with the sign-in is for the first.
+    pub fn request<'a>(mut self, request: impl Into<TokenRequest<'a>>) -> Self {
+        self.wanted.request(request.into());
+        self
+    }
+
+    /// Asks for a scope that is no API's (`profile`, `email`), beside `openid` and `offline_access`.
+    pub fn scope(mut self, scope: impl AsRef<str>) -> Self {
+        self.wanted.scope(scope.as_ref());
+        self
+    }
+
+    /// What the issuer asks of the person, whatever it knows of them.
+    pub fn prompt(self, prompt: Prompt) -> Self {
+        self.set("prompt", prompt.as_str())
+    }
+
+    /// Who is expected to sign in: what the person would type there.
+    pub fn login_hint(self, hint: impl Into<String>) -> Self {
+        self.set("login_hint", hint)
+    }
+
+    /// How long ago the person may have signed in; the ID token is checked for it.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = Some(age);
+        self.set("max_age", age.as_secs().to_string())
+    }
+
+    /// The assurance levels that would do, best first, separated by spaces.
+    pub fn acr_values(self, values: impl Into<String>) -> Self {
+        self.set("acr_values", values)
+    }
+
+    /// Adds a parameter to the authorization request.
+    ///
+    /// The parameters of the flow itself are refused when it is used, with
+    /// [`Error::Request`](crate::Error::Request).
+    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let name = name.into();
+        if is_reserved(&name) || OWN.contains(&name.as_str()) {
+            self.complain(&format!("parameter `{name}` is set by the sign-in itself"));
+        }
+        self.parameters.push((name, value.into()));
+        self
+    }
+
+    /// Is told the URL before the browser opens; by default it is written to stderr.
+    ///
+    /// A browser may open in the wrong place, or not at all: whoever can see this can go on by hand.
+    pub fn announce(mut self, announce: impl Fn(&Url) + Send + Sync + 'static) -> Self {
+        self.announce = Arc::new(announce);
+        self
+    }
+
+    /// Opens no browser: the person follows the announced URL.
+    ///
+    /// Without the feature `browser` none is opened anyway.
+    pub fn without_browser(mut self) -> Self {
+        self.opens_browser = false;
+        self
+    }
+
+    /// How long the person may take; 180 s by default.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
+    /// Also takes the final URL from `source`, for a browser on another machine that cannot come back.
+    ///
+    /// Whatever comes first counts. See [`paste_from_stdin`](Self::paste_from_stdin).
+    pub fn paste_back(
+        mut self,
+        source: impl Future<Output = io::Result<String>> + Send + 'static,
+    ) -> Self {
+        self.paste_back = Some(Box::pin(source));
+        self
+    }
+
+    /// Also takes the final URL as a line of standard input.
+    ///
+    /// The line is read on a thread that the end of the program does not wait for.
+    pub fn paste_from_stdin(self) -> Self {
+        self.paste_back(async {
+            let (sender, line) = tokio::sync::oneshot::channel();
+            let read = move || {
+                let mut line = String::new();
+                let read = io::stdin().read_line(&mut line).map(|_| line);
+                // Nobody listens any more once the browser was faster.
+                let _ = sender.send(read);
+            };
+            std::thread::Builder::new().spawn(read)?;
+            line.await.map_err(io::Error::other)?
+        })
     }
 
     pub(crate) fn audiences(&self) -> Vec<Audience> {
-        self.asked
-            .iter()
-            .map(|asked| asked.audience.clone())
-            .collect()
+        self.wanted.audiences()
     }
 
-    pub(crate) fn start(
-        &self,
-        authorization: &Authorization,
-        session: &str,
-        now: Moment,
-    ) -> Result<(Url, PendingLogin), Error> {
-        if let Some(problem) = &self.problem {
-            return Err(Error::request(problem.clone()));
-        }
-        let Some(redirect) = &self.redirect else {
-            return Err(Error::request("there is no redirect URI"));
-        };
-        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-        let (state, nonce) = (CsrfToken::new_random(), CsrfToken::new_random());
-        let scopes = self
-            .asked
-            .iter()
-            .fold(self.identity_scopes.clone(), |all, asked| {
-                all.union(&asked.scopes)
-            });
-        let mut url = authorization.endpoint.clone();
-        {
-            let mut query = url.query_pairs_mut();
-            query
-                .append_pair("response_type", "code")
-                .append_pair("client_id", &authorization.client_id)
-                .append_pair("redirect_uri", redirect)
-                .append_pair("scope", &scopes.to_string())
-                .append_pair("state", state.secret())
-                .append_pair("nonce", nonce.secret())
-                .append_pair("code_challenge", challenge.as_str())
-                .append_pair("code_challenge_method", "S256");
-            for name in authorization.audience_parameters {
-                for asked in &self.asked {
-                    query.append_pair(name, asked.audience.as_str());
-                }
-            }
-        }
-        let pending = PendingLogin {
-            state: Secret::from(state.secret().as_str()),
-            nonce: Secret::from(nonce.secret().as_str()),
-            verifier: Secret::from(verifier.secret().as_str()),
-            redirect_uri: redirect.clone(),
-            session: session.to_owned(),
-            asked: self.asked.clone(),
-            identity_scopes: self.identity_scopes.clone(),
-            goes_on: self.goes_on,
-            created_at: now.wall(),
-        };
-        Ok((url, pending))
+    fn set(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.parameters.retain(|(known, _)| known != name);
+        self.parameters.push((name.to_owned(), value.into()));
+        self
+    }
+
+    fn complain(&mut self, problem: &str) {
+        self.wanted.complain(problem);
     }
 }
+
+impl fmt::Debug for AuthorizationCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationCode")
+            .field("back", &self.back)
+            .field("wanted", &self.wanted)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tells whoever sits at the terminal where to go.
+fn announce(url: &Url) {
+    use std::io::Write;
+    // Where nobody reads it there is nobody to tell.
+    let _ = writeln!(
+        io::stderr(),
+        "To sign in, open this page in a browser:\n\n    {url}\n"
+    );
+}
+
+/// Long enough to look for a phone with the second factor; a person who went away is not waited for.
+const TIME_LIMIT: Duration = Duration::from_secs(180);
+
+/// Parameters that the sign-in sets itself, beside those of token requests.
+const OWN: &[&str] = &[
+    "code_challenge",
+    "code_challenge_method",
+    "max_age",
+    "nonce",
+    "prompt",
+    "request",
+    "request_uri",
+    "response_mode",
+    "response_type",
+    "state",
+];

@@ -9,13 +9,12 @@ use poll::Poll;
 pub use prompt::DevicePrompt;
 use tokio::runtime::Handle;
 
-use super::{Obtained, wanted::Wanted};
+use super::{Obtained, identity, wanted::Wanted};
 use crate::{
     endpoint::Endpoint,
     error::{Asked, Error, Resume},
     request::TokenRequest,
     scope::Audience,
-    store::Account,
     time::TimeSource,
 };
 
@@ -137,8 +136,15 @@ impl DeviceCode {
             asked: &about,
         };
         let reply = poll.run().await?;
+        // No nonce goes with a device code: RFC 8628 has none.
+        let expected = identity::Expected {
+            nonce: None,
+            max_age: None,
+            now: clock.now(),
+        };
+        let account = identity::identify(endpoint, &reply, &expected).await?;
         Ok(Obtained {
-            account: Account::new(None, None, None),
+            account,
             reply,
             asked: asked.to_vec(),
             identity_scopes: self.wanted.identity_scopes().clone(),

@@ -1,94 +1,136 @@
-//! A sign-in whose answer is still to come.
+//! A sign-in whose answer is still to come, and the check of that answer.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{fmt, sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Authorization, Obtained};
+use super::{Authorization, Obtained, identity};
 use crate::{
     endpoint::{Endpoint, Grant, GrantKind},
     error::{Asked, Error, IssuerAnswer, Refusal, Violation},
     request::Parameters,
     scope::{Audience, Scopes},
-    secret::Secret,
-    store::Account,
-    time::Moment,
+    secret::{self, Secret},
+    time::{Moment, TimeSource},
 };
 
 /// What has to be kept while a person is away at the issuer.
-#[derive(Clone)]
+///
+/// A web back end keeps it with the person's browser session, on the server or encrypted: it holds the
+/// PKCE verifier. It serialises, and is good for one answer within an hour. `Debug` hides it.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct PendingLogin {
+    pub(super) version: u32,
+    pub(super) issuer: String,
+    pub(super) client_id: String,
+    #[serde(with = "secret::written")]
     pub(super) state: Secret,
-    #[expect(dead_code, reason = "soon")]
+    #[serde(with = "secret::written")]
     pub(super) nonce: Secret,
+    #[serde(with = "secret::written")]
     pub(super) verifier: Secret,
     pub(super) redirect_uri: String,
     pub(super) session: String,
-    pub(super) asked: Vec<Asked>,
-    pub(super) identity_scopes: Scopes,
+    /// Audiences and their scopes.
+    pub(super) asked: Vec<(String, String)>,
+    pub(super) identity_scopes: String,
+    /// Whether the session has to be the same person's afterwards.
     pub(super) goes_on: bool,
-    #[expect(dead_code, reason = "soon")]
-    pub(super) created_at: SystemTime,
-}
-
-impl fmt::Debug for PendingLogin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PendingLogin").finish_non_exhaustive()
-    }
+    /// In seconds.
+    pub(super) max_age: Option<u64>,
+    /// In seconds since the Unix epoch.
+    pub(super) created_at: u64,
 }
 
 impl PendingLogin {
-    /// Whose session it is for.
+    /// The session that is signed in when the person comes back.
     pub fn session(&self) -> &str {
         &self.session
+    }
+
+    /// The redirect URI that was sent.
+    pub fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
     }
 
     pub(crate) fn goes_on(&self) -> bool {
         self.goes_on
     }
 
+    /// The code in `callback`, if that is the answer to this sign-in.
     pub(crate) fn accept(
         &self,
         callback: &str,
-        _authorization: &Authorization,
-        _now: Moment,
+        authorization: &Authorization,
+        now: Moment,
     ) -> Result<Secret, Error> {
-        let url = Url::parse(callback).map_err(|_| Error::request("no URL"))?;
-        let get = |name: &str| {
-            url.query_pairs()
-                .find(|(known, _)| known == name)
-                .map(|(_, value)| value.into_owned())
-        };
-        if get("state").as_deref() != Some(self.state.expose()) {
-            return Err(Error::protocol(
-                None,
-                Violation::Reply("the state is another".to_owned()),
-            ));
+        self.check_belongs(authorization, now)?;
+        let answer = Answer::read(callback, &self.redirect_uri)?;
+        let is_ours = answer
+            .state
+            .as_deref()
+            .map(|state| secret::is_equal(state, self.state.expose()));
+        match (is_ours, &answer.error) {
+            // Some issuers forget it when they refuse: that ends a sign-in, and never completes one.
+            (Some(true), _) | (None, Some(_)) => {}
+            _ => {
+                return Err(violation(
+                    "its state is not the one that was sent, so it belongs to another sign-in",
+                ));
+            }
         }
-        if let Some(code) = get("error") {
-            let answer = IssuerAnswer::new(400).with_code(Some(code));
-            return Err(Error::from_answer(
-                &self.first(),
-                answer,
-                Refusal::default(),
-            ));
+        self.check_issuer(&answer, authorization)?;
+        match (answer.code, answer.error) {
+            (Some(_), Some(_)) => Err(violation("it has a code and an error")),
+            (Some(code), None) => Ok(code),
+            (None, Some(code)) => {
+                let shown = IssuerAnswer::new(400)
+                    .with_code(Some(code))
+                    .with_description(answer.description);
+                Err(Error::from_answer(&self.first(), shown, Refusal::default()))
+            }
+            (None, None) => Err(violation("it has neither a code nor an error")),
         }
-        get("code")
-            .map(Secret::from)
-            .ok_or_else(|| Error::request("no code"))
     }
 
-    fn first(&self) -> Asked {
-        self.asked.first().cloned().unwrap_or(Asked {
-            audience: Audience::from(""),
-            scopes: Scopes::none(),
-        })
+    fn check_belongs(&self, authorization: &Authorization, now: Moment) -> Result<(), Error> {
+        let is_ours =
+            self.issuer == authorization.issuer && self.client_id == authorization.client_id;
+        if !is_ours || self.version != VERSION {
+            return Err(Error::request(
+                "the pending sign-in is another client's, or of another version of this crate",
+            ));
+        }
+        let age = seconds(now).saturating_sub(self.created_at);
+        if age > LIFETIME.as_secs() {
+            return Err(Error::request(
+                "the sign-in was started too long ago: start it again",
+            ));
+        }
+        Ok(())
     }
 
+    /// RFC 9207 section 2.4: compared exactly, and required where the issuer announces it.
+    fn check_issuer(&self, answer: &Answer, authorization: &Authorization) -> Result<(), Error> {
+        let is_exempt = answer.state.is_none();
+        match &answer.issuer {
+            Some(issuer) if *issuer != self.issuer => Err(violation(
+                "it names another issuer: the two may have been mixed up",
+            )),
+            None if authorization.names_issuer && !is_exempt => Err(violation(
+                "it does not name the issuer, which announces that it would",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Redeems the code, and finds out who signed in.
     pub(crate) async fn redeem(
         &self,
         endpoint: &Arc<Endpoint>,
         code: &Secret,
+        clock: &TimeSource,
     ) -> Result<Obtained, Error> {
         let (asked, parameters) = (self.first(), Parameters::none());
         let grant = Grant {
@@ -104,11 +146,260 @@ impl PendingLogin {
             is_apart: false,
         };
         let reply = endpoint.token(&grant).await?;
+        let expected = identity::Expected {
+            nonce: Some(self.nonce.expose()),
+            max_age: self.max_age.map(Duration::from_secs),
+            now: clock.now(),
+        };
+        let account = identity::identify(endpoint, &reply, &expected).await?;
         Ok(Obtained {
-            account: Account::new(None, None, None),
+            account,
             reply,
-            asked: self.asked.clone(),
-            identity_scopes: self.identity_scopes.clone(),
+            asked: self.all(),
+            identity_scopes: Scopes::from_reply(&self.identity_scopes),
         })
+    }
+
+    fn all(&self) -> Vec<Asked> {
+        let read = |(audience, scopes): &(String, String)| Asked {
+            audience: Audience::from(audience.as_str()),
+            scopes: Scopes::from_reply(scopes),
+        };
+        self.asked.iter().map(read).collect()
+    }
+
+    /// What the token that comes with the sign-in is for; no API if none was asked for.
+    fn first(&self) -> Asked {
+        let nothing = || Asked {
+            audience: Audience::from(""),
+            scopes: Scopes::none(),
+        };
+        self.all().into_iter().next().unwrap_or_else(nothing)
+    }
+}
+
+impl fmt::Debug for PendingLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingLogin")
+            .field("session", &self.session)
+            .field("asked", &self.asked)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An authorization response (RFC 6749 sections 4.1.2 and 4.1.2.1).
+struct Answer {
+    state: Option<String>,
+    code: Option<Secret>,
+    error: Option<String>,
+    description: Option<String>,
+    issuer: Option<String>,
+}
+
+impl Answer {
+    /// Reads a whole URL, or what of it a server sees: its path and query.
+    fn read(callback: &str, redirect_uri: &str) -> Result<Self, Error> {
+        let expected = Url::parse(redirect_uri)
+            .map_err(|_unshown| violation("its redirect URI cannot be read"))?;
+        let url = expected
+            .join(callback.trim())
+            .map_err(|_unshown| Error::request("the answer is no URL: pass all of it"))?;
+        if url.path() != expected.path() {
+            return Err(Error::request(
+                "the answer came to another path than the redirect URI's",
+            ));
+        }
+        let mut answer = Self {
+            state: None,
+            code: None,
+            error: None,
+            description: None,
+            issuer: None,
+        };
+        for (name, value) in url.query_pairs() {
+            let value = value.into_owned();
+            let is_repeated = match &*name {
+                "state" => answer.state.replace(value).is_some(),
+                "code" => answer.code.replace(Secret::from(value)).is_some(),
+                "error" => answer.error.replace(value).is_some(),
+                "error_description" => answer.description.replace(value).is_some(),
+                "iss" => answer.issuer.replace(value).is_some(),
+                _ => false,
+            };
+            // RFC 6749 section 3.1: no parameter more than once.
+            if is_repeated {
+                return Err(violation("a parameter of it stands there twice"));
+            }
+        }
+        Ok(answer)
+    }
+}
+
+fn violation(problem: &str) -> Error {
+    Error::protocol(None, Violation::Reply(problem.to_owned()))
+}
+
+pub(super) fn seconds(now: Moment) -> u64 {
+    let since = now.wall().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+/// The version of the serialised form.
+pub(super) const VERSION: u32 = 1;
+
+/// Longer than any person takes, and short enough that a forgotten one is of no use.
+const LIFETIME: Duration = Duration::from_secs(3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        login::AuthorizationCode,
+        request::TokenRequest,
+        time::{Clock, ManualClock},
+    };
+
+    const REDIRECT: &str = "https://app.example/callback";
+
+    fn authorization(names_issuer: bool) -> Authorization {
+        Authorization {
+            endpoint: Url::parse("https://issuer.example/authorize?tenant=1").unwrap(),
+            issuer: "https://issuer.example".to_owned(),
+            client_id: "app".to_owned(),
+            audience_parameters: &["audience", "resource"],
+            names_issuer,
+        }
+    }
+
+    fn started(names_issuer: bool, clock: &ManualClock) -> (Url, PendingLogin) {
+        let login = AuthorizationCode::redirect_to(REDIRECT)
+            .request(TokenRequest::new("api.a").scope("read write"))
+            .request(TokenRequest::new("api.b").scope("read"));
+        login
+            .start(&authorization(names_issuer), "alice", clock.now())
+            .unwrap()
+    }
+
+    #[test]
+    fn the_url_asks_for_everything_in_one_prompt() {
+        let (url, pending) = started(false, &ManualClock::new());
+        let all = |name: &str| -> Vec<String> {
+            url.query_pairs()
+                .filter(|(known, _)| known == name)
+                .map(|(_, value)| value.into_owned())
+                .collect()
+        };
+        assert_eq!(all("tenant"), ["1"], "the endpoint's own query stays");
+        assert_eq!(all("response_type"), ["code"]);
+        assert_eq!(all("redirect_uri"), [REDIRECT]);
+        assert_eq!(all("scope"), ["offline_access openid read write"]);
+        assert_eq!(all("audience"), ["api.a", "api.b"]);
+        assert_eq!(all("resource"), ["api.a", "api.b"]);
+        assert_eq!(all("code_challenge_method"), ["S256"]);
+        assert_eq!(all("code_challenge")[0].len(), 43);
+        assert_eq!(all("state"), [pending.state.expose()]);
+        assert_eq!(all("nonce"), [pending.nonce.expose()]);
+        assert!(!url.as_str().contains(pending.verifier.expose()));
+        let (again, _) = started(false, &ManualClock::new());
+        assert_ne!(url, again, "state, nonce and verifier are new each time");
+    }
+
+    #[test]
+    fn only_the_right_answer_is_taken() {
+        let clock = ManualClock::new();
+        for (names_issuer, query, expected) in [
+            (false, "code=c&state=STATE", "ok"),
+            (false, "code=c&state=STATE&iss=https://issuer.example", "ok"),
+            (true, "code=c&state=STATE&iss=https://issuer.example", "ok"),
+            (true, "code=c&state=STATE", "protocol"),
+            (
+                false,
+                "code=c&state=STATE&iss=https://other.example",
+                "protocol",
+            ),
+            (
+                false,
+                "code=c&state=STATE&iss=https://issuer.example/",
+                "protocol",
+            ),
+            (false, "code=c&state=other", "protocol"),
+            (false, "code=c", "protocol"),
+            (false, "state=STATE", "protocol"),
+            (false, "code=c&code=d&state=STATE", "protocol"),
+            (false, "code=c&state=STATE&state=STATE", "protocol"),
+            (false, "code=c&error=access_denied&state=STATE", "protocol"),
+            (false, "error=access_denied&state=STATE", "denied"),
+            (false, "error=access_denied&state=other", "protocol"),
+            (false, "error=consent_required&state=STATE", "consent"),
+            (false, "error=login_required&state=STATE", "login"),
+            (false, "error=invalid_scope&state=STATE", "denied"),
+            (
+                false,
+                "error=temporarily_unavailable&state=STATE",
+                "unavailable",
+            ),
+            // Without state and issuer, as one server refuses.
+            (true, "error=consent_required", "consent"),
+        ] {
+            let (_, pending) = started(names_issuer, &clock);
+            let query = query.replace("STATE", pending.state.expose());
+            for callback in [
+                format!("{REDIRECT}?{query}"),
+                format!("/callback?{query}\n"),
+            ] {
+                let outcome = pending.accept(&callback, &authorization(names_issuer), clock.now());
+                let found = outcome.as_ref().map_or_else(Error::kind, |_| "ok");
+                assert_eq!(found, expected, "{callback}");
+                let shown = format!("{outcome:?}");
+                assert!(!shown.contains(pending.state.expose()), "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_to_another_place_time_or_client_is_none() {
+        let clock = ManualClock::new();
+        let (_, pending) = started(false, &clock);
+        let state = pending.state.expose().to_owned();
+        let accept = |callback: String, authorization: &Authorization| {
+            pending.accept(&callback, authorization, clock.now())
+        };
+        let right = format!("{REDIRECT}?code=c&state={state}");
+        let elsewhere = format!("https://app.example/other?code=c&state={state}");
+        accept(elsewhere, &authorization(false)).unwrap_err();
+        let mut other = authorization(false);
+        other.client_id = "another".to_owned();
+        accept(right.clone(), &other).unwrap_err();
+        accept(right.clone(), &authorization(false)).unwrap();
+        clock.advance(LIFETIME + Duration::from_secs(1));
+        accept(right, &authorization(false)).unwrap_err();
+    }
+
+    #[test]
+    fn problems_of_the_builder_are_told_when_it_is_used() {
+        let now = ManualClock::new().now();
+        for login in [
+            AuthorizationCode::redirect_to(REDIRECT).request(""),
+            AuthorizationCode::redirect_to(REDIRECT).scope("a\"b"),
+            AuthorizationCode::redirect_to(REDIRECT).parameter("state", "x"),
+            AuthorizationCode::redirect_to(REDIRECT).ports([1]),
+            AuthorizationCode::redirect_to("no url"),
+            AuthorizationCode::loopback(),
+        ] {
+            let error = login
+                .start(&authorization(false), "alice", now)
+                .unwrap_err();
+            assert!(matches!(error, Error::Request(_)), "{error}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_answer_makes_it_panic_or_passes_without_the_state(callback in ".*") {
+            let clock = ManualClock::new();
+            let (_, pending) = started(false, &clock);
+            let outcome = pending.accept(&callback, &authorization(false), clock.now());
+            proptest::prop_assert!(outcome.is_err());
+        }
     }
 }

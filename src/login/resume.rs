@@ -86,16 +86,7 @@ fn start(
 impl AuthorizationCode {
     /// The same, asking for what an error needs and for all that the session covered before.
     pub(crate) fn going_on(mut self, asked: &Asked, resume: Option<&Resume>) -> Self {
-        // What is asked for now comes first: the token that comes with the sign-in is for that.
-        let own = std::mem::take(&mut self.asked);
-        self.ask(asked.clone());
-        let covered = resume.into_iter().flat_map(|resume| &resume.covered);
-        for more in own.into_iter().chain(covered.cloned()) {
-            self.ask(more);
-        }
-        if let Some(resume) = resume {
-            self.identity_scopes = self.identity_scopes.union(&resume.identity_scopes);
-        }
+        self.wanted.go_on(asked, resume);
         self.goes_on = true;
         self
     }

@@ -1,9 +1,22 @@
 //! Either way to have a person sign in.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::{Authorization, AuthorizationCode, DeviceCode, Obtained};
-use crate::{endpoint::Endpoint, error::Error, scope::Audience, time::TimeSource};
+use tokio::time::timeout;
+use url::Url;
+
+use super::{
+    Authorization, AuthorizationCode, DeviceCode, Obtained, PendingLogin,
+    authorization_code::{Back, PasteBack},
+    loopback::{Judge, Loopback},
+};
+use crate::{
+    endpoint::Endpoint,
+    error::{Error, Unavailable, UnavailableReason},
+    scope::Audience,
+    secret::Secret,
+    time::TimeSource,
+};
 
 /// How a person signs in: [`AuthorizationCode`] or [`DeviceCode`].
 #[derive(Debug)]
@@ -57,13 +70,114 @@ impl SignIn {
         clock: &TimeSource,
     ) -> Result<Obtained, Error> {
         match self.0 {
-            How::AuthorizationCode(_) => {
-                let _ = session;
-                Err(Error::request("not yet"))
+            How::AuthorizationCode(login) => {
+                let authorization = endpoint.authorization().await?;
+                let (pending, code) = login.code(authorization, session, clock).await?;
+                pending.redeem(endpoint, &code, clock).await
             }
             How::DeviceCode(login) => login.run(endpoint, clock).await,
         }
     }
+}
+
+impl AuthorizationCode {
+    /// Sends the person to the issuer and waits for the code that they come back with.
+    async fn code(
+        mut self,
+        authorization: Authorization,
+        session: &str,
+        clock: &TimeSource,
+    ) -> Result<(PendingLogin, Secret), Error> {
+        let loopback = match &self.back {
+            Back::Loopback { ports, path } => Some(Loopback::bind(ports, path).await?),
+            Back::Redirect(_) if self.paste_back.is_some() => None,
+            Back::Redirect(_) => {
+                return Err(Error::request(
+                    "somebody else listens at the redirect URI: use Client::start and finish, or paste_back",
+                ));
+            }
+        };
+        let redirect_uri = match (&loopback, &self.back) {
+            (Some(loopback), _) => loopback.redirect_uri(),
+            (None, Back::Redirect(uri)) => uri.clone(),
+            (None, Back::Loopback { .. }) => String::new(),
+        };
+        let (url, pending) =
+            self.start_with(&redirect_uri, &authorization, session, clock.now())?;
+        let judge: Judge<Secret> = {
+            let (pending, clock) = (pending.clone(), clock.clone());
+            Arc::new(move |callback| pending.accept(callback, &authorization, clock.now()))
+        };
+        (self.announce)(&url);
+        if self.opens_browser {
+            open_browser(&url);
+        }
+        let paste_back = self.paste_back.take();
+        let answer = first_answer(loopback, paste_back, judge);
+        match timeout(self.time_limit, answer).await {
+            Ok(code) => Ok((pending, code?)),
+            Err(_elapsed) => Err(nobody_came(self.time_limit)),
+        }
+    }
+}
+
+/// The code from the loopback port or from what is pasted, whichever comes first.
+async fn first_answer(
+    loopback: Option<Loopback>,
+    paste_back: Option<PasteBack>,
+    judge: Judge<Secret>,
+) -> Result<Secret, Error> {
+    let pasting = Arc::clone(&judge);
+    let pasted = async move {
+        match paste_back {
+            Some(source) => match source.await {
+                Ok(line) if !line.trim().is_empty() => pasting(&line),
+                // Nobody types there: the browser may still come back.
+                Ok(_) | Err(_) => std::future::pending().await,
+            },
+            None => std::future::pending().await,
+        }
+    };
+    let came_back = async move {
+        match loopback {
+            Some(loopback) => loopback.answer(judge).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        code = came_back => code,
+        code = pasted => code,
+    }
+}
+
+/// Opens the system's browser, on a thread that nobody waits for: some do not return before they close.
+#[cfg(feature = "browser")]
+fn open_browser(url: &Url) {
+    let url = url.to_string();
+    let open = move || {
+        if let Err(error) = webbrowser::open(&url) {
+            tracing::debug!(kind = ?error.kind(), "no browser opened, the person has the URL");
+        }
+    };
+    let thread = std::thread::Builder::new()
+        .name("sign-in browser".to_owned())
+        .spawn(open);
+    if thread.is_err() {
+        tracing::debug!("no thread to open a browser, the person has the URL");
+    }
+}
+
+#[cfg(not(feature = "browser"))]
+fn open_browser(_url: &Url) {}
+
+fn nobody_came(limit: Duration) -> Error {
+    let cause = format!(
+        "nobody came back within {} s: the page may show an error of its own (a redirect URI that is not \
+         registered, above all), or the browser runs on another machine (use paste_from_stdin or a device code)",
+        limit.as_secs()
+    );
+    let cause = std::io::Error::new(std::io::ErrorKind::TimedOut, cause);
+    Error::Unavailable(Unavailable::caused_by(UnavailableReason::Timeout, cause))
 }
 
 impl Endpoint {

@@ -65,6 +65,11 @@ impl Wanted {
         }
     }
 
+    /// Keeps what is wrong with it, for when it is used.
+    pub(super) fn complain(&mut self, problem: &str) {
+        self.problem.get_or_insert_with(|| problem.to_owned());
+    }
+
     /// Refuses what could never be answered, before anything is sent.
     pub(super) fn check(&self) -> Result<(), Error> {
         match &self.problem {

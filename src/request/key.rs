@@ -24,7 +24,7 @@ impl Parameters {
     }
 
     /// A name can stand more than once (RFC 8707 section 2); the same pair counts once.
-    pub(super) fn with(&self, name: String, value: String) -> Self {
+    pub(crate) fn with(&self, name: String, value: String) -> Self {
         let mut list = self.0.as_deref().cloned().unwrap_or_default();
         list.push((name, value));
         list.sort_unstable();

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::{SessionKey, SessionRecord};
 use crate::{
     scope::{Audience, Scopes},
-    secret::Secret,
+    secret::{self, Secret},
     time::Moment,
 };
 
@@ -91,7 +91,7 @@ pub(crate) struct Family {
     /// The only audience that it serves; nothing if it serves all that it covers.
     pub(crate) audience: Option<String>,
     /// Nothing once the issuer has refused it, or if it gave none: then a sign-in is needed.
-    #[serde(with = "hidden::option")]
+    #[serde(with = "secret::written::option")]
     pub(crate) refresh_token: Option<Secret>,
     /// What the person has consented to, by audience.
     pub(crate) covers: BTreeMap<String, Coverage>,
@@ -134,7 +134,7 @@ pub(crate) struct KeptToken {
     pub(crate) asked: String,
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) granted: Option<String>,
-    #[serde(with = "hidden")]
+    #[serde(with = "secret::written")]
     pub(crate) access_token: Secret,
     /// By the wall clock, in milliseconds since the Unix epoch.
     pub(crate) requested_at: u64,
@@ -269,41 +269,6 @@ impl Session {
             bytes.clear();
         }
         SessionRecord::new(std::mem::take(&mut *bytes))
-    }
-}
-
-/// A secret in a record: the one place where it is written.
-mod hidden {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use crate::secret::Secret;
-
-    pub(super) fn serialize<S: Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(secret.expose())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
-        String::deserialize(from).map(Secret::from)
-    }
-
-    pub(super) mod option {
-        use super::{Deserialize, Deserializer, Secret, Serializer};
-
-        pub(in super::super) fn serialize<S: Serializer>(
-            secret: &Option<Secret>,
-            to: S,
-        ) -> Result<S::Ok, S::Error> {
-            match secret {
-                Some(secret) => to.serialize_some(secret.expose()),
-                None => to.serialize_none(),
-            }
-        }
-
-        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-            from: D,
-        ) -> Result<Option<Secret>, D::Error> {
-            Option::<String>::deserialize(from).map(|text| text.map(Secret::from))
-        }
     }
 }
 

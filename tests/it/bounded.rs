@@ -267,3 +267,41 @@ async fn a_large_cache_is_bounded_as_well_and_what_is_in_use_stays() {
     );
     assert!(client.current("cold99-99").is_some(), "the newest stays");
 }
+
+#[tokio::test]
+async fn the_first_audience_is_evicted_like_any_other_and_comes_back_as_one_slot() {
+    let source = Source::tokens(3600);
+    let client = small(&source);
+    let first = client.get_access_token("first").await.unwrap();
+    fill(&client, "x", 1_000).await;
+    assert!(client.current("first").is_none(), "it was evicted");
+    let again = client.get_access_token("first").await.unwrap();
+    assert_ne!(first.secret(), again.secret());
+    let handle = client.audience("first");
+    assert_eq!(handle.current().unwrap().secret(), again.secret());
+    client.clear("first");
+    assert!(handle.current().is_none() && client.current("first").is_none());
+    let third = handle.get_access_token().await.unwrap();
+    let found = client.current("first").unwrap().to_access_token();
+    assert_eq!(found.secret(), third.secret());
+    assert_eq!(source.count(), 1_003);
+}
+
+#[tokio::test]
+async fn a_name_that_comes_and_goes_many_times_is_fetched_once_each_time() {
+    let source = Source::tokens(3600);
+    let client = source
+        .client(&ManualClock::new())
+        .cache_capacity(4)
+        .build()
+        .unwrap();
+    for round in 1..=200 {
+        for _ in 0..3 {
+            client.get_access_token("guest").await.unwrap();
+        }
+        assert!(client.current("guest").is_some());
+        fill(&client, &format!("x{round}-"), 40).await;
+        assert!(client.current("guest").is_none(), "it was evicted");
+        assert_eq!(source.count(), round * 41);
+    }
+}

@@ -5,6 +5,7 @@ mod audit;
 mod body;
 mod control;
 mod page;
+mod people;
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, patch, post};
 use serde_json::{Value, json};
 
 use crate::audit::AuditParty;
@@ -53,6 +54,8 @@ fn platform() -> Router<Arc<Tenant>> {
             post(revoke_tokens),
         )
         .route("/api/v1/audit", get(audit::list))
+        .route("/api/v1/users", get(people::users))
+        .route("/api/v1/users/{id}", patch(people::update_user))
 }
 
 /// What only an emulator has.
@@ -67,6 +70,17 @@ fn control() -> Router<Arc<Tenant>> {
         .route(
             "/emulator/v1/faults",
             get(faults).post(add_fault).delete(clear_faults),
+        )
+        .route(
+            "/emulator/v1/consents",
+            get(people::consents).delete(people::revoke_consents),
+        )
+        .route("/emulator/v1/sessions", get(people::sessions))
+        .route("/emulator/v1/sessions/{id}", delete(people::revoke_session))
+        .route("/emulator/v1/families", get(people::families))
+        .route(
+            "/emulator/v1/refresh-tokens/state",
+            post(people::refresh_token_state),
         )
         .route("/emulator/v1/keys/rotate", post(rotate_keys))
         .route(
@@ -168,7 +182,9 @@ impl From<ChangeError> for Rejection {
         let message = error.to_string();
         let (status, code) = match error {
             ChangeError::Invalid { field, message } => return Self::invalid(&field, message),
-            ChangeError::UnknownApplication(_) => (StatusCode::NOT_FOUND, "not_found"),
+            ChangeError::UnknownApplication(_)
+            | ChangeError::UnknownUser(_)
+            | ChangeError::UnknownSession(_) => (StatusCode::NOT_FOUND, "not_found"),
             ChangeError::Exists(_) => (StatusCode::CONFLICT, "already_exists"),
             ChangeError::NoSecret(_) => (StatusCode::CONFLICT, "no_secret"),
             ChangeError::Crypto => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),

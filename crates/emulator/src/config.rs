@@ -14,11 +14,12 @@ use std::path::Path;
 
 pub use self::api::Api;
 pub use self::application::{Application, ApplicationKind};
-pub(crate) use self::check::is_scope;
+pub(crate) use self::check::{is_oidc_scope, is_scope};
 pub use self::switches::{
     AudienceClaim, AudienceParameter, AudienceSource, BasicDecoding, Challenge,
-    ClientAuthentication, ErrorShape, MissingAudience, NothingGranted, RetryHint, ScopeMode,
-    Switches, TenantState, TokenFormat, TokenType, UnknownAudience,
+    ClientAuthentication, ConsentMode, ErrorShape, MissingAudience, MissingConsent, NothingGranted,
+    RefreshScopes, RetryHint, ScopeMode, SilentRefusal, Switches, TenantState, TokenFormat,
+    TokenType, UngrantedAudience, UnknownAudience,
 };
 pub use self::user::User;
 use crate::sample;
@@ -175,6 +176,11 @@ impl Config {
     /// Whether the admin token is set, and so known to whoever wrote it.
     pub fn has_admin_token(&self) -> bool {
         self.admin_token.is_some()
+    }
+
+    /// The people, in order of registration.
+    pub fn users(&self) -> impl Iterator<Item = &User> {
+        self.users.iter()
     }
 
     /// The APIs, in order of registration.

@@ -2,6 +2,8 @@
 
 mod builder;
 mod change;
+mod login;
+mod people;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 pub use self::builder::{Builder, StartError};
+pub use self::login::{PageError, Person};
 use crate::audit::AuditEntry;
 use crate::config::Config;
 use crate::fault::Fault;

@@ -1,11 +1,13 @@
 //! The endpoints of OAuth, one file each, and what they share.
 
 mod client_authentication;
+mod device_authorization;
 mod discovery;
 mod form;
 mod introspect;
 mod revoke;
 mod token;
+mod userinfo;
 
 use std::sync::Arc;
 
@@ -24,7 +26,7 @@ use crate::config::{RetryHint, TenantState};
 use crate::fault::Mint;
 use crate::refusal::{Code, Refusal};
 use crate::tenant::Tenant;
-use crate::{admin, reply, routes};
+use crate::{admin, interaction, reply, routes};
 
 /// What the pipeline hands to every endpoint.
 #[derive(Clone, Debug)]
@@ -55,6 +57,15 @@ pub(crate) fn router(tenant: Arc<Tenant>) -> Router {
         .route(routes::TOKEN, post(token::token))
         .route(routes::INTROSPECT, post(introspect::introspect))
         .route(routes::REVOKE, post(revoke::revoke))
+        .route(
+            routes::DEVICE_AUTHORIZATION,
+            post(device_authorization::device_authorization),
+        )
+        .route(
+            routes::USERINFO,
+            get(userinfo::userinfo).post(userinfo::userinfo),
+        )
+        .merge(interaction::router())
         .merge(admin::router(&tenant))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
@@ -96,7 +107,7 @@ fn refused(tenant: &Tenant, exchange: &Exchange, refusal: &Refusal) -> Response 
 }
 
 /// What stands before every OAuth endpoint: the tenant's limit and its suspension.
-fn admit(tenant: &Tenant) -> Result<(), Refusal> {
+pub(crate) fn admit(tenant: &Tenant) -> Result<(), Refusal> {
     if let Some(wait) = tenant.over_limit() {
         // Rounded up: a client that comes back then must be let in.
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

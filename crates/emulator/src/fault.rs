@@ -14,7 +14,7 @@ use serde_json::Value;
 pub(crate) use self::action::Action;
 pub use self::action::{ReplyBody, RetryAfter};
 pub(crate) use self::apply::{alter, replace};
-pub(crate) use self::plan::{Faults, Mint, Plan};
+pub(crate) use self::plan::{Concern, Faults, Mint, Plan};
 use self::status::FinalStatus;
 pub(crate) use self::torn::Hangup;
 use crate::routes::Endpoint;
@@ -24,7 +24,7 @@ use crate::routes::Endpoint;
 /// Without [`at`](Self::at) it concerns every OAuth endpoint, discovery and the keys; without
 /// [`application`](Self::application) every client; without [`times`](Self::times) every request
 /// until it is cleared. For each request the first fault that fits is used, in the order they
-/// were added; a delay goes together with one other.
+/// were added; delays go together with one other.
 ///
 /// # Examples
 ///
@@ -47,6 +47,8 @@ pub struct Fault {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     audience: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    grant_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     times: Option<u32>,
 }
 
@@ -55,6 +57,12 @@ impl Fault {
     pub fn delay(delay: Duration) -> Self {
         let milliseconds = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         Self::new(Action::Delay { milliseconds })
+    }
+
+    /// What was asked is done at once, and the reply comes later. Real time.
+    pub fn delay_after(delay: Duration) -> Self {
+        let milliseconds = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        Self::new(Action::DelayAfter { milliseconds })
     }
 
     /// The connection is closed without a reply and nothing was done.
@@ -221,6 +229,37 @@ impl Fault {
         Self::new(Action::WithoutMember { name: name.into() })
     }
 
+    /// A claim of the id token has this value: another person's `sub`, a wrong `nonce`, `aud` or
+    /// `iss`, an `exp` of long ago. With `null` the claim is missing.
+    ///
+    /// ```
+    /// use intelliauth_emulator::{Fault, sample};
+    ///
+    /// let wrong_nonce = Fault::id_token_claim("nonce", "another-nonce");
+    /// let wrong_person = Fault::id_token_claim("sub", sample::BOB).grant("refresh_token").times(1);
+    /// # let _ = (wrong_nonce, wrong_person);
+    /// ```
+    pub fn id_token_claim(name: impl Into<String>, value: impl Into<Value>) -> Self {
+        Self::new(Action::IdTokenClaim {
+            name: name.into(),
+            value: value.into(),
+        })
+    }
+
+    /// A parameter of the callback has this value: another `state`, another `iss`.
+    ///
+    /// Whatever endpoint it names: callbacks come from the authorization endpoint and from pages.
+    pub fn callback(name: impl Into<String>, value: impl Into<String>) -> Self {
+        let (name, value) = (name.into(), Some(value.into()));
+        Self::new(Action::Callback { name, value })
+    }
+
+    /// A parameter of the callback is missing: no `state`, no `iss`, no `code`.
+    pub fn callback_without(name: impl Into<String>) -> Self {
+        let (name, value) = (name.into(), None);
+        Self::new(Action::Callback { name, value })
+    }
+
     /// The body that goes with [`status`](Self::status); without effect on other faults.
     #[must_use]
     pub fn body(mut self, reply: ReplyBody) -> Self {
@@ -251,6 +290,13 @@ impl Fault {
         self
     }
 
+    /// Only for token requests with this `grant_type`: `refresh_token`, `authorization_code`.
+    #[must_use]
+    pub fn grant(mut self, grant_type: impl Into<String>) -> Self {
+        self.grant_type = Some(grant_type.into());
+        self
+    }
+
     /// Only for the next so many requests that fit.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
@@ -264,6 +310,7 @@ impl Fault {
             endpoint: None,
             application: None,
             audience: None,
+            grant_type: None,
             times: None,
         }
     }

@@ -47,6 +47,23 @@
 //! config.check().unwrap();
 //! ```
 //!
+//! # A person
+//!
+//! Somebody signs in, allows or denies, and the application gets its tokens. The pages are for
+//! browsers; a test needs none: [`Emulator::login_as`] drives them over HTTP.
+//!
+//! ```
+//! # use intelliauth_emulator::{Config, Emulator, sample};
+//! # async fn example(url: &str, token: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! let emulator = Emulator::start(Config::sample()).await?;
+//!
+//! let callback = emulator.login_as(sample::ALICE).approve(url).await?;
+//! let may_refresh = emulator.refresh_token_state(token).is_accepted();
+//! let deaths: Vec<_> = emulator.families().iter().filter_map(|family| family.death).collect();
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What the platform leaves open
 //!
 //! Each field of [`Switches`] says what is documented, what is a guess, and what the default is.
@@ -54,7 +71,7 @@
 //!
 //! # What it does not do
 //!
-//! Nobody signs in yet: client credentials only. It has no TLS and keeps nothing on disk.
+//! No token exchange and no response type but `code`. It has no TLS and keeps nothing on disk.
 
 mod admin;
 mod audit;
@@ -63,7 +80,10 @@ mod config;
 mod emulator;
 mod endpoint;
 mod fault;
+mod interaction;
 mod keys;
+mod page;
+mod person;
 mod pipeline;
 mod policy;
 mod random;
@@ -80,12 +100,16 @@ mod tenant;
 pub use self::audit::{AuditContext, AuditEntry, AuditParty, Outcome};
 pub use self::config::{
     Api, Application, ApplicationKind, AudienceClaim, AudienceParameter, AudienceSource,
-    BasicDecoding, Challenge, ClientAuthentication, Config, ConfigError, ErrorShape,
-    MissingAudience, NothingGranted, RetryHint, ScopeMode, Switches, TenantState, TokenFormat,
-    TokenType, UnknownAudience, User,
+    BasicDecoding, Challenge, ClientAuthentication, Config, ConfigError, ConsentMode, ErrorShape,
+    MissingAudience, MissingConsent, NothingGranted, RefreshScopes, RetryHint, ScopeMode,
+    SilentRefusal, Switches, TenantState, TokenFormat, TokenType, UngrantedAudience,
+    UnknownAudience, User,
 };
-pub use self::emulator::{Builder, Emulator, StartError};
+pub use self::emulator::{Builder, Emulator, PageError, Person, StartError};
 pub use self::fault::{Fault, ReplyBody, RetryAfter};
+pub use self::person::{
+    ConsentRecord, ConsentedScope, FamilyDeath, FamilyRecord, RefreshTokenState, SessionRecord,
+};
 pub use self::requests::RequestRecord;
 pub use self::routes::Endpoint;
 pub use self::tenant::ChangeError;

@@ -15,7 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 
 use crate::endpoint::{Exchange, Form, claimed_id, nothing_here, record_spoilt};
-use crate::fault::{Action, Hangup, Mint, Plan, alter, replace};
+use crate::fault::{Action, Concern, Hangup, Mint, Plan, alter, replace};
 use crate::requests::RequestRecord;
 use crate::routes::{CONTROL, Endpoint, below_issuer, route_at};
 use crate::tenant::Tenant;
@@ -77,7 +77,11 @@ impl Pipeline {
         subject: &Subject,
         request_id: &str,
     ) -> Response {
-        let Plan { delay, action } = self.plan(subject);
+        let Plan {
+            delay,
+            delay_after,
+            action,
+        } = self.plan(subject);
         if let Some(delay) = delay {
             tokio::time::sleep(delay).await;
         }
@@ -98,6 +102,9 @@ impl Pipeline {
             return response;
         }
         let response = self.route(parts, body, &subject.route, exchange).await;
+        if let Some(delay) = delay_after {
+            tokio::time::sleep(delay).await;
+        }
         match &action {
             Some(action) => alter(action, response).await,
             None => response,
@@ -132,8 +139,12 @@ impl Pipeline {
         let Some(endpoint) = subject.endpoint else {
             return Plan::default();
         };
-        let (client_id, audience) = (subject.client_id.as_deref(), subject.audience.as_deref());
-        self.tenant.faults.take(endpoint, client_id, audience)
+        self.tenant.faults.take(Concern {
+            endpoint,
+            client_id: subject.client_id.as_deref(),
+            audience: subject.audience.as_deref(),
+            grant_type: subject.form.get("grant_type"),
+        })
     }
 
     /// Notes the request, unless it is about the emulator itself. Returns its number.

@@ -1,12 +1,17 @@
 //! Who may have which token: pure rules over the tenant's data.
 
+mod person;
+
 use std::collections::BTreeSet;
 
 use crate::config::{
     Api, Application, AudienceParameter, AudienceSource, MissingAudience, NothingGranted,
     ScopeMode, Switches, UnknownAudience, is_scope,
 };
+use crate::endpoint::Form;
 use crate::refusal::{Code, Refusal};
+
+pub(crate) use self::person::{Standing, Wanted};
 
 /// For whom a token is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +25,7 @@ pub(crate) enum Audience {
 }
 
 /// The scopes that a token gets, and those that were asked for and dropped.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Granted {
     pub(crate) scopes: BTreeSet<String>,
     pub(crate) dropped: BTreeSet<String>,
@@ -41,6 +46,33 @@ pub(crate) fn named_audience<'r>(
         }
         (AudienceParameter::Both, audience, resource) => Ok(audience.or(resource)),
     }
+}
+
+/// The APIs that a request for a person names; RFC 8707 section 2 lets a request name several.
+pub(crate) fn named_audiences(
+    application: &Application,
+    apis: &[Api],
+    switches: &Switches,
+    form: &Form,
+) -> Result<Vec<String>, Refusal> {
+    let (audiences, resources) = (form.all("audience"), form.all("resource"));
+    let named: Vec<&String> = match switches.audience_parameter {
+        AudienceParameter::Audience => audiences.iter().collect(),
+        AudienceParameter::Resource => resources.iter().collect(),
+        AudienceParameter::Both => audiences.iter().chain(resources).collect(),
+    };
+    let mut meant = Vec::new();
+    for name in named {
+        let found = match audience(application, apis, switches, Some(name))? {
+            Audience::One(one) => vec![one],
+            Audience::All(all) => all,
+            Audience::Nobody => Vec::new(),
+        };
+        let new = found.into_iter().filter(|one| !meant.contains(one));
+        let new: Vec<String> = new.collect();
+        meant.extend(new);
+    }
+    Ok(meant)
 }
 
 /// The audience of a token for this application.
@@ -166,7 +198,7 @@ fn allowed_scopes(
 
 /// RFC 6749 section 3.3: scope tokens separated by single spaces; a set, so order and repetition
 /// mean nothing.
-fn parse_scopes(text: &str) -> Result<BTreeSet<String>, Refusal> {
+pub(crate) fn parse_scopes(text: &str) -> Result<BTreeSet<String>, Refusal> {
     let words: BTreeSet<String> = text
         .split(' ')
         .filter(|word| !word.is_empty())

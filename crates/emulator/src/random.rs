@@ -18,6 +18,20 @@ pub(crate) fn token() -> Result<String, NoRandomness> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
+/// Eight letters in two groups, `WDJB-MJHT`: consonants only, so that no word comes out (RFC 8628
+/// section 6.1).
+pub(crate) fn user_code() -> Result<String, NoRandomness> {
+    let mut bytes = [0; 8];
+    rand::fill(&mut bytes).map_err(|_unspecified| NoRandomness)?;
+    // 256 is no multiple of 20: some letters are a little more likely, which guesses little of it.
+    let letters = bytes.map(|byte| {
+        let index = usize::from(byte) % CONSONANTS.len();
+        CONSONANTS.get(index).copied().map_or('B', char::from)
+    });
+    let (first, second) = letters.split_at(4);
+    Ok(first.iter().chain(&['-']).chain(second).collect())
+}
+
 /// A prefix and a ULID: 48 bits of milliseconds and 80 random ones, in Crockford's base 32.
 ///
 /// An id is no secret: without a random source it is only less unique.
@@ -37,6 +51,8 @@ pub(crate) fn id(prefix: &str, now: SystemTime) -> String {
     });
     prefix.chars().chain(digits.map(char::from)).collect()
 }
+
+const CONSONANTS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 

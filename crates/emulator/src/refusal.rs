@@ -25,6 +25,19 @@ pub(crate) enum Code {
     RateLimited,
     ServerError,
     TenantSuspended,
+    AccessDenied,
+    AuthorizationPending,
+    ConsentRequired,
+    ExpiredToken,
+    InteractionRequired,
+    InvalidRedirectUri,
+    InvalidToken,
+    InsufficientScope,
+    LoginRequired,
+    PkceRequired,
+    SlowDown,
+    UnmetAuthenticationRequirements,
+    UnsupportedResponseType,
 }
 
 impl Code {
@@ -40,9 +53,31 @@ impl Code {
             Self::UnauthorizedClient => ("unauthorized_client", BAD, Outcome::Denied),
             Self::UnsupportedGrantType => ("unsupported_grant_type", BAD, Outcome::Failure),
             Self::InvalidScope => ("invalid_scope", BAD, Outcome::Denied),
+            // RFC 6749 section 4.1.2.1
+            Self::AccessDenied => ("access_denied", BAD, Outcome::Denied),
+            Self::UnsupportedResponseType => ("unsupported_response_type", BAD, Outcome::Failure),
+            // RFC 6750 section 3.1
+            Self::InvalidToken => ("invalid_token", StatusCode::UNAUTHORIZED, Outcome::Denied),
+            Self::InsufficientScope => {
+                ("insufficient_scope", StatusCode::FORBIDDEN, Outcome::Denied)
+            }
+            // RFC 8628 section 3.5
+            Self::AuthorizationPending => ("authorization_pending", BAD, Outcome::Denied),
+            Self::SlowDown => ("slow_down", BAD, Outcome::Denied),
+            Self::ExpiredToken => ("expired_token", BAD, Outcome::Denied),
+            // OpenID Connect Core section 3.1.2.6
+            Self::LoginRequired => ("login_required", BAD, Outcome::Denied),
+            Self::ConsentRequired => ("consent_required", BAD, Outcome::Denied),
+            Self::InteractionRequired => ("interaction_required", BAD, Outcome::Denied),
+            // OpenID Connect Core Unmet Authentication Requirements section 2
+            Self::UnmetAuthenticationRequirements => {
+                ("unmet_authentication_requirements", BAD, Outcome::Denied)
+            }
             // RFC 8707 section 2
             Self::InvalidTarget => ("invalid_target", BAD, Outcome::Denied),
             // The platform's own
+            Self::PkceRequired => ("pkce_required", BAD, Outcome::Failure),
+            Self::InvalidRedirectUri => ("invalid_redirect_uri", BAD, Outcome::Failure),
             Self::RateLimited => (
                 "rate_limited",
                 StatusCode::TOO_MANY_REQUESTS,

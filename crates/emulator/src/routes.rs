@@ -17,6 +17,16 @@ pub enum Endpoint {
     Introspect,
     /// `/oauth2/revoke`.
     Revoke,
+    /// `/oauth2/authorize`.
+    Authorize,
+    /// `/oauth2/device_authorization`.
+    DeviceAuthorization,
+    /// `/oauth2/userinfo`.
+    Userinfo,
+    /// `/oauth2/logout`.
+    Logout,
+    /// The pages that a person sees: sign-in, second factor, consent, activation.
+    Pages,
     /// Everything below `/api/v1`.
     Admin,
 }
@@ -30,6 +40,11 @@ impl Endpoint {
             TOKEN => Some(Self::Token),
             INTROSPECT => Some(Self::Introspect),
             REVOKE => Some(Self::Revoke),
+            AUTHORIZE => Some(Self::Authorize),
+            DEVICE_AUTHORIZATION => Some(Self::DeviceAuthorization),
+            USERINFO => Some(Self::Userinfo),
+            LOGOUT => Some(Self::Logout),
+            SIGN_IN | SECOND_FACTOR | CONSENT | ACTIVATE | SIGNED_OUT => Some(Self::Pages),
             _ => path.starts_with(ADMIN).then_some(Self::Admin),
         }
     }
@@ -41,7 +56,7 @@ impl Endpoint {
 /// client which does not take it as it is finds nothing. `None` if it stands there with a slash at
 /// its end and the path has none.
 pub(crate) fn route_at(path: &str, endpoints_end_in_slash: bool) -> Option<&str> {
-    let is_advertised = |path: &str| matches!(path, JWKS | TOKEN | INTROSPECT | REVOKE);
+    let is_advertised = |path: &str| ADVERTISED.contains(&path);
     if !endpoints_end_in_slash {
         return Some(path);
     }
@@ -76,9 +91,32 @@ pub(crate) const JWKS: &str = "/.well-known/jwks.json";
 pub(crate) const TOKEN: &str = "/oauth2/token";
 pub(crate) const INTROSPECT: &str = "/oauth2/introspect";
 pub(crate) const REVOKE: &str = "/oauth2/revoke";
+pub(crate) const AUTHORIZE: &str = "/oauth2/authorize";
+pub(crate) const DEVICE_AUTHORIZATION: &str = "/oauth2/device_authorization";
+pub(crate) const USERINFO: &str = "/oauth2/userinfo";
+pub(crate) const LOGOUT: &str = "/oauth2/logout";
+pub(crate) const SIGN_IN: &str = "/sign-in";
+pub(crate) const SECOND_FACTOR: &str = "/second-factor";
+pub(crate) const CONSENT: &str = "/consent";
+pub(crate) const ACTIVATE: &str = "/activate";
+pub(crate) const SIGNED_OUT: &str = "/signed-out";
+pub(crate) const ICON: &str = "/assets/icon.svg";
+pub(crate) const STYLE: &str = "/assets/style.css";
 pub(crate) const ADMIN: &str = "/api/v1/";
 /// What only an emulator has: its clock, faults and counts.
 pub(crate) const CONTROL: &str = "/emulator/v1/";
+
+/// What the metadata names.
+const ADVERTISED: [&str; 8] = [
+    JWKS,
+    TOKEN,
+    INTROSPECT,
+    REVOKE,
+    AUTHORIZE,
+    DEVICE_AUTHORIZATION,
+    USERINFO,
+    LOGOUT,
+];
 
 #[cfg(test)]
 mod tests {

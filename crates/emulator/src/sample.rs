@@ -44,11 +44,27 @@ pub const WEB: &str = "app_01HZX0WEB";
 /// The secret of [`WEB`].
 pub const WEB_SECRET: &str = "sample-web-secret";
 
-/// A person of the sample tenant.
+/// A person of the sample tenant, who may do everything.
 pub const ALICE: &str = "usr_01HZX0ALICE";
 
-/// Another person of the sample tenant.
+/// The address of [`ALICE`].
+pub const ALICE_EMAIL: &str = "alice@cymmetri.example";
+
+/// The password of [`ALICE`].
+pub const ALICE_PASSWORD: &str = "sample-alice-password";
+
+/// The code of the second factor of [`ALICE`]; [`BOB`] has none.
+pub const ALICE_SECOND_FACTOR: &str = "000000";
+
+/// Another person of the sample tenant, who may do less: `read:transactions`, `read:accounts`,
+/// `read:settings`.
 pub const BOB: &str = "usr_01HZX0BOB";
+
+/// The address of [`BOB`].
+pub const BOB_EMAIL: &str = "bob@cymmetri.example";
+
+/// The password of [`BOB`].
+pub const BOB_PASSWORD: &str = "sample-bob-password";
 
 #[expect(
     clippy::expect_used,
@@ -70,7 +86,14 @@ mod tests {
         let names = [
             BANKING, HEALTH, SETTINGS, SERVICE, DISABLED, NATIVE, WEB, ALICE, BOB,
         ];
-        for constant in secrets.into_iter().chain(names) {
+        let people = [
+            ALICE_EMAIL,
+            ALICE_PASSWORD,
+            ALICE_SECOND_FACTOR,
+            BOB_EMAIL,
+            BOB_PASSWORD,
+        ];
+        for constant in secrets.into_iter().chain(names).chain(people) {
             assert!(TOML.contains(&format!("\"{constant}\"")), "{constant}");
         }
     }

@@ -1,6 +1,7 @@
 //! The live tenant: what the server serves and the handle changes.
 
 mod change;
+mod people;
 mod registry;
 mod tokens;
 mod update;
@@ -16,14 +17,15 @@ pub(crate) use self::change::By;
 pub use self::change::ChangeError;
 use self::registry::Registry;
 pub(crate) use self::registry::{Authenticated, Registration};
-pub(crate) use self::tokens::Issued;
 use self::tokens::Tokens;
+pub(crate) use self::tokens::{Behind, Issued};
 pub(crate) use self::update::{Lifetime, Update};
 use crate::audit::{AuditLog, Event};
 use crate::clock::Clock;
-use crate::config::{Api, Config, Switches};
+use crate::config::{Api, Config, Switches, User};
 use crate::fault::Faults;
 use crate::keys::{KeyRing, SigningKey};
+use crate::person::People;
 use crate::random;
 use crate::redact::{blank_secret, blank_tokens, redact_value};
 use crate::requests::RequestLog;
@@ -40,6 +42,8 @@ pub(crate) struct Tenant {
     pub(crate) audit: AuditLog,
     pub(crate) faults: Faults,
     tokens_issued: AtomicUsize,
+    /// What pages call the tenant.
+    title: String,
     seed: Config,
     live: Mutex<Live>,
 }
@@ -51,6 +55,10 @@ pub(crate) struct Live {
     pub(crate) apis: Vec<Api>,
     pub(crate) registry: Registry,
     pub(crate) tokens: Tokens,
+    pub(crate) users: Vec<User>,
+    pub(crate) people: People,
+    /// When everything here was made.
+    pub(crate) seeded_at: SystemTime,
     recent: Vec<SystemTime>,
 }
 
@@ -67,6 +75,7 @@ impl Tenant {
             audit: AuditLog::default(),
             faults: Faults::default(),
             tokens_issued: AtomicUsize::new(0),
+            title: title(&seed),
             seed,
             live,
         }
@@ -91,6 +100,16 @@ impl Tenant {
 
     pub(crate) fn slug(&self) -> String {
         self.seed.slug()
+    }
+
+    pub(crate) fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// Scheme, host and port of the issuer, without its path.
+    pub(crate) fn issuer_authority(&self) -> &str {
+        let whole = self.issuer.as_str();
+        whole.strip_suffix(self.issuer_path()).unwrap_or(whole)
     }
 
     pub(crate) fn issuer_path(&self) -> &str {
@@ -132,10 +151,11 @@ impl Tenant {
         if live.registry.find(text).is_some() {
             return text.to_owned();
         }
-        let text = blank_tokens(text, |word| live.tokens.find(word).is_some());
+        let text = blank_tokens(text, |word| live.knows(word));
         let secrets = live.registry.secrets().chain([&self.admin_token]);
-        let passwords = self.seed.users.iter().map(|user| &user.password);
-        let mut secrets: Vec<&str> = secrets.chain(passwords).map(Secret::expose).collect();
+        let users = self.seed.users.iter();
+        let theirs = users.flat_map(|user| user.second_factor.iter().chain([&user.password]));
+        let mut secrets: Vec<&str> = secrets.chain(theirs).map(Secret::expose).collect();
         // The longest first: none leaves the rest of another that it is a part of.
         secrets.sort_unstable_by_key(|secret| Reverse(secret.len()));
         secrets
@@ -178,9 +198,31 @@ impl Live {
             apis: seed.apis.clone(),
             registry: Registry::new(&seed.applications, now),
             tokens: Tokens::default(),
+            users: seed.users.clone(),
+            people: People::default(),
+            seeded_at: now,
             recent: Vec::new(),
         }
     }
+
+    pub(crate) fn user(&self, id: &str) -> Option<&User> {
+        self.users.iter().find(|user| user.id == id)
+    }
+
+    /// Whether this was handed out as a secret: a token, a code, a cookie, a ticket.
+    fn knows(&self, word: &str) -> bool {
+        self.tokens.find(word).is_some() || self.people.made.contains(word)
+    }
+}
+
+/// `Cymmetri banking`, of the tenant `banking` of `cymmetri`.
+fn title(seed: &Config) -> String {
+    let mut organisation = seed.organisation.chars();
+    let first = organisation
+        .next()
+        .map(|first| first.to_uppercase().to_string());
+    let first = first.unwrap_or_default();
+    format!("{first}{} {}", organisation.as_str(), seed.tenant)
 }
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -16,6 +16,8 @@ pub(crate) fn test(root: &Path) -> Result<Outcome> {
     if !interop.join("Cargo.toml").exists() {
         return Ok(Outcome::Skipped("there is no interop/Cargo.toml"));
     }
+    // The pages of the emulator are opened in a real browser.
+    tools::system("chromedriver", &["chromium", "chromium-driver"])?;
     for folder in folders(&interop)? {
         if folder.join("package.json").exists() {
             prepare_node(&folder)?;

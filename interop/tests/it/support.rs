@@ -1,9 +1,11 @@
 //! The foreign parts: how they are started, asked and ended.
 
+mod chromium;
 mod part;
 mod peer;
 mod server;
 
+pub(crate) use chromium::Chromium;
 pub(crate) use part::Part;
 pub(crate) use peer::{Peer, Question, ours};
 pub(crate) use server::{BANKING, HEALTH, Server, Settings, TRICKY_SECRET};

@@ -5,15 +5,15 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::watch, time::timeout};
+use tokio::time::timeout;
 
-use super::{Kind, Outcome};
+use super::{Kind, Landing, Outcome};
 use crate::{
     cache::{
         TokenCache,
         admission::{Admission, Admitted},
         index::Pinned,
-        landing, lock,
+        lock,
         slot::Place,
         throttle::Met,
     },
@@ -31,14 +31,14 @@ pub(super) struct Flying {
     /// Its place among the departures; zero before its own.
     pub(super) sequence: u64,
     pub(super) kind: Kind,
-    pub(super) sender: Option<watch::Sender<Option<Outcome>>>,
+    pub(super) landing: Landing,
 }
 
 impl Flying {
     /// Makes the request, after the forced flight before it has landed.
-    pub(super) async fn depart(mut self, before: Option<watch::Receiver<Option<Outcome>>>) {
+    pub(super) async fn depart(mut self, before: Option<Landing>) {
         if let Some(before) = before {
-            let _landed = landing(before).await;
+            before.wait().await;
             self.leave_queue();
             if let Some(error) = self.must_stay() {
                 self.place.entry().abandon(self.id);
@@ -56,10 +56,8 @@ impl Flying {
 
     /// From now on this is the flight that calls can join.
     fn leave_queue(&self) {
-        if let Some(mut state) = self.place.entry().state()
-            && let Some(queued) = state.queued.take_if(|queued| queued.id == self.id)
-        {
-            state.current = Some(queued);
+        if let Some(mut state) = self.place.entry().state() {
+            state.advance(self.id);
         }
     }
 
@@ -114,7 +112,7 @@ impl Flying {
         token.freshness.is_usable(now) && !token.is_narrowed
     }
 
-    fn land(&mut self, admitted: &Admitted) {
+    fn land(&self, admitted: &Admitted) {
         let now = self.cache.clock.now();
         if admitted.resets {
             let before = self.sequence.saturating_sub(1);
@@ -131,10 +129,9 @@ impl Flying {
         self.tell(outcome);
     }
 
-    fn tell(&mut self, outcome: Outcome) {
-        if let Some(sender) = self.sender.take() {
-            sender.send_replace(Some(outcome));
-        }
+    fn tell(&self, outcome: Outcome) {
+        // Said once: what comes later changes nothing for those who were told.
+        let _late = self.landing.set(outcome);
     }
 
     /// The error as it will be returned from now on: with the time to come back.
@@ -192,13 +189,14 @@ fn issuer_wide(unavailable: &Unavailable) -> Option<Duration> {
 
 impl Drop for Flying {
     fn drop(&mut self) {
-        let is_silent = self.sender.is_some();
+        let is_silent = !self.landing.initialized();
         if is_silent && std::thread::panicking() {
             // The flow panicked, and would again: a failure like any other, remembered for a while.
             self.land(&Error::unavailable(UnavailableReason::Abandoned).into());
         } else if is_silent {
-            // The runtime was shut down under it. Dropping the sender tells the waiters.
+            // The runtime was shut down under it.
             self.place.entry().abandon(self.id);
+            self.tell(Err(Error::unavailable(UnavailableReason::Abandoned)));
         }
         lock(&self.cache.in_flight).remove(&self.id);
     }

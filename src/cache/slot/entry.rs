@@ -6,9 +6,8 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, Guard};
-use tokio::sync::watch;
 
-use super::super::{admission::Admitted, backoff::Failure, flight::Outcome, lock};
+use super::super::{admission::Admitted, backoff::Failure, flight::Landing, lock};
 use crate::{
     error::Error,
     scope::Scopes,
@@ -27,20 +26,27 @@ pub(crate) struct Entry {
 /// What happens around the token, for those who do not find a fresh one.
 #[derive(Default)]
 pub(crate) struct State {
-    /// The flight that a call can join.
-    pub(in super::super) current: Option<Box<Flight>>,
-    /// A forced flight that departs when the current one has landed.
-    pub(in super::super) queued: Option<Box<Flight>>,
-    pub(in super::super) failure: Option<Box<Failure>>,
+    /// Nothing as long as all is well, and a million tokens may be cached.
+    unrest: Option<Box<Unrest>>,
     /// The departure of the flight whose token stands; older ones come too late.
     published: u64,
-    /// The departure of the flight whose failure stands.
-    failed: u64,
     is_closed: bool,
     /// The API refused the last token, and there has been none since.
     awaits_replacement: bool,
     /// The current token came after the API had refused the one before.
     is_replacement: bool,
+}
+
+/// What is in the air, and what has failed.
+#[derive(Default)]
+struct Unrest {
+    /// The flight that a call can join.
+    current: Option<Flight>,
+    /// A forced flight that departs when the current one has landed.
+    queued: Option<Flight>,
+    failure: Option<Failure>,
+    /// The departure of the flight whose failure stands: none that published is older.
+    failed: u64,
 }
 
 /// A flight in the air, or one that waits to depart.
@@ -49,7 +55,7 @@ pub(crate) struct Flight {
     pub(in super::super) is_forced: bool,
     /// By the machine's clock: when it has to have landed, if its runtime is driven at all.
     pub(in super::super) overdue_from: Moment,
-    pub(in super::super) outcome: watch::Receiver<Option<Outcome>>,
+    pub(in super::super) landing: Landing,
 }
 
 /// A replacement that the API refuses as well within this time is not replaced again.
@@ -93,11 +99,11 @@ impl Entry {
     /// Takes in what the flight that departed as `sequence` brought, unless a newer one was faster.
     pub(in super::super) fn land(&self, id: u64, sequence: u64, admitted: &Admitted, now: Moment) {
         let mut state = lock(&self.state);
-        state.current.take_if(|flight| flight.id == id);
-        state.queued.take_if(|flight| flight.id == id);
+        state.forget(id);
         if sequence <= state.published {
             return;
         }
+        let failed = state.unrest.as_ref().map_or(0, |unrest| unrest.failed);
         let current = self.current.load();
         // A refresh that got less than what is there has failed: the old token stays in use.
         let is_loss =
@@ -106,45 +112,45 @@ impl Entry {
             && !is_loss
         {
             state.published = sequence;
-            if sequence > state.failed {
-                state.failure = None;
+            if sequence > failed {
+                state.forgive();
             }
             state.is_replacement = std::mem::take(&mut state.awaits_replacement);
             self.current.store(Arc::clone(token));
         }
         // What a later flight was told counts for more, a `Retry-After` above all.
-        let is_news = sequence > state.failed;
+        let is_news = sequence > failed;
         if let Some(error) = admitted.error.as_ref().filter(|_| is_news) {
-            state.failed = sequence;
             let token = self.current.load();
-            let before = state.failure.as_deref();
+            let before = state.failure();
             let failure = Failure::new(error, before, &token.freshness, now, fastrand::f64())
                 .seen_at(admitted.generation);
-            state.failure = Some(Box::new(failure));
+            let unrest = state.unrest();
+            (unrest.failure, unrest.failed) = (Some(failure), sequence);
         }
     }
 
     /// Takes back what was said of a flight that ended without a word.
     pub(in super::super) fn abandon(&self, id: u64) {
-        let mut state = lock(&self.state);
-        state.current.take_if(|flight| flight.id == id);
-        state.queued.take_if(|flight| flight.id == id);
+        lock(&self.state).forget(id);
     }
 
     /// The generation of the session in which it turned out that a person has to act, while that is
     /// remembered.
     pub(in super::super) fn needs_person(&self, now: Moment) -> Option<u64> {
         let state = self.try_state()?;
-        let failure = state.failure.as_ref()?;
-        failure.needs_person(now)
+        state.failure()?.needs_person(now)
     }
 
     /// Forgets the failure that was seen at this generation of the session.
-    pub(in super::super) fn forgive(&self, generation: u64) {
+    pub(in super::super) fn forgive_generation(&self, generation: u64) {
         let mut state = lock(&self.state);
-        state
-            .failure
-            .take_if(|failure| failure.generation() == generation);
+        if let Some(unrest) = &mut state.unrest {
+            unrest
+                .failure
+                .take_if(|failure| failure.generation() == generation);
+            state.settle();
+        }
     }
 
     /// Forgets `rejected`; false if it is not current, or has just replaced a rejected one.
@@ -176,7 +182,8 @@ impl Entry {
         let Some(mut state) = self.try_state() else {
             return false;
         };
-        state.is_closed = state.current.is_none() && state.queued.is_none();
+        let unrest = state.unrest.as_deref();
+        state.is_closed = !unrest.is_some_and(Unrest::is_airborne);
         state.is_closed
     }
 
@@ -185,10 +192,7 @@ impl Entry {
         let Some(state) = self.try_state() else {
             return true;
         };
-        state
-            .failure
-            .as_ref()
-            .is_some_and(|failure| failure.is_live(now))
+        state.failure().is_some_and(|failure| failure.is_live(now))
     }
 }
 
@@ -199,30 +203,85 @@ impl Flight {
     }
 }
 
+impl Unrest {
+    fn is_airborne(&self) -> bool {
+        self.current.is_some() || self.queued.is_some()
+    }
+}
+
 impl State {
     /// The flight that a call can join, unless it is overdue.
     pub(in super::super) fn airborne(&self) -> Option<&Flight> {
-        self.current
-            .as_deref()
-            .filter(|flight| !flight.is_overdue())
+        let flight = self.unrest.as_ref()?.current.as_ref();
+        flight.filter(|flight| !flight.is_overdue())
     }
 
     /// The forced flight that departs next, unless it is overdue.
     pub(in super::super) fn next(&self) -> Option<&Flight> {
-        self.queued.as_deref().filter(|flight| !flight.is_overdue())
+        let flight = self.unrest.as_ref()?.queued.as_ref();
+        flight.filter(|flight| !flight.is_overdue())
+    }
+
+    /// Takes in a flight that is to depart: at once, or when the current one has landed.
+    pub(in super::super) fn announce(&mut self, flight: Flight, is_queued: bool) {
+        let unrest = self.unrest();
+        let berth = if is_queued {
+            &mut unrest.queued
+        } else {
+            &mut unrest.current
+        };
+        *berth = Some(flight);
+    }
+
+    /// The queued flight `id` departs: from now on it is the one that calls can join.
+    pub(in super::super) fn advance(&mut self, id: u64) {
+        let unrest = self.unrest();
+        if let Some(queued) = unrest.queued.take_if(|queued| queued.id == id) {
+            unrest.current = Some(queued);
+        }
+        self.settle();
+    }
+
+    pub(in super::super) fn failure(&self) -> Option<&Failure> {
+        self.unrest.as_ref()?.failure.as_ref()
+    }
+
+    fn unrest(&mut self) -> &mut Unrest {
+        self.unrest.get_or_insert_default()
+    }
+
+    /// The flight `id` has ended.
+    fn forget(&mut self, id: u64) {
+        if let Some(unrest) = &mut self.unrest {
+            unrest.current.take_if(|flight| flight.id == id);
+            unrest.queued.take_if(|flight| flight.id == id);
+            self.settle();
+        }
+    }
+
+    /// A flight that departed after the failed one has brought a token.
+    fn forgive(&mut self) {
+        if let Some(unrest) = &mut self.unrest {
+            unrest.failure = None;
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        self.unrest
+            .take_if(|unrest| !unrest.is_airborne() && unrest.failure.is_none());
     }
 
     /// The remembered error to return now.
     pub(in super::super) fn remembered(&self, now: Moment) -> Option<Error> {
-        self.failure.as_ref()?.error(now)
+        self.failure()?.error(now)
     }
 
     /// Whether a token in its window may be refreshed now.
     pub(in super::super) fn allows_refresh(&self, now: Moment) -> bool {
         self.airborne().is_none()
             && self
-                .failure
-                .as_ref()
+                .failure()
                 .is_none_or(|failure| failure.allows_refresh(now))
     }
 }

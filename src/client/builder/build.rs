@@ -53,16 +53,15 @@ impl ClientBuilder {
             audiences: self.audiences,
             clock: self.clock,
         };
-        let (flow, sessions) = match self.flow {
-            Some(flow) => (flow, None),
-            None => {
-                let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
-                let (issuer, client_id) = (endpoint.issuer(), endpoint.client_id());
-                let clock = settings.clock.clone();
-                let sessions = Sessions::new(issuer.to_owned(), client_id.to_owned(), store, clock);
-                let flow: Arc<dyn BoxedFlow> = Arc::new(RefreshToken::new(Arc::clone(&sessions)));
-                (flow, Some(sessions))
-            }
+        let (flow, sessions) = if let Some(flow) = self.flow {
+            (flow, None)
+        } else {
+            let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
+            let (issuer, client_id) = (endpoint.issuer(), endpoint.client_id());
+            let clock = settings.clock.clone();
+            let sessions = Sessions::new(issuer.to_owned(), client_id.to_owned(), store, clock);
+            let flow: Arc<dyn BoxedFlow> = Arc::new(RefreshToken::new(Arc::clone(&sessions)));
+            (flow, Some(sessions))
         };
         let principal = match &sessions {
             Some(_) => Principal::Session(DEFAULT_SESSION.into()),

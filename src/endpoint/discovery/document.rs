@@ -52,6 +52,7 @@ impl Discovery {
             authorization_response_iss_parameter_supported: document
                 .get("authorization_response_iss_parameter_supported")
                 == Some(&Value::Bool(true)),
+            jwks_uri: text("jwks_uri").and_then(|url| Url::parse(url).ok()),
         })
     }
 

@@ -179,9 +179,8 @@ impl Redemption {
     /// The issuer knows the token no more: the session ends, if the store still holds that very token.
     async fn erase(&self, guard: &mut SessionGuard, used: &Secret, error: Error) -> Turn {
         let audience = &self.wanted.asked.audience;
-        let mut signed_in = match guard.read().await {
-            Ok(Some(signed_in)) => signed_in,
-            Ok(None) | Err(_) => return Turn::Done(Err(error)),
+        let Ok(Some(mut signed_in)) = guard.read().await else {
+            return Turn::Done(Err(error));
         };
         let Some((family, _)) = redeemable(&mut signed_in, audience)
             .filter(|(_, stored)| stored.expose() == used.expose())

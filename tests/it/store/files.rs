@@ -1,12 +1,29 @@
 //! Sessions in files, as one process sees them.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    future::{Future, poll_fn},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
+    task::Poll,
+    time::Duration,
+};
 
 use intelliauth::{FileStore, SessionStore, StoreErrorKind};
 use tempfile::TempDir;
-use tokio::runtime::Runtime;
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::sleep,
+};
 
 use super::{alice, conformance, kept, record};
+
+/// Long enough for any turn to come.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A directory above that of the store, so that the store makes its own.
 pub(crate) fn above() -> TempDir {
@@ -108,29 +125,72 @@ async fn every_damaged_record_is_kept() {
     assert_eq!(contents, expected);
 }
 
+/// A process that redeems for one audience after the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_locks_again_and_again_lets_others_in() {
     let above = above();
-    let greedy = store_in(above.path());
-    let is_over = Arc::new(());
-    let until = Arc::downgrade(&is_over);
+    let turns = Arc::new(AtomicU32::new(0));
+    let (store, counter) = (store_in(above.path()), Arc::clone(&turns));
     let greedy = tokio::spawn(async move {
-        while until.strong_count() > 0 {
-            let held = greedy
-                .lock(&alice(), Duration::from_secs(60))
-                .await
-                .unwrap();
-            tokio::task::yield_now().await;
+        loop {
+            let held = store.lock(&alice(), PATIENCE).await.unwrap();
+            // What a redemption takes.
+            sleep(Duration::from_millis(10)).await;
+            counter.fetch_add(1, Ordering::Relaxed);
             drop(held);
         }
     });
     let modest = store_in(above.path());
+    let mut turns_of_the_other = 0;
     for _ in 0..10 {
-        let held = modest.lock(&alice(), Duration::from_secs(5)).await;
-        drop(held.unwrap());
+        let before = turns.load(Ordering::Relaxed);
+        while turns.load(Ordering::Relaxed) == before {
+            tokio::task::yield_now().await;
+        }
+        drop(modest.lock(&alice(), PATIENCE).await.unwrap());
+        turns_of_the_other += turns.load(Ordering::Relaxed) - before;
     }
-    drop(is_over);
-    greedy.await.unwrap();
+    greedy.abort();
+    assert!(
+        turns_of_the_other < 100,
+        "{turns_of_the_other} turns of one for ten of the other"
+    );
+}
+
+#[test]
+fn a_write_that_nobody_awaits_any_more_keeps_its_lock_until_it_is_done() {
+    let above = above();
+    let store = store_in(above.path());
+    let busy = Builder::new_current_thread()
+        .max_blocking_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let (let_go, until_let_go) = mpsc::channel::<()>();
+    busy.block_on(async {
+        let key = alice();
+        let held = store.lock(&key, PATIENCE).await.unwrap();
+        tokio::task::spawn_blocking(move || until_let_go.recv());
+        let late = record("late");
+        let mut given_up = Box::pin(store.save(&key, &late));
+        poll_fn(|cx| Poll::Ready(given_up.as_mut().poll(cx).is_ready())).await;
+        drop(given_up);
+        drop(held);
+    });
+
+    Runtime::new().unwrap().block_on(async {
+        let other = store_in(above.path());
+        let error = other.lock(&alice(), Duration::ZERO).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Locked);
+        drop(let_go);
+        let held = other.lock(&alice(), PATIENCE).await.unwrap();
+        assert_eq!(kept(&other).await.unwrap(), b"late");
+        other.save(&alice(), &record("newer")).await.unwrap();
+        drop(held);
+    });
+    drop(busy);
+    let found = Runtime::new().unwrap().block_on(kept(&store));
+    assert_eq!(found.unwrap(), b"newer");
 }
 
 #[test]
@@ -141,11 +201,7 @@ fn a_write_that_began_is_finished_before_the_runtime_ends() {
     runtime.block_on(async {
         let (key, content) = (alice(), record("begun"));
         let mut save = Box::pin(store.save(&key, &content));
-        let began = std::future::poll_fn(|cx| {
-            let _ = save.as_mut().poll(cx);
-            std::task::Poll::Ready(())
-        });
-        began.await;
+        poll_fn(|cx| Poll::Ready(save.as_mut().poll(cx).is_ready())).await;
         // It is under way once what it writes has a name.
         let directory = above.path().join("sessions");
         while !fs::read_dir(&directory).is_ok_and(|mut entries| entries.next().is_some()) {

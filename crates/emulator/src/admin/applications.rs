@@ -122,6 +122,7 @@ fn read_application(tenant: &Tenant, body: &[u8]) -> Result<Application, Rejecti
     application.audience = fields.string("audience")?;
     application.token_lifetime = fields.seconds("token_lifetime")?;
     application.redirect_uris = fields.strings("redirect_uris")?.unwrap_or_default();
+    application.logout_uris = fields.strings("logout_uris")?.unwrap_or_default();
     application.enabled = fields.boolean("enabled")?.unwrap_or(true);
     Ok(application)
 }
@@ -143,7 +144,7 @@ fn read_update(body: &[u8]) -> Result<Update, Rejection> {
     })
 }
 
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 10] = [
     "id",
     "name",
     "type",
@@ -152,6 +153,7 @@ const FIELDS: [&str; 9] = [
     "audience",
     "token_lifetime",
     "redirect_uris",
+    "logout_uris",
     "enabled",
 ];
 

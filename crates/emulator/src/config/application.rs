@@ -33,6 +33,7 @@ pub struct Application {
     pub(crate) audience: Option<String>,
     pub(crate) token_lifetime: Option<Duration>,
     pub(crate) redirect_uris: Vec<String>,
+    pub(crate) logout_uris: Vec<String>,
     pub(crate) enabled: bool,
 }
 
@@ -88,6 +89,7 @@ impl Application {
             audience: None,
             token_lifetime: None,
             redirect_uris: Vec::new(),
+            logout_uris: Vec::new(),
             enabled: true,
         }
     }
@@ -140,6 +142,13 @@ impl Application {
     #[must_use]
     pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
         self.redirect_uris.push(uri.into());
+        self
+    }
+
+    /// Where a person may be sent back to after signing out.
+    #[must_use]
+    pub fn logout_uri(mut self, uri: impl Into<String>) -> Self {
+        self.logout_uris.push(uri.into());
         self
     }
 

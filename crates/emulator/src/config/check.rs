@@ -41,7 +41,7 @@ pub(super) fn check(config: &Config) -> Result<(), Problem> {
         check_application(&format!("application[{index}]"), application, &config.apis)?;
     }
     for (index, user) in config.users.iter().enumerate() {
-        check_user(&format!("user[{index}]"), user)?;
+        check_user(&format!("user[{index}]"), user, &config.apis)?;
     }
     Ok(())
 }
@@ -53,7 +53,7 @@ pub(crate) fn is_scope(scope: &str) -> bool {
 }
 
 /// The scopes of OpenID Connect, which belong to no API.
-fn is_oidc_scope(scope: &str) -> bool {
+pub(crate) fn is_oidc_scope(scope: &str) -> bool {
     OIDC_SCOPES.contains(&scope)
 }
 
@@ -211,7 +211,7 @@ fn check_secret(path: &str, application: &Application) -> Result<(), Problem> {
     Err(Problem::new(format!("{path}.secret"), message))
 }
 
-fn check_user(path: &str, user: &User) -> Result<(), Problem> {
+fn check_user(path: &str, user: &User, apis: &[Api]) -> Result<(), Problem> {
     let id = &user.id;
     if !user.email.contains('@') {
         let email = &user.email;
@@ -221,6 +221,16 @@ fn check_user(path: &str, user: &User) -> Result<(), Problem> {
     if user.password.is_empty() {
         let message = format!("user `{id}` has an empty password; give it one");
         return Err(Problem::new(format!("{path}.password"), message));
+    }
+    if user.second_factor.as_ref().is_some_and(Secret::is_empty) {
+        let message = format!("user `{id}` has an empty second factor; leave it out for none");
+        return Err(Problem::new(format!("{path}.second_factor"), message));
+    }
+    for scope in user.entitlements.iter().flatten() {
+        if let Some(problem) = unknown_scope(scope, apis) {
+            let path = format!("{path}.entitlements={scope}");
+            return Err(Problem::new(path, format!("user `{id}` {problem}")));
+        }
     }
     Ok(())
 }

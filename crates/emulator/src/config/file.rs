@@ -78,6 +78,7 @@ fn application(source: &Source<'_>, table: &Reader<'_, '_>) -> Result<Applicatio
     application.audience = table.string("audience")?;
     application.token_lifetime = table.seconds("token_lifetime")?;
     application.redirect_uris = table.strings("redirect_uris")?;
+    application.logout_uris = table.strings("logout_uris")?;
     application.enabled = table.boolean("enabled")?.unwrap_or(true);
     if let Some(name) = table.string("name")? {
         application.name = name;
@@ -105,6 +106,10 @@ fn user(table: &Reader<'_, '_>) -> Result<User, ConfigError> {
         table.required_string("password")?,
     );
     user.enabled = table.boolean("enabled")?.unwrap_or(true);
+    user.second_factor = table.string("second_factor")?.map(Secret::new);
+    if table.value("entitlements").is_some() {
+        user = user.entitle(table.strings("entitlements")?);
+    }
     if let Some(name) = table.string("name")? {
         user = user.name(name);
     }
@@ -144,7 +149,7 @@ const DOCUMENT: [&str; 5] = ["tenant", "switches", "api", "application", "user"]
 const TENANT: [&str; 4] = ["name", "organisation", "issuer_path", "admin_token"];
 const API: [&str; 3] = ["audience", "name", "scopes"];
 const SCOPE: [&str; 3] = ["scope", "name", "description"];
-const APPLICATION: [&str; 10] = [
+const APPLICATION: [&str; 11] = [
     "id",
     "name",
     "type",
@@ -154,7 +159,16 @@ const APPLICATION: [&str; 10] = [
     "audience",
     "token_lifetime",
     "redirect_uris",
+    "logout_uris",
     "enabled",
 ];
-const USER: [&str; 5] = ["id", "name", "email", "password", "enabled"];
+const USER: [&str; 7] = [
+    "id",
+    "name",
+    "email",
+    "password",
+    "second_factor",
+    "entitlements",
+    "enabled",
+];
 const KINDS: [&str; 4] = ["service", "web", "native", "browser"];

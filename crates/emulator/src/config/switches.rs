@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::choices::{
     AudienceClaim, AudienceParameter, AudienceSource, BasicDecoding, Challenge,
-    ClientAuthentication, ErrorShape, MissingAudience, NothingGranted, RetryHint, ScopeMode,
-    TenantState, TokenFormat, TokenType, UnknownAudience,
+    ClientAuthentication, ConsentMode, ErrorShape, MissingAudience, MissingConsent, NothingGranted,
+    RefreshScopes, RetryHint, ScopeMode, SilentRefusal, TenantState, TokenFormat, TokenType,
+    UngrantedAudience, UnknownAudience,
 };
 
 /// How the tenant behaves where the documentation is silent or contradicts itself.
@@ -90,6 +91,76 @@ pub struct Switches {
     /// Whether the endpoints in the metadata end in a slash. Default: no. Only the form that stands
     /// there answers, the other one is 404: a client must take it as it is.
     pub endpoints_end_in_slash: bool,
+    /// What happens where a person's consent is needed. Default: [`ConsentMode::Ask`].
+    pub consent: ConsentMode,
+    /// A token request for scopes that the person did not consent to. The platform documents the
+    /// code; default: [`MissingConsent::ConsentRequired`].
+    pub missing_consent: MissingConsent,
+    /// The errors of `prompt=none`. Default: [`SilentRefusal::Specific`] (OpenID Connect Core
+    /// section 3.1.2.6); some servers only know `interaction_required`.
+    pub silent_refusal: SilentRefusal,
+    /// Whether a `login_hint` that names somebody else than who is signed in asks for a sign-in.
+    /// Undocumented; default: yes. Real servers answer for whoever is signed in.
+    pub login_hint_is_checked: bool,
+    /// Whether callbacks carry `iss` (RFC 9207), and the metadata says so. Undocumented; default: yes.
+    pub callback_includes_iss: bool,
+    /// Whether a redirect URI at `http://127.0.0.1` also fits at `http://[::1]` (RFC 8252 section
+    /// 7.3). Default: no; the platform documents 127.0.0.1 as the only exception.
+    pub loopback_ipv6: bool,
+    /// Lifetime of an authorization code. Undocumented; default: 60 seconds.
+    #[serde(with = "seconds")]
+    pub code_ttl: Duration,
+    /// How long a browser stays signed in. Undocumented; default: 12 hours.
+    #[serde(with = "seconds")]
+    pub session_ttl: Duration,
+    /// Lifetime of a device code. Default: 30 minutes, as in the platform's sample.
+    #[serde(with = "seconds")]
+    pub device_code_ttl: Duration,
+    /// How long a device waits between two polls. Default: 5 seconds, as in the platform's sample.
+    #[serde(with = "seconds")]
+    pub device_interval: Duration,
+    /// Whether the device's reply names the interval. Default: yes; without it a client must take 5
+    /// seconds (RFC 8628 section 3.2).
+    pub device_reply_includes_interval: bool,
+    /// Whether a poll that comes too early is told `slow_down`, else `authorization_pending`.
+    /// Default: yes, as documented.
+    pub device_slow_down: bool,
+    /// Lifetime of a refresh token, counted anew with each rotation. The platform says "days";
+    /// default: 30.
+    #[serde(with = "seconds")]
+    pub refresh_ttl: Duration,
+    /// Whether a refresh answers with a new refresh token and spends the old one. Default: yes, as
+    /// documented.
+    pub refresh_rotates: bool,
+    /// Whether a refresh that does not rotate repeats the refresh token. Default: yes.
+    pub refresh_reply_includes_token: bool,
+    /// How long a spent refresh token is answered again, with the family's current one. Default: not
+    /// at all; the platform describes no grace window, other issuers have one.
+    #[serde(with = "seconds")]
+    pub refresh_grace: Duration,
+    /// Whether reuse ends the whole session and every family of it. Default: no, only the family:
+    /// the platform documents both that the family dies and an event `user.session_revoked`.
+    pub reuse_ends_session: bool,
+    /// Whether a refresh may name another audience than its family's first. Undocumented; default:
+    /// yes. Some servers fix it at the sign-in.
+    pub refresh_accepts_audience: bool,
+    /// A refresh for an API that the sign-in did not cover. Undocumented; default:
+    /// [`UngrantedAudience::ConsentRequired`].
+    pub ungranted_audience: UngrantedAudience,
+    /// What a refresh may ask for. Default: [`RefreshScopes::Grant`] (RFC 6749 section 6).
+    pub refresh_scopes: RefreshScopes,
+    /// Whether a refresh without an audience repeats the one before, else the family's first.
+    /// Default: no; some servers bind the rotated token to its last audience.
+    pub resource_sticks: bool,
+    /// Whether a refresh token is used up by a refresh that is refused. Default: no; `oidc-provider`
+    /// does it.
+    pub refused_refresh_consumes: bool,
+    /// Whether a refresh that names scopes narrows its family for good. Default: no; real servers do
+    /// it, and without `offline_access` the refresh token is gone.
+    pub narrowing_is_permanent: bool,
+    /// Whether a refresh of a sign-in with `openid` answers with an id token. Default: yes, as in the
+    /// platform's sample.
+    pub id_token_on_refresh: bool,
 }
 
 impl Default for Switches {
@@ -124,6 +195,30 @@ impl Default for Switches {
             secret_overlap: Duration::from_secs(72 * 3600),
             jwks_includes_alg: true,
             endpoints_end_in_slash: false,
+            consent: ConsentMode::Ask,
+            missing_consent: MissingConsent::ConsentRequired,
+            silent_refusal: SilentRefusal::Specific,
+            login_hint_is_checked: true,
+            callback_includes_iss: true,
+            loopback_ipv6: false,
+            code_ttl: Duration::from_secs(60),
+            session_ttl: Duration::from_secs(12 * 3600),
+            device_code_ttl: Duration::from_secs(1800),
+            device_interval: Duration::from_secs(5),
+            device_reply_includes_interval: true,
+            device_slow_down: true,
+            refresh_ttl: Duration::from_secs(30 * 24 * 3600),
+            refresh_rotates: true,
+            refresh_reply_includes_token: true,
+            refresh_grace: Duration::ZERO,
+            reuse_ends_session: false,
+            refresh_accepts_audience: true,
+            ungranted_audience: UngrantedAudience::ConsentRequired,
+            refresh_scopes: RefreshScopes::Grant,
+            resource_sticks: false,
+            refused_refresh_consumes: false,
+            narrowing_is_permanent: false,
+            id_token_on_refresh: true,
         }
     }
 }

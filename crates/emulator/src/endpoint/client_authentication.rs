@@ -38,7 +38,7 @@ pub(super) fn authenticate(
     for (id, secret) in &claim.readings {
         match live.registry.authenticate(id, secret.as_deref(), now) {
             Authenticated::No => {}
-            Authenticated::Yes(application) if application.enabled => return Ok(application),
+            Authenticated::Yes(application) if application.enabled => return Ok(*application),
             Authenticated::Yes(application) => {
                 let description = format!("application `{}` is disabled", application.id);
                 return Err(Refusal::new(Code::UnauthorizedClient, description));

@@ -12,16 +12,12 @@ use crate::tenant::Tenant;
 
 /// `GET /.well-known/openid-configuration` and RFC 8414's counterpart.
 ///
-/// The members are those of the platform's documented sample, which names endpoints and grants
-/// that need a person too; this emulator does not serve those yet.
+/// The members of the platform's documented sample, less what is not served here: its response types
+/// other than `code`, and token exchange. Beyond it what OpenID Connect Discovery has for the rest.
 pub(super) async fn metadata(State(tenant): State<Arc<Tenant>>) -> Response {
     let issuer = &tenant.issuer;
     let live = tenant.live();
-    let slash = if live.switches.endpoints_end_in_slash {
-        "/"
-    } else {
-        ""
-    };
+    let slash = ["", "/"][usize::from(live.switches.endpoints_end_in_slash)];
     let at = |path: &str| format!("{issuer}{path}{slash}");
     let document = json!({
         "issuer": issuer,
@@ -33,7 +29,14 @@ pub(super) async fn metadata(State(tenant): State<Arc<Tenant>>) -> Response {
         "introspection_endpoint": at("/oauth2/introspect"),
         "device_authorization_endpoint": at("/oauth2/device_authorization"),
         "end_session_endpoint": at("/oauth2/logout"),
-        "response_types_supported": ["code", "id_token", "code id_token"],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "acr_values_supported": ["AAL1", "AAL2"],
+        "authorization_response_iss_parameter_supported": live.switches.callback_includes_iss,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+        "claims_parameter_supported": false,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
@@ -43,7 +46,6 @@ pub(super) async fn metadata(State(tenant): State<Arc<Tenant>>) -> Response {
             "refresh_token",
             "client_credentials",
             "urn:ietf:params:oauth:grant-type:device_code",
-            "urn:ietf:params:oauth:grant-type:token-exchange",
         ],
         "code_challenge_methods_supported": ["S256"],
     });

@@ -11,8 +11,8 @@ use crate::refusal::Refusal;
 /// The parameters of a request: each at most once, none of them empty.
 #[derive(Debug, Default)]
 pub(crate) struct Form {
-    parameters: BTreeMap<String, String>,
-    duplicate: Option<String>,
+    parameters: BTreeMap<String, Vec<String>>,
+    duplicates: Vec<String>,
 }
 
 impl Form {
@@ -26,36 +26,57 @@ impl Form {
                 continue;
             }
             match form.parameters.entry(name.into_owned()) {
-                Entry::Vacant(free) => drop(free.insert(value.into_owned())),
-                Entry::Occupied(taken) => drop(form.duplicate.get_or_insert(taken.key().clone())),
+                Entry::Vacant(free) => drop(free.insert(vec![value.into_owned()])),
+                Entry::Occupied(mut taken) => {
+                    form.duplicates.push(taken.key().clone());
+                    taken.get_mut().push(value.into_owned());
+                }
             }
         }
         form
     }
 
     /// Reads a form that keeps the rules.
-    pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
+    pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
+        Self::read_repeatable(headers, body, &[])
+    }
+
+    /// As [`Self::read`], where these parameters may be there more than once.
+    pub(crate) fn read_repeatable(
+        headers: &HeaderMap,
+        body: &[u8],
+        except: &[&str],
+    ) -> Result<Self, Refusal> {
         if !is_form(headers) {
             let description = "the body must be of type application/x-www-form-urlencoded";
             return Err(Refusal::invalid_request(description));
         }
-        let form = Self::read_leniently(body);
-        match form.duplicate {
-            // RFC 6749 section 3.2: parameters must not be included more than once.
+        Self::read_leniently(body).without_duplicates(except)
+    }
+
+    /// RFC 6749 section 3.1: parameters must not be included more than once, but for these.
+    pub(crate) fn without_duplicates(self, except: &[&str]) -> Result<Self, Refusal> {
+        let mut duplicates = self.duplicates.iter();
+        match duplicates.find(|name| !except.contains(&name.as_str())) {
             Some(name) => {
                 let name = name.escape_default();
                 let description = format!("the parameter `{name}` is there more than once");
                 Err(Refusal::invalid_request(description))
             }
-            None => Ok(form),
+            None => Ok(self),
         }
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.parameters.get(name).map(String::as_str)
+    /// Every value of a parameter that may be repeated.
+    pub(crate) fn all(&self, name: &str) -> &[String] {
+        self.parameters.get(name).map_or(&[], Vec::as_slice)
     }
 
-    pub(super) fn require(&self, name: &str) -> Result<&str, Refusal> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).first().map(String::as_str)
+    }
+
+    pub(crate) fn require(&self, name: &str) -> Result<&str, Refusal> {
         let missing = || Refusal::invalid_request(format!("the parameter `{name}` is missing"));
         self.get(name).ok_or_else(missing)
     }

@@ -1,6 +1,7 @@
 //! `POST /oauth2/introspect` (RFC 7662): what the tenant knows about a token.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::Extension;
 use axum::extract::State;
@@ -15,7 +16,7 @@ use super::{Exchange, Form, admit, refused};
 use crate::clock::unix_seconds;
 use crate::refusal::{Code, Refusal};
 use crate::reply;
-use crate::tenant::Tenant;
+use crate::tenant::{Live, Tenant};
 
 pub(super) async fn introspect(
     State(tenant): State<Arc<Tenant>>,
@@ -59,12 +60,12 @@ fn state_of(tenant: &Tenant, token: &str) -> Value {
         .find(token)
         .filter(|known| !known.is_revoked && known.until > now && is_enabled(&known.client_id));
     let Some(issued) = active else {
-        return json!({ "active": false });
+        return refresh_token(&live, token, now).unwrap_or_else(|| json!({ "active": false }));
     };
     let mut state = json!({
         "active": true,
         "client_id": issued.client_id,
-        "sub": issued.client_id,
+        "sub": issued.person.as_ref().map_or(&issued.client_id, |behind| &behind.user),
         "aud": audience_claim(&issued.audience, live.switches.audience_claim),
         "iss": tenant.issuer,
         "iat": unix_seconds(issued.since),
@@ -75,5 +76,26 @@ fn state_of(tenant: &Tenant, token: &str) -> Value {
     if !issued.scopes.is_empty() {
         state["scope"] = joined(issued.scopes.iter()).into();
     }
+    if let Some(behind) = &issued.person {
+        state["sid"] = behind.session.as_str().into();
+    }
     state
+}
+
+/// A refresh token that a refresh would take.
+fn refresh_token(live: &Live, token: &str, now: SystemTime) -> Option<Value> {
+    let families = &live.people.families;
+    let state = families.state(token, now, live.switches.refresh_grace);
+    let grant = &families.of_token(token)?.grant;
+    let known = live.registry.find(&grant.client_id)?;
+    let is_active = state.is_accepted() && known.application.enabled;
+    is_active.then(|| {
+        json!({
+            "active": true,
+            "client_id": grant.client_id,
+            "sub": grant.user,
+            "sid": grant.session,
+            "scope": joined(grant.scopes.iter()),
+        })
+    })
 }

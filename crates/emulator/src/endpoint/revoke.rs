@@ -13,6 +13,8 @@ use serde_json::json;
 use super::client_authentication::authenticate;
 use super::{Exchange, Form, admit, refused};
 use crate::audit::{AuditParty, Event, Outcome};
+use crate::config::Application;
+use crate::person::{FamilyDeath, Grant};
 use crate::refusal::{Code, Refusal};
 use crate::reply;
 use crate::tenant::Tenant;
@@ -42,8 +44,14 @@ fn take_back(
     let token = form.require("token")?;
     let id = {
         let mut live = tenant.live();
+        let family = live
+            .people
+            .families
+            .of_token(token)
+            .map(|it| it.grant.clone());
         let Some(issued) = live.tokens.find(token) else {
-            return Ok(());
+            drop(live);
+            return family.map_or(Ok(()), |grant| end(tenant, exchange, &application, &grant));
         };
         // RFC 7009 section 2.1: a token of another client is refused.
         if issued.client_id != application.id {
@@ -54,13 +62,34 @@ fn take_back(
         live.tokens.revoke(token);
         id
     };
+    record(tenant, exchange, &application, id);
+    Ok(())
+}
+
+/// RFC 7009 section 2.1: with a refresh token go the access tokens of the same sign-in.
+fn end(
+    tenant: &Tenant,
+    exchange: &Exchange,
+    application: &Application,
+    grant: &Grant,
+) -> Result<(), Refusal> {
+    if grant.client_id != application.id {
+        let description = "the token was issued to another application";
+        return Err(Refusal::new(Code::InvalidGrant, description));
+    }
+    if tenant.end_family(&grant.family, FamilyDeath::GivenBack) {
+        record(tenant, exchange, application, grant.family.clone());
+    }
+    Ok(())
+}
+
+fn record(tenant: &Tenant, exchange: &Exchange, application: &Application, id: String) {
     tenant.record(Event {
         kind: "oauth.token_revoked",
-        actor: AuditParty::new("application", application.id),
+        actor: AuditParty::new("application", application.id.as_str()),
         target: AuditParty::new("token", id),
         outcome: Outcome::Success,
         data: json!({ "before": { "revoked": false }, "after": { "revoked": true } }),
         context: exchange.audit_context(),
     });
-    Ok(())
 }

@@ -1,7 +1,12 @@
 //! `POST /oauth2/token`: an application gets a token for one API.
 
+mod authorization_code;
+mod device_code;
+mod id_token;
 mod mint;
+mod person;
 mod record;
+mod refresh_token;
 
 use std::sync::Arc;
 
@@ -11,7 +16,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 
-use self::mint::{Minted, mint};
+pub(super) use self::id_token::add_claims_about;
+use self::mint::{Minted, Order, mint};
 pub(super) use self::mint::{audience_claim, joined};
 use self::record::record;
 pub(crate) use self::record::record_spoilt;
@@ -23,13 +29,22 @@ use crate::refusal::{Code, Refusal};
 use crate::reply;
 use crate::tenant::{By, Tenant};
 
+/// A token request of an application that proved who it is.
+#[derive(Debug)]
+struct Asked<'r> {
+    tenant: &'r Tenant,
+    exchange: &'r Exchange,
+    application: Application,
+    form: Form,
+}
+
 pub(super) async fn token(
     State(tenant): State<Arc<Tenant>>,
     Extension(exchange): Extension<Exchange>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let minted = client_credentials(&tenant, &exchange, &headers, &body);
+    let minted = grant(&tenant, &exchange, &headers, &body);
     record(
         &tenant,
         &exchange,
@@ -46,8 +61,7 @@ pub(super) async fn token(
     }
 }
 
-/// RFC 6749 section 4.4.
-fn client_credentials(
+fn grant(
     tenant: &Tenant,
     exchange: &Exchange,
     headers: &HeaderMap,
@@ -55,41 +69,76 @@ fn client_credentials(
 ) -> Result<Minted, Refusal> {
     admit(tenant)?;
     let form = Form::read(headers, body)?;
-    let grant_type = form.require("grant_type")?;
+    let grant_type = form.require("grant_type")?.to_owned();
     let application = authenticate(tenant, headers, &form)?;
-    may_use(&application, grant_type)?;
-    let (audience, granted, switches) = {
-        let live = tenant.live();
-        let switches = &live.switches;
-        let (audience, resource) = (form.get("audience"), form.get("resource"));
-        let named = policy::named_audience(switches.audience_parameter, audience, resource)?;
-        let audience = policy::audience(&application, &live.apis, switches, named)?;
-        let scope = form.get("scope");
-        let granted = policy::scopes(&application, &live.apis, switches, &audience, scope)?;
-        (audience, granted, switches.clone())
-    };
-    let fault = &exchange.mint;
-    if let Some(keep_old) = fault.rotate_keeping_old {
+    may_use(&application, &grant_type)?;
+    if let Some(keep_old) = exchange.mint.rotate_keeping_old {
         let by = By {
             context: exchange.audit_context(),
             ..By::handle()
         };
         tenant.rotate_keys(keep_old, &by)?;
     }
-    mint(tenant, fault, &switches, &application, audience, granted)
-}
-
-fn may_use(application: &Application, grant_type: &str) -> Result<(), Refusal> {
-    let is_service = application.kind == ApplicationKind::Service;
-    match grant_type {
-        "client_credentials" if is_service => Ok(()),
-        "client_credentials" => {
-            let description = format!("application `{}` may not use this grant", application.id);
-            Err(Refusal::new(Code::UnauthorizedClient, description))
-        }
-        _ => {
-            let description = format!("no grant `{}` here", grant_type.escape_default());
-            Err(Refusal::new(Code::UnsupportedGrantType, description))
-        }
+    let asked = Asked {
+        tenant,
+        exchange,
+        application,
+        form,
+    };
+    match grant_type.as_str() {
+        AUTHORIZATION_CODE => authorization_code::exchange(&asked),
+        REFRESH_TOKEN => refresh_token::refresh(&asked),
+        DEVICE_CODE => device_code::poll(&asked),
+        _ => client_credentials(&asked),
     }
 }
+
+/// RFC 6749 section 4.4.
+fn client_credentials(asked: &Asked<'_>) -> Result<Minted, Refusal> {
+    let Asked {
+        tenant,
+        exchange,
+        application,
+        form,
+    } = asked;
+    let (audience, granted, switches) = {
+        let live = tenant.live();
+        let switches = &live.switches;
+        let (audience, resource) = (form.get("audience"), form.get("resource"));
+        let named = policy::named_audience(switches.audience_parameter, audience, resource)?;
+        let audience = policy::audience(application, &live.apis, switches, named)?;
+        let scope = form.get("scope");
+        let granted = policy::scopes(application, &live.apis, switches, &audience, scope)?;
+        (audience, granted, switches.clone())
+    };
+    let order = Order {
+        application,
+        audience,
+        granted,
+        grant: None,
+    };
+    mint(tenant, &exchange.mint, &switches, order)
+}
+
+/// Documented: an application of type service acts for itself, all others for a person.
+fn may_use(application: &Application, grant_type: &str) -> Result<(), Refusal> {
+    let is_service = application.kind == ApplicationKind::Service;
+    let may = match grant_type {
+        CLIENT_CREDENTIALS => is_service,
+        AUTHORIZATION_CODE | REFRESH_TOKEN | DEVICE_CODE => !is_service,
+        _ => {
+            let description = format!("no grant `{}` here", grant_type.escape_default());
+            return Err(Refusal::new(Code::UnsupportedGrantType, description));
+        }
+    };
+    if may {
+        return Ok(());
+    }
+    let description = format!("application `{}` may not use this grant", application.id);
+    Err(Refusal::new(Code::UnauthorizedClient, description))
+}
+
+const CLIENT_CREDENTIALS: &str = "client_credentials";
+const AUTHORIZATION_CODE: &str = "authorization_code";
+const REFRESH_TOKEN: &str = "refresh_token";
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";

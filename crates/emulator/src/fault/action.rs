@@ -12,6 +12,9 @@ pub(crate) enum Action {
     Delay {
         milliseconds: u64,
     },
+    DelayAfter {
+        milliseconds: u64,
+    },
     DropBefore,
     DropAfter,
     Status {
@@ -63,9 +66,22 @@ pub(crate) enum Action {
     WithoutMember {
         name: String,
     },
+    IdTokenClaim {
+        name: String,
+        value: Value,
+    },
+    Callback {
+        name: String,
+        value: Option<String>,
+    },
 }
 
 impl Action {
+    /// Whether only the token endpoint can do it, and no other request is to use it up.
+    pub(super) fn is_about_id_tokens(&self) -> bool {
+        matches!(self, Self::IdTokenClaim { .. })
+    }
+
     /// Its name in the admin API.
     pub(crate) fn name(&self) -> Option<String> {
         match serde_json::to_value(self).ok()? {

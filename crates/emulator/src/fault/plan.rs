@@ -3,6 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::{Action, Fault};
 use crate::routes::Endpoint;
 
@@ -16,11 +18,12 @@ pub(crate) struct Faults {
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Plan {
     pub(crate) delay: Option<Duration>,
+    pub(crate) delay_after: Option<Duration>,
     pub(crate) action: Option<Action>,
 }
 
 /// What a fault changes about the token that is minted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Mint {
     pub(crate) audience: Option<String>,
     pub(crate) scopes: Option<Vec<String>>,
@@ -28,6 +31,17 @@ pub(crate) struct Mint {
     pub(crate) is_opaque: bool,
     /// Whether to change the key first, and if so whether the old one stays.
     pub(crate) rotate_keeping_old: Option<bool>,
+    /// A claim of the id token and its value.
+    pub(crate) id_token_claim: Option<(String, Value)>,
+}
+
+/// What a request is about, for a fault that wants to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Concern<'r> {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) client_id: Option<&'r str>,
+    pub(crate) audience: Option<&'r str>,
+    pub(crate) grant_type: Option<&'r str>,
 }
 
 impl Faults {
@@ -52,45 +66,78 @@ impl Faults {
             .clone()
     }
 
-    /// Takes the first delay and the first other fault that fit, and counts them down.
-    pub(crate) fn take(
-        &self,
-        endpoint: Endpoint,
-        client_id: Option<&str>,
-        audience: Option<&str>,
-    ) -> Plan {
+    /// Takes the first delay of each kind and the first other fault that fit, and counts them down.
+    pub(crate) fn take(&self, concern: Concern<'_>) -> Plan {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let mut plan = Plan::default();
-        for fault in faults
-            .iter_mut()
-            .filter(|fault| fault.fits(endpoint, client_id, audience))
-        {
-            match &fault.action {
-                Action::Delay { milliseconds } if plan.delay.is_none() => {
-                    plan.delay = Some(Duration::from_millis(*milliseconds));
-                }
-                Action::Delay { .. } => continue,
-                action if plan.action.is_none() => plan.action = Some(action.clone()),
-                _ => continue,
+        for fault in faults.iter_mut().filter(|fault| fault.fits(concern)) {
+            if plan.accepts(&fault.action) {
+                fault.times = fault.times.map(|times| times.saturating_sub(1));
             }
-            fault.times = fault.times.map(|times| times.saturating_sub(1));
         }
         faults.retain(|fault| fault.times != Some(0));
         plan
     }
+
+    /// Takes what is to happen to a callback of this application: a parameter and its value.
+    pub(crate) fn take_callback(&self, client_id: &str) -> Option<(String, Option<String>)> {
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_meant = |fault: &&mut Fault| {
+            let is_theirs = fault
+                .application
+                .as_deref()
+                .is_none_or(|only| only == client_id);
+            is_theirs && matches!(fault.action, Action::Callback { .. }) && fault.times != Some(0)
+        };
+        let fault = faults.iter_mut().find(is_meant)?;
+        let Action::Callback { name, value } = fault.action.clone() else {
+            return None;
+        };
+        fault.times = fault.times.map(|times| times.saturating_sub(1));
+        faults.retain(|fault| fault.times != Some(0));
+        Some((name, value))
+    }
+}
+
+impl Plan {
+    /// Makes room for an action, if there is room for it.
+    fn accepts(&mut self, action: &Action) -> bool {
+        let slot = match action {
+            Action::Delay { .. } => &mut self.delay,
+            Action::DelayAfter { .. } => &mut self.delay_after,
+            Action::Callback { .. } => return false,
+            action if self.action.is_none() => {
+                self.action = Some(action.clone());
+                return true;
+            }
+            _ => return false,
+        };
+        match action {
+            Action::Delay { milliseconds } | Action::DelayAfter { milliseconds }
+                if slot.is_none() =>
+            {
+                *slot = Some(Duration::from_millis(*milliseconds));
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 impl Fault {
-    fn fits(&self, endpoint: Endpoint, client_id: Option<&str>, audience: Option<&str>) -> bool {
+    fn fits(&self, concern: Concern<'_>) -> bool {
         let fits_endpoint = match self.endpoint {
-            Some(only) => only == endpoint,
-            // The admin API is how faults are taken away again.
-            None => endpoint != Endpoint::Admin,
+            Some(only) => only == concern.endpoint,
+            None if self.action.is_about_id_tokens() => concern.endpoint == Endpoint::Token,
+            // The admin API is how faults are taken away again, and people see no faults by chance.
+            None => !matches!(concern.endpoint, Endpoint::Admin | Endpoint::Pages),
         };
         let is = |only: &Option<String>, value: Option<&str>| {
             only.as_deref().is_none_or(|only| value == Some(only))
         };
-        let fits_request = is(&self.application, client_id) && is(&self.audience, audience);
+        let fits_request = is(&self.application, concern.client_id)
+            && is(&self.audience, concern.audience)
+            && is(&self.grant_type, concern.grant_type);
         fits_endpoint && fits_request && self.times != Some(0)
     }
 }
@@ -103,6 +150,9 @@ impl Mint {
             Some(Action::NarrowedScope { scopes }) => mint.scopes = Some(scopes.clone()),
             Some(Action::ClockSkew { seconds }) => mint.skew_seconds = *seconds,
             Some(Action::OpaqueToken) => mint.is_opaque = true,
+            Some(Action::IdTokenClaim { name, value }) => {
+                mint.id_token_claim = Some((name.clone(), value.clone()));
+            }
             Some(Action::RotateKeys { keep_old }) => mint.rotate_keeping_old = Some(*keep_old),
             _ => {}
         }
@@ -115,7 +165,12 @@ mod tests {
     use super::*;
 
     fn actions(faults: &Faults, endpoint: Endpoint, client: &str) -> Plan {
-        faults.take(endpoint, Some(client), Some("api.a"))
+        faults.take(Concern {
+            endpoint,
+            client_id: Some(client),
+            audience: Some("api.a"),
+            grant_type: None,
+        })
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::{Live, Tenant};
 use crate::audit::{AuditContext, AuditParty, Event, Outcome};
 use crate::clock::{later, rfc3339};
 use crate::config::{Application, Config, ConfigError, Switches};
+use crate::person::{FamilyDeath, Grant};
 use crate::secret::Secret;
 use crate::{keys, random};
 
@@ -20,6 +21,12 @@ pub enum ChangeError {
     /// No application has this id.
     #[error("no application has the id `{0}`")]
     UnknownApplication(String),
+    /// No person has this id.
+    #[error("no person has the id `{0}`")]
+    UnknownUser(String),
+    /// No session has this id.
+    #[error("no session has the id `{0}`")]
+    UnknownSession(String),
     /// An application has this id already.
     #[error("an application has the id `{0}` already")]
     Exists(String),
@@ -151,7 +158,12 @@ impl Tenant {
         let revoked = {
             let mut live = self.live();
             live.known(id)?;
-            live.tokens.revoke_all_of(id, now)
+            let theirs = |grant: &Grant| grant.client_id == id;
+            let families = live
+                .people
+                .families
+                .kill_where(theirs, FamilyDeath::TokensRevoked);
+            live.tokens.revoke_all_of(id, now) + families.len()
         };
         let before = json!({ "live_tokens": revoked });
         let after = json!({ "live_tokens": 0 });
@@ -195,7 +207,7 @@ impl Tenant {
         self.record_change(kind, AuditParty::new("application", id), before, after, by);
     }
 
-    fn record_change(
+    pub(super) fn record_change(
         &self,
         kind: &'static str,
         target: AuditParty,

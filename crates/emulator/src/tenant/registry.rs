@@ -27,7 +27,7 @@ pub(crate) struct Registry {
 #[derive(Debug)]
 pub(crate) enum Authenticated {
     /// It is who it says it is; it may still be disabled.
-    Yes(Application),
+    Yes(Box<Application>),
     /// It is unknown, or the secret is not its own.
     No,
 }
@@ -74,7 +74,7 @@ impl Registry {
     ) -> Authenticated {
         match self.find(id) {
             Some(known) if known.accepts(secret, now) => {
-                Authenticated::Yes(known.application.clone())
+                Authenticated::Yes(Box::new(known.application.clone()))
             }
             _ => Authenticated::No,
         }
@@ -119,6 +119,7 @@ impl Registration {
             "allowed_scopes": application.allowed_scopes,
             "token_lifetime": application.token_lifetime.map(|lifetime| lifetime.as_secs()),
             "redirect_uris": application.redirect_uris,
+            "logout_uris": application.logout_uris,
             "created_at": rfc3339(self.created_at),
         })
     }

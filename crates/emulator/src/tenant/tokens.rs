@@ -3,13 +3,15 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::SystemTime;
 
-use aws_lc_rs::digest::{SHA256, digest};
+use crate::secret::Digest;
 
 /// What the tenant knows about a token it issued; never the token itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Issued {
     pub(crate) id: String,
     pub(crate) client_id: String,
+    /// The person behind it, and the sign-in; `None` for an application that acts for itself.
+    pub(crate) person: Option<Behind>,
     pub(crate) audience: Vec<String>,
     pub(crate) scopes: BTreeSet<String>,
     pub(crate) since: SystemTime,
@@ -17,10 +19,19 @@ pub(crate) struct Issued {
     pub(crate) is_revoked: bool,
 }
 
+/// Whose token it is, and what it came from.
+#[derive(Clone, Debug)]
+pub(crate) struct Behind {
+    pub(crate) user: String,
+    pub(crate) session: String,
+    /// What dies together: everything that came from one code.
+    pub(crate) family: String,
+}
+
 /// Issued tokens by SHA-256.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
-    issued: HashMap<Vec<u8>, Issued>,
+    issued: HashMap<Digest, Issued>,
 }
 
 impl Tokens {
@@ -28,17 +39,23 @@ impl Tokens {
         if self.issued.len() >= MOST_TOKENS {
             self.issued.retain(|_, known| known.until > now);
         }
-        self.issued.insert(key(token), issued);
+        self.issued.insert(Digest::of(token), issued);
     }
 
     pub(crate) fn find(&self, token: &str) -> Option<&Issued> {
-        self.issued.get(&key(token))
+        self.issued.get(&Digest::of(token))
     }
 
     pub(crate) fn revoke(&mut self, token: &str) {
-        if let Some(issued) = self.issued.get_mut(&key(token)) {
+        if let Some(issued) = self.issued.get_mut(&Digest::of(token)) {
             issued.is_revoked = true;
         }
+    }
+
+    /// Revokes every token of which this holds; nobody counts them.
+    pub(crate) fn revoke_where(&mut self, is_meant: impl Fn(&Issued) -> bool) {
+        let meant = self.issued.values_mut().filter(|known| is_meant(known));
+        meant.for_each(|known| known.is_revoked = true);
     }
 
     /// Revokes every live token of an application. Returns how many there were.
@@ -49,10 +66,6 @@ impl Tokens {
             .filter(|known| known.client_id == client_id && !known.is_revoked && known.until > now);
         live.map(|known| known.is_revoked = true).count()
     }
-}
-
-fn key(token: &str) -> Vec<u8> {
-    digest(&SHA256, token.as_bytes()).as_ref().to_vec()
 }
 
 /// From here on expired tokens are swept before a new one is kept.

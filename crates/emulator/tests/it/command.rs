@@ -78,6 +78,45 @@ async fn without_a_file_it_serves_the_sample() {
     assert_eq!(json["scope"], "read:accounts read:transactions");
 }
 
+#[tokio::test]
+async fn the_greeting_names_a_page_that_works_and_who_can_sign_in() {
+    let mut serving = Serving::start(&[]);
+    let mut lines = Vec::new();
+    while !lines
+        .iter()
+        .any(|line: &String| line.contains(sample::BOB_EMAIL))
+    {
+        let mut line = String::new();
+        serving.output.read_line(&mut line).unwrap();
+        lines.push(line);
+    }
+    let link = lines
+        .iter()
+        .find(|line| line.contains("/oauth2/authorize"))
+        .unwrap();
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.contains(sample::ALICE_PASSWORD))
+    );
+    let builder = reqwest::Client::builder().no_proxy();
+    let builder = builder.redirect(reqwest::redirect::Policy::none());
+    let reply = builder
+        .build()
+        .unwrap()
+        .get(link.trim())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(reply.status(), 303);
+    assert!(
+        reply.headers()["location"]
+            .to_str()
+            .unwrap()
+            .starts_with("/sign-in?ticket=")
+    );
+}
+
 #[test]
 fn the_sample_is_printed_and_checked() {
     let printed = run(&["--print-sample-config"]);
@@ -125,6 +164,15 @@ fn the_help_teaches_with_examples() {
         help.contains("intelliauth-emulator --print-sample-config > tenant.toml"),
         "{help}"
     );
+    for part in [
+        "/activate",
+        sample::ALICE_EMAIL,
+        sample::ALICE_PASSWORD,
+        sample::BOB_EMAIL,
+        sample::BOB_PASSWORD,
+    ] {
+        assert!(help.contains(part), "{part}: {help}");
+    }
 }
 
 #[test]

@@ -65,6 +65,10 @@ async fn every_fault_has_a_name() {
         json!({ "content_type": { "value": "text/html" } }),
         json!({ "member": { "name": "a", "value": 1 } }),
         json!({ "without_member": { "name": "a" } }),
+        json!({ "delay_after": { "milliseconds": 1 } }),
+        json!({ "id_token_claim": { "name": "nonce", "value": null } }),
+        json!({ "callback": { "name": "state", "value": "x" } }),
+        json!({ "callback": { "name": "state", "value": null } }),
     ];
     let count = names.len();
     for fault in &names {

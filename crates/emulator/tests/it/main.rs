@@ -7,6 +7,9 @@
 )]
 
 mod admin;
+mod authorize;
+mod browser;
+mod codes;
 #[cfg(feature = "binary")]
 mod command;
 mod config;
@@ -15,7 +18,12 @@ mod discovery;
 mod faults;
 mod introspection;
 mod lifecycle;
+mod pages;
+mod people;
+mod person;
+mod refresh;
 mod secrets;
+mod sign_in;
 mod support;
 mod switches;
 mod token;

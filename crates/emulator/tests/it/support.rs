@@ -159,7 +159,7 @@ impl Reply {
     }
 }
 
-fn encoded(parameters: &[(&str, &str)]) -> String {
+pub(crate) fn encoded(parameters: &[(&str, &str)]) -> String {
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.extend_pairs(parameters);
     form.finish()

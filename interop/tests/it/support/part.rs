@@ -108,7 +108,7 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-fn installed(proof: &Path) {
+pub(super) fn installed(proof: &Path) {
     assert!(
         proof.exists(),
         "{} is missing: {INSTALL}",

@@ -136,13 +136,18 @@ fn print(text: &str) -> Result<(), Box<dyn Error>> {
 
 const EXAMPLES: &str = "\
 Examples:
-  Serve the sample tenant, and print curl lines to try:
+  Serve the sample tenant, and print what to try: curl lines, the pages, and who can sign in:
     intelliauth-emulator
 
   Make a tenant of your own, check it, serve it:
     intelliauth-emulator --print-sample-config > tenant.toml
     intelliauth-emulator --config tenant.toml --check
     intelliauth-emulator --config tenant.toml --port 9000
+
+  The pages are /oauth2/authorize (sign-in and consent), /activate (devices) and /oauth2/logout.
+  People of the sample tenant, with their passwords:
+    alice@cymmetri.example  sample-alice-password  (second factor 000000)
+    bob@cymmetri.example    sample-bob-password
 
   From a test in any language: take a free port and read the first line, `listening on <issuer>`:
     intelliauth-emulator --port 0";

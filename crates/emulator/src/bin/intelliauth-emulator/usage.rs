@@ -15,7 +15,49 @@ pub(crate) fn text(emulator: &Emulator, config: &Config, is_sample: bool) -> Str
     let service = config.applications().find(|known| is_usable(known));
     let token = service.map(|service| token_lines(issuer, service, is_sample));
     let admin = admin_lines(issuer, &admin(emulator, config, is_sample));
-    [greeting, token.unwrap_or_default(), admin].concat()
+    let person = config.applications().find(|known| is_for_people(known));
+    let person = person.map(|application| person_lines(issuer, application, is_sample));
+    let parts = [
+        greeting,
+        token.unwrap_or_default(),
+        person.unwrap_or_default(),
+        admin,
+    ];
+    parts.concat()
+}
+
+/// The pages, and who can sign in on them.
+fn person_lines(issuer: &str, application: &Application, is_sample: bool) -> String {
+    let id = application.id();
+    let scopes: Vec<&str> = application.allowed_scopes().take(MOST_SCOPES).collect();
+    let scope = scopes.join("+");
+    let device = format!(
+        "
+Let a device in: ask for its code, and type it on the page:
+  curl -s {issuer}/oauth2/device_authorization -d client_id={id} -d 'scope={scope}'
+  {issuer}/activate
+"
+    );
+    if !is_sample {
+        return device;
+    }
+    let (alice, bob) = (sample::ALICE_EMAIL, sample::BOB_EMAIL);
+    let (alices, bobs) = (sample::ALICE_PASSWORD, sample::BOB_PASSWORD);
+    let factor = sample::ALICE_SECOND_FACTOR;
+    // The challenge of RFC 7636 appendix B.
+    let link = format!(
+        "{issuer}/oauth2/authorize?response_type=code&client_id={id}&scope={scope}\
+         &redirect_uri=http://127.0.0.1/callback&state=try\
+         &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
+    );
+    format!(
+        "
+See the sign-in and the consent page in a browser:
+  {link}
+  {alice}  {alices}  second factor {factor}
+  {bob}  {bobs}  may do less, has no second factor
+{device}"
+    )
 }
 
 fn token_lines(issuer: &str, service: &Application, is_sample: bool) -> String {
@@ -63,6 +105,13 @@ fn admin(emulator: &Emulator, config: &Config, is_sample: bool) -> String {
         "$ADMIN_TOKEN".to_owned()
     }
 }
+
+fn is_for_people(application: &Application) -> bool {
+    application.kind() == ApplicationKind::Native && application.is_enabled()
+}
+
+/// Enough for a look at a page.
+const MOST_SCOPES: usize = 6;
 
 fn is_usable(application: &Application) -> bool {
     application.kind() == ApplicationKind::Service

@@ -184,3 +184,59 @@ choices! {
         Suspended,
     }
 }
+
+choices! {
+    /// What happens where a person's consent is needed.
+    ConsentMode {
+        /// A page asks, as documented.
+        Ask,
+        /// It is granted without a page, and recorded without a text.
+        Auto,
+        /// It is denied without a page.
+        Deny,
+    }
+}
+
+choices! {
+    /// What a token request for scopes without consent is answered with.
+    MissingConsent {
+        /// `consent_required`, as the platform documents.
+        ConsentRequired,
+        /// `interaction_required`, as some servers answer.
+        InteractionRequired,
+        /// `invalid_scope`, as some servers answer.
+        InvalidScope,
+        /// A token without them.
+        Narrow,
+    }
+}
+
+choices! {
+    /// What `prompt=none` is told when a person would be needed.
+    SilentRefusal {
+        /// `login_required`, `consent_required` or `interaction_required`, whichever it is.
+        Specific,
+        /// Always `interaction_required`.
+        InteractionRequired,
+    }
+}
+
+choices! {
+    /// What happens to a refresh for an API that its sign-in did not cover.
+    UngrantedAudience {
+        /// `consent_required`: a person can help.
+        ConsentRequired,
+        /// `invalid_target`, as servers with resource indicators answer.
+        InvalidTarget,
+    }
+}
+
+choices! {
+    /// Which scopes a refresh may ask for.
+    RefreshScopes {
+        /// Those of its own sign-in (RFC 6749 section 6).
+        Grant,
+        /// Whatever the person ever allowed this application.
+        Consent,
+    }
+}

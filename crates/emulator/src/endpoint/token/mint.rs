@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use crate::clock::{later, unix_seconds};
 use crate::config::{Application, AudienceClaim, Switches, TokenFormat, TokenType};
 use crate::fault::Mint;
+use crate::person::Grant;
 use crate::policy::{Audience, Granted};
 use crate::random;
 use crate::refusal::Refusal;
-use crate::tenant::{Issued, Tenant};
+use crate::tenant::{Behind, Issued, Tenant};
 
 /// A token and everything that the reply and the audit log say about it.
 #[derive(Debug)]
@@ -18,55 +19,103 @@ pub(super) struct Minted {
     token: String,
     pub(super) lifetime: Duration,
     pub(super) granted: Granted,
+    pub(super) refresh_token: Option<String>,
+    pub(super) id_token: Option<String>,
+    /// The person, and the family of what comes from one code.
+    pub(super) user: Option<String>,
+    pub(super) family: Option<String>,
+    /// A spent refresh token, answered again within its grace window.
+    pub(super) is_replay: bool,
+}
+
+/// A token to make.
+#[derive(Debug)]
+pub(super) struct Order<'o> {
+    pub(super) application: &'o Application,
+    pub(super) audience: Audience,
+    pub(super) granted: Granted,
+    /// The sign-in behind it; none for an application that acts for itself.
+    pub(super) grant: Option<&'o Grant>,
 }
 
 pub(super) fn mint(
     tenant: &Tenant,
     fault: &Mint,
     switches: &Switches,
-    application: &Application,
-    audience: Audience,
-    mut granted: Granted,
+    mut order: Order<'_>,
 ) -> Result<Minted, Refusal> {
     if let Some(only) = &fault.scopes {
-        granted.scopes.retain(|scope| only.contains(scope));
+        let scopes = &mut order.granted.scopes;
+        scopes.retain(|scope| only.contains(scope));
     }
     let is_opaque = fault.is_opaque
         || switches.token_format == TokenFormat::Opaque
-        || audience == Audience::Nobody;
-    let lifetime = application.token_lifetime.unwrap_or(switches.access_ttl);
-    let now = tenant.now();
-    let issued = Issued {
-        id: random::id("tok_", now),
-        client_id: application.id.clone(),
-        audience: minted_for(audience, fault),
-        scopes: granted.scopes.clone(),
-        since: now,
-        until: later(now, lifetime),
-        is_revoked: false,
-    };
+        || order.audience == Audience::Nobody;
+    let lifetime = order
+        .application
+        .token_lifetime
+        .unwrap_or(switches.access_ttl);
+    let issued = issued(tenant, fault, &order, lifetime);
     let token = if is_opaque {
         random::token()?
     } else {
-        let claims = claims(&tenant.issuer, &issued, switches, fault.skew_seconds);
-        tenant
-            .keys
-            .current()?
-            .sign(typ(switches.token_typ), &claims)?
+        let mut claims = claims(&tenant.issuer, &issued, switches, fault.skew_seconds);
+        add_sign_in(&mut claims, order.grant);
+        let key = tenant.keys.current()?;
+        key.sign(typ(switches.token_typ), &claims)?
     };
     tenant.issue(&token, issued);
     Ok(Minted {
         token,
         lifetime,
-        granted,
+        granted: order.granted,
+        refresh_token: None,
+        id_token: None,
+        user: None,
+        family: None,
+        is_replay: false,
     })
 }
 
-fn minted_for(audience: Audience, fault: &Mint) -> Vec<String> {
+fn issued(tenant: &Tenant, fault: &Mint, order: &Order<'_>, lifetime: Duration) -> Issued {
+    let now = tenant.now();
+    Issued {
+        id: random::id("tok_", now),
+        client_id: order.application.id.clone(),
+        person: order.grant.map(behind),
+        audience: minted_for(&order.audience, fault),
+        scopes: order.granted.scopes.clone(),
+        since: now,
+        until: later(now, lifetime),
+        is_revoked: false,
+    }
+}
+
+fn behind(grant: &Grant) -> Behind {
+    Behind {
+        user: grant.user.clone(),
+        session: grant.session.clone(),
+        family: grant.family.clone(),
+    }
+}
+
+/// The documented claims of a token of a person.
+fn add_sign_in(claims: &mut Value, grant: Option<&Grant>) {
+    let Some(grant) = grant else {
+        return;
+    };
+    claims["sub"] = grant.user.as_str().into();
+    claims["sid"] = grant.session.as_str().into();
+    claims["auth_level"] = grant.sign_in.level.as_str().into();
+    claims["amr"] = json!(grant.sign_in.methods());
+    claims["auth_time"] = unix_seconds(grant.sign_in.at).into();
+}
+
+fn minted_for(audience: &Audience, fault: &Mint) -> Vec<String> {
     match (&fault.audience, audience) {
         (Some(wrong), _) => vec![wrong.clone()],
-        (None, Audience::One(one)) => vec![one],
-        (None, Audience::All(all)) => all,
+        (None, Audience::One(one)) => vec![one.clone()],
+        (None, Audience::All(all)) => all.clone(),
         (None, Audience::Nobody) => Vec::new(),
     }
 }
@@ -121,6 +170,10 @@ pub(in crate::endpoint) fn joined<'s>(scopes: impl Iterator<Item = &'s String>) 
 }
 
 impl Minted {
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// RFC 6749 section 5.1. A reply for which nothing was granted has no `scope`, as real
     /// servers do it.
     pub(super) fn reply(&self, includes_scope: bool) -> Value {
@@ -131,6 +184,14 @@ impl Minted {
         });
         if includes_scope && !self.granted.scopes.is_empty() {
             reply["scope"] = joined(self.granted.scopes.iter()).into();
+        }
+        for (name, token) in [
+            ("refresh_token", &self.refresh_token),
+            ("id_token", &self.id_token),
+        ] {
+            if let Some(token) = token {
+                reply[name] = token.as_str().into();
+            }
         }
         reply
     }

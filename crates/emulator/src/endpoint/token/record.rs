@@ -78,6 +78,14 @@ fn append(
 fn granted(minted: &Minted, data: &mut Value) -> Outcome {
     data["scope_granted"] = joined(minted.granted.scopes.iter()).into();
     data["expires_in"] = minted.lifetime.as_secs().into();
+    for (name, value) in [("user", &minted.user), ("family", &minted.family)] {
+        if let Some(value) = value {
+            data[name] = value.as_str().into();
+        }
+    }
+    if minted.is_replay {
+        data["replay"] = true.into();
+    }
     if minted.granted.dropped.is_empty() {
         return Outcome::Success;
     }

@@ -1,0 +1,59 @@
+//! What the tenant knows about people, and what may be done about it.
+
+use super::Emulator;
+use crate::person::{ConsentRecord, FamilyRecord, RefreshTokenState, SessionRecord, Which};
+use crate::tenant::{By, ChangeError};
+
+/// People: what they allowed, where they are signed in, which refresh tokens live.
+impl Emulator {
+    /// What people allowed and denied, by person, application and API.
+    pub fn consents(&self) -> Vec<ConsentRecord> {
+        self.tenant.live().people.consents.records()
+    }
+
+    /// The sessions, in order of sign-in.
+    pub fn sessions(&self) -> Vec<SessionRecord> {
+        self.tenant.sessions()
+    }
+
+    /// The families of refresh tokens, in order of their beginning.
+    pub fn families(&self) -> Vec<FamilyRecord> {
+        self.tenant.families()
+    }
+
+    /// What a refresh token is worth right now. Nothing is used up by asking.
+    pub fn refresh_token_state(&self, token: &str) -> RefreshTokenState {
+        self.tenant.refresh_token_state(token)
+    }
+
+    /// Takes back all that a person allowed an application at one API, or everything with `None`.
+    ///
+    /// With the consent to `offline_access` its refresh tokens die. Returns how many records there
+    /// were.
+    pub fn revoke_consent(&self, user: &str, application: &str, audience: Option<&str>) -> usize {
+        let which = audience.map_or(Which::All, Which::Api);
+        let by = By::handle();
+        self.tenant
+            .revoke_consent((user, application), which, &by)
+            .len()
+    }
+
+    /// Ends a session, and with it every refresh token and access token that came from it.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError::UnknownSession`]
+    pub fn revoke_session(&self, session: &str) -> Result<(), ChangeError> {
+        self.tenant.revoke_session(session, &By::handle())
+    }
+
+    /// Suspends a person, or lets them in again. Suspending ends every session of theirs.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError::UnknownUser`]
+    pub fn set_user_enabled(&self, user: &str, enabled: bool) -> Result<(), ChangeError> {
+        let changed = self.tenant.set_user_enabled(user, enabled, &By::handle());
+        changed.map(drop)
+    }
+}

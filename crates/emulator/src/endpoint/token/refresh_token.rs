@@ -1,0 +1,189 @@
+//! The grant `refresh_token` (RFC 6749 section 6): rotation, and what reuse does.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::mint::Minted;
+use super::person::{self, Planned};
+use super::{Asked, id_token};
+use crate::audit::{AuditParty, Event, Outcome};
+use crate::config::Switches;
+use crate::person::{Family, FamilyDeath, Grant, Redemption};
+use crate::policy::Audience;
+use crate::random;
+use crate::refusal::{Code, Refusal};
+use crate::tenant::By;
+
+/// A family whose token is good.
+#[derive(Debug)]
+struct Usable {
+    family: Box<Family>,
+    /// The token is spent, and within the grace window.
+    is_replay: bool,
+}
+
+/// One request after the other: nothing is awaited between the look at a token and its rotation.
+pub(super) fn refresh(asked: &Asked<'_>) -> Result<Minted, Refusal> {
+    let token = asked.form.require("refresh_token")?;
+    let usable = usable(asked, token)?;
+    let family = &usable.family;
+    let may_name = asked.tenant.live().switches.refresh_accepts_audience;
+    let usual = family.bound.as_deref();
+    let planned = person::plan(asked, &family.grant, usual, may_name)
+        .inspect_err(|_refusal| refused(asked, &usable))?;
+    let grant = narrowed(&usable, &planned);
+    let mut minted = person::access(asked, &grant, &planned)?;
+    minted.is_replay = usable.is_replay;
+    minted.refresh_token = next(asked, &usable, &planned, &grant.scopes)?;
+    if grant.has("openid") && planned.switches.id_token_on_refresh {
+        minted.id_token = Some(id_token::make(asked, &grant, minted.token(), false)?);
+    }
+    Ok(minted)
+}
+
+fn usable(asked: &Asked<'_>, token: &str) -> Result<Usable, Refusal> {
+    let tenant = asked.tenant;
+    let now = tenant.now();
+    let (found, switches) = {
+        let live = tenant.live();
+        let known = live.people.families.of_token(token);
+        let is_theirs = known.is_some_and(|it| it.grant.client_id == asked.application.id);
+        let switches = live.switches.clone();
+        // RFC 6749 section 10.4: bound to its client; somebody else's says nothing about it.
+        let found = if is_theirs {
+            let grace = switches.refresh_grace;
+            live.people.families.look_up(token, now, grace)
+        } else {
+            Redemption::Unknown
+        };
+        (found, switches)
+    };
+    let description = match found {
+        Redemption::Current(family) => {
+            return Ok(Usable {
+                family,
+                is_replay: false,
+            });
+        }
+        Redemption::Replay(family) => {
+            return Ok(Usable {
+                family,
+                is_replay: true,
+            });
+        }
+        Redemption::Reused(family) => {
+            reused(asked, &family, &switches);
+            "the refresh token was used before; its family is revoked"
+        }
+        Redemption::Dead(_) => "the refresh token is revoked",
+        Redemption::Expired => "the refresh token has expired",
+        Redemption::Unknown => "the refresh token is not known here",
+    };
+    Err(Refusal::new(Code::InvalidGrant, description))
+}
+
+/// Documented: the second use of a refresh token is presumed theft, its family dies, and that is an
+/// audited event beside `user.session_revoked`.
+fn reused(asked: &Asked<'_>, family: &Family, switches: &Switches) {
+    let tenant = asked.tenant;
+    let grant = &family.grant;
+    if let Some(family) = tenant.live().people.families.find_mut(&grant.family) {
+        family.count_reuse();
+    }
+    tenant.end_family(&grant.family, FamilyDeath::Reuse);
+    let context = asked.exchange.audit_context();
+    let actor = || AuditParty::new("application", asked.application.id.as_str());
+    let data = json!({ "user": grant.user, "family": grant.family, "reason": "reuse" });
+    tenant.record(Event {
+        kind: "oauth.refresh_token_reused",
+        actor: actor(),
+        target: AuditParty::new("user", grant.user.as_str()),
+        outcome: Outcome::Denied,
+        data: data.clone(),
+        context: context.clone(),
+    });
+    if switches.reuse_ends_session {
+        let by = By {
+            actor: actor(),
+            context,
+        };
+        tenant.end_session(&grant.session, FamilyDeath::Reuse, &by);
+        return;
+    }
+    tenant.record(Event {
+        kind: "user.session_revoked",
+        actor: actor(),
+        target: AuditParty::new("session", grant.session.as_str()),
+        outcome: Outcome::Success,
+        data,
+        context,
+    });
+}
+
+/// A refusal leaves the token as it was, unless the switch wants it otherwise.
+fn refused(asked: &Asked<'_>, usable: &Usable) {
+    let now = asked.tenant.now();
+    let mut live = asked.tenant.live();
+    let consumes = live.switches.refused_refresh_consumes && !usable.is_replay;
+    let id = &usable.family.grant.family;
+    if let Some(family) = live.people.families.find_mut(id) {
+        family.count_refusal();
+    }
+    if consumes {
+        live.people.families.consume(id, now);
+    }
+}
+
+/// The grant that the family goes on with.
+fn narrowed(usable: &Usable, planned: &Planned) -> Grant {
+    let mut grant = usable.family.grant.clone();
+    if planned.switches.narrowing_is_permanent && !usable.is_replay {
+        grant
+            .scopes
+            .retain(|scope| planned.granted.scopes.contains(scope));
+    }
+    grant
+}
+
+/// The refresh token of the reply.
+fn next(
+    asked: &Asked<'_>,
+    usable: &Usable,
+    planned: &Planned,
+    scopes: &BTreeSet<String>,
+) -> Result<Option<String>, Refusal> {
+    let now = asked.tenant.now();
+    let switches = &planned.switches;
+    let id = &usable.family.grant.family;
+    let fresh = random::token()?;
+    let mut live = asked.tenant.live();
+    let people = &mut live.people;
+    let Some(family) = people.families.find_mut(id) else {
+        return Ok(None);
+    };
+    family.count_redemption(usable.is_replay);
+    family.bound = match &planned.audience {
+        Audience::One(one) if switches.resource_sticks => Some(one.clone()),
+        _ => family.bound.take(),
+    };
+    family.grant.scopes.clone_from(scopes);
+    let current = family.current.as_ref();
+    let current = current.map(|current| current.expose().to_owned());
+    // A replay is answered with the token that took the place of the spent one.
+    if usable.is_replay {
+        return Ok(current);
+    }
+    if !scopes.contains("offline_access") {
+        people.families.consume(id, now);
+        return Ok(None);
+    }
+    if !switches.refresh_rotates {
+        return Ok(current.filter(|_| switches.refresh_reply_includes_token));
+    }
+    people.made.insert(&fresh);
+    people
+        .families
+        .rotate(id, &fresh, now, switches.refresh_ttl);
+    Ok(Some(fresh))
+}

@@ -1,0 +1,254 @@
+//! The consent page: what an application wants, and the person's yes or no.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use serde_json::json;
+
+use super::Stop;
+use super::proceed::DENIED;
+use super::visit::{Visit, refused};
+use crate::audit::{AuditParty, Event, Outcome};
+use crate::endpoint::{Exchange, Form};
+use crate::page::{self, ConsentView, Item, Section};
+use crate::person::{Ask, Back, Decision, Session, Shown, Step};
+use crate::policy::Wanted;
+use crate::refusal::{Code, Refusal};
+use crate::tenant::{Live, Tenant};
+
+pub(super) async fn show(
+    State(tenant): State<Arc<Tenant>>,
+    Extension(exchange): Extension<Exchange>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let visit = match Visit::of(&tenant, &exchange, &headers) {
+        Ok(visit) => visit,
+        Err(refusal) => return refused(&tenant, &exchange, refusal),
+    };
+    let query = Form::read_leniently(query.unwrap_or_default().as_bytes());
+    let ticket = query.get("ticket").unwrap_or_default();
+    let shown = visit.look_at(ticket, Step::Consent).and_then(|found| {
+        let session = visit.session().ok_or_else(Stop::gone)?;
+        let wanted = visit.wanted(&found.ask, &session.user)?;
+        Ok(visit.consent_page(&found.ask, &session, &wanted, ticket))
+    });
+    shown.unwrap_or_else(|stop| visit.stop(&stop))
+}
+
+pub(super) async fn submit(
+    State(tenant): State<Arc<Tenant>>,
+    Extension(exchange): Extension<Exchange>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let mut visit = match Visit::of(&tenant, &exchange, &headers) {
+        Ok(visit) => visit,
+        Err(refusal) => return refused(&tenant, &exchange, refusal),
+    };
+    let decided = decide(&mut visit, &headers, &body);
+    decided.unwrap_or_else(|stop| visit.stop(&stop))
+}
+
+fn decide(visit: &mut Visit<'_>, headers: &HeaderMap, body: &[u8]) -> Result<Response, Stop> {
+    let form = visit.form(headers, body)?;
+    let ticket = visit.take(&form, Step::Consent)?;
+    let session = visit.session().ok_or_else(Stop::gone)?;
+    let ask = ticket.ask;
+    let wanted = visit.wanted(&ask, &session.user)?;
+    match form.get("action") {
+        Some("allow") => {
+            visit.record_consent(&ask, &session, &wanted, true, true);
+            Ok(visit.allow(&ask, &session, &wanted)?)
+        }
+        Some("switch") => {
+            visit.becomes(None)?;
+            Ok(visit.proceed(&ask, false))
+        }
+        // Whatever else comes is no yes.
+        _ => {
+            visit.record_consent(&ask, &session, &wanted, true, false);
+            Ok(visit.deny(&ask, &session))
+        }
+    }
+}
+
+impl Visit<'_> {
+    fn consent_page(
+        &self,
+        ask: &Ask,
+        session: &Session,
+        wanted: &[Wanted],
+        ticket: &str,
+    ) -> Response {
+        let frame = self.frame();
+        let live = self.tenant.live();
+        let application = live.registry.find(&ask.client_id);
+        let person = live.user(&session.user);
+        let who = (session.user.as_str(), ask.client_id.as_str());
+        let is_new = |it: &Wanted| {
+            !live
+                .people
+                .consents
+                .allows(who, it.audience.as_deref(), &it.scope)
+        };
+        let view = ConsentView {
+            application: application.map_or("", |known| &known.application.name),
+            person: person.map_or("", |person| &person.name),
+            email: person.map_or("", |person| &person.email),
+            sections: sections(&live, wanted, is_new),
+            target: target(&live, &ask.back),
+            ticket,
+        };
+        let content = page::consent(&frame, &view);
+        drop(live);
+        self.page(StatusCode::OK, content, Some(&ask.back))
+    }
+
+    fn deny(&self, ask: &Ask, session: &Session) -> Response {
+        match &ask.back {
+            Back::Redirect(callback) => {
+                let refusal = Refusal::new(Code::AccessDenied, DENIED);
+                self.back_with_error(callback, &ask.client_id, &refusal)
+            }
+            Back::Device(id) => {
+                self.tenant
+                    .live()
+                    .people
+                    .devices
+                    .decide(*id, Decision::Denied);
+                self.record_device("oauth.device_denied", ask, session);
+                self.page(StatusCode::OK, page::device_denied(&self.frame()), None)
+            }
+        }
+    }
+
+    /// Writes down what the person decided, with what the page said.
+    pub(super) fn record_consent(
+        &self,
+        ask: &Ask,
+        session: &Session,
+        wanted: &[Wanted],
+        was_shown: bool,
+        is_granted: bool,
+    ) {
+        self.write_down(ask, session, wanted, (was_shown, is_granted));
+        let scopes: Vec<&str> = wanted.iter().map(|it| it.scope.as_str()).collect();
+        let audiences: Vec<&str> = wanted
+            .iter()
+            .filter_map(|it| it.audience.as_deref())
+            .collect();
+        let kind = if is_granted {
+            "consent.granted"
+        } else {
+            "consent.denied"
+        };
+        self.tenant.record(Event {
+            kind,
+            actor: AuditParty::new("user", session.user.as_str()),
+            target: AuditParty::new("application", ask.client_id.as_str()),
+            outcome: if is_granted {
+                Outcome::Success
+            } else {
+                Outcome::Denied
+            },
+            data: json!({ "scopes": scopes, "audiences": audiences, "page_shown": was_shown }),
+            context: self.exchange.audit_context(),
+        });
+    }
+
+    fn write_down(
+        &self,
+        ask: &Ask,
+        session: &Session,
+        wanted: &[Wanted],
+        (was_shown, is_granted): (bool, bool),
+    ) {
+        let now = self.tenant.now();
+        let mut live = self.tenant.live();
+        let shown = wanted.iter().map(|it| Shown {
+            audience: it.audience.clone(),
+            scope: it.scope.clone(),
+            text: was_shown.then(|| live.text_of(it)),
+        });
+        let shown: Vec<Shown> = shown.collect();
+        let who = (session.user.as_str(), ask.client_id.as_str());
+        live.people.consents.decide(who, &shown, is_granted, now);
+    }
+
+    pub(super) fn record_device(&self, kind: &'static str, ask: &Ask, session: &Session) {
+        self.tenant.record(Event {
+            kind,
+            actor: AuditParty::new("user", session.user.as_str()),
+            target: AuditParty::new("application", ask.client_id.as_str()),
+            outcome: Outcome::Success,
+            data: json!({ "session": session.id }),
+            context: self.exchange.audit_context(),
+        });
+    }
+}
+
+/// The scopes by API, in the order of the tenant's APIs, those about the person first.
+fn sections<'l>(
+    live: &'l Live,
+    wanted: &'l [Wanted],
+    is_new: impl Fn(&Wanted) -> bool,
+) -> Vec<Section<'l>> {
+    let items = |audience: Option<&str>| -> Vec<Item<'l>> {
+        let here = wanted.iter();
+        let here = here.filter(|it| it.audience.as_deref() == audience);
+        here.map(|it| {
+            let (name, description) = live.words_for(it);
+            Item {
+                scope: &it.scope,
+                name,
+                description,
+                is_new: is_new(it),
+            }
+        })
+        .collect()
+    };
+    let items = |audience: Option<&str>| {
+        let mut items = items(audience);
+        items.sort_by_key(|item| (!item.is_new, live.rank(item.scope)));
+        items
+    };
+    let person = Section {
+        name: "About you",
+        audience: None,
+        items: items(None),
+    };
+    let apis = live.apis.iter().map(|api| Section {
+        name: &api.name,
+        audience: Some(&api.audience),
+        items: items(Some(&api.audience)),
+    });
+    let all = std::iter::once(person).chain(apis);
+    let mut all: Vec<Section<'l>> = all.filter(|it| !it.items.is_empty()).collect();
+    // What is new comes first: nobody has to look for it.
+    all.sort_by_key(|section| !section.items.iter().any(|item| item.is_new));
+    all
+}
+
+/// Where the answer goes, in words that a person can check.
+fn target(live: &Live, back: &Back) -> page::Target {
+    match back {
+        Back::Device(id) => {
+            let device = live.people.devices.find(*id);
+            page::Target::Device(device.map_or_else(String::new, |it| it.user_code.clone()))
+        }
+        Back::Redirect(callback) => {
+            let url = url::Url::parse(&callback.redirect_uri).ok();
+            let place = url.map(|url| match (url.host_str(), url.port()) {
+                (Some(host), Some(port)) => format!("{host}:{port}"),
+                (Some(host), None) => host.to_owned(),
+                (None, _) => format!("{}:", url.scheme()),
+            });
+            page::Target::Place(place.unwrap_or_default())
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! `/oauth2/logout`: a person signs out (OpenID Connect RP-Initiated Logout 1.0).
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use url::Url;
+
+use super::Stop;
+use super::visit::{Visit, refused};
+use crate::endpoint::{Exchange, Form};
+use crate::page;
+use crate::person::FamilyDeath;
+use crate::refusal::Code;
+use crate::routes;
+use crate::tenant::{By, Tenant};
+
+/// What an application asks when it sends somebody here.
+#[derive(Debug, Default)]
+struct Request {
+    /// The session that the id token names, and the application that it was made for.
+    hinted: Option<(String, String)>,
+    return_to: Option<String>,
+}
+
+pub(super) async fn arrive(
+    State(tenant): State<Arc<Tenant>>,
+    Extension(exchange): Extension<Exchange>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let mut visit = match Visit::of(&tenant, &exchange, &headers) {
+        Ok(visit) => visit,
+        Err(refusal) => return refused(&tenant, &exchange, refusal),
+    };
+    let query = Form::read_leniently(query.unwrap_or_default().as_bytes());
+    let left = leave(&mut visit, &query, false);
+    left.unwrap_or_else(|stop| visit.stop(&stop))
+}
+
+/// From our own page, or from an application that posts (section 2).
+pub(super) async fn submit(
+    State(tenant): State<Arc<Tenant>>,
+    Extension(exchange): Extension<Exchange>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let mut visit = match Visit::of(&tenant, &exchange, &headers) {
+        Ok(visit) => visit,
+        Err(refusal) => return refused(&tenant, &exchange, refusal),
+    };
+    let form = Form::read_leniently(&body);
+    let is_ours = visit.form(&headers, &body).is_ok();
+    let left = leave(&mut visit, &form, is_ours);
+    left.unwrap_or_else(|stop| visit.stop(&stop))
+}
+
+pub(super) async fn signed_out(
+    State(tenant): State<Arc<Tenant>>,
+    Extension(exchange): Extension<Exchange>,
+    headers: HeaderMap,
+) -> Response {
+    match Visit::of(&tenant, &exchange, &headers) {
+        Ok(visit) => visit.page(StatusCode::OK, page::signed_out(&visit.frame()), None),
+        Err(refusal) => refused(&tenant, &exchange, refusal),
+    }
+}
+
+/// Signs out at once where an id token of this very session asks for it; else a page asks first:
+/// nobody is signed out by a link.
+fn leave(visit: &mut Visit<'_>, form: &Form, is_confirmed: bool) -> Result<Response, Stop> {
+    let request = read(visit.tenant, form)?;
+    let session = visit.session();
+    if let Some(session) = &session {
+        let is_theirs = request
+            .hinted
+            .as_ref()
+            .is_some_and(|(sid, _)| *sid == session.id);
+        if !is_confirmed && !is_theirs {
+            let kept = form
+                .get("id_token_hint")
+                .map(|hint| ("id_token_hint", hint));
+            let back = form.get("post_logout_redirect_uri");
+            let kept = kept
+                .into_iter()
+                .chain(back.map(|it| ("post_logout_redirect_uri", it)));
+            let kept = kept.chain(form.get("state").map(|state| ("state", state)));
+            let kept: Vec<(&str, &str)> = kept.collect();
+            let content = page::sign_out(&visit.frame(), &kept);
+            return Ok(visit.page(StatusCode::OK, content, None));
+        }
+    }
+    let ended = session.map(|session| session.id);
+    let ended = ended.or_else(|| request.hinted.map(|(session, _)| session));
+    if let Some(id) = ended {
+        let by = By {
+            context: visit.exchange.audit_context(),
+            ..By::handle()
+        };
+        visit.tenant.end_session(&id, FamilyDeath::SignedOut, &by);
+    }
+    visit.becomes(None)?;
+    Ok(match request.return_to {
+        Some(return_to) => visit.away(&return_to),
+        None => visit.to(routes::SIGNED_OUT),
+    })
+}
+
+fn read(tenant: &Tenant, form: &Form) -> Result<Request, Stop> {
+    let hinted = form
+        .get("id_token_hint")
+        .and_then(|hint| tenant.session_of(hint));
+    let Some(uri) = form.get("post_logout_redirect_uri") else {
+        return Ok(Request {
+            hinted,
+            return_to: None,
+        });
+    };
+    let id = hinted
+        .as_ref()
+        .map(|(_, client)| client.as_str())
+        .or_else(|| form.get("client_id"));
+    let is_registered = id.is_some_and(|id| {
+        let live = tenant.live();
+        let known = live.registry.find(id);
+        known.is_some_and(|known| known.application.logout_uris.iter().any(|it| it == uri))
+    });
+    if !is_registered {
+        let description = "The address to return to after signing out is not one that this \
+                           application registered. Nobody was signed out.";
+        let title = "This address is not registered";
+        return Err(Stop::new(title, Code::InvalidRedirectUri, description));
+    }
+    let mut return_to = uri.to_owned();
+    if let (Ok(mut url), Some(state)) = (Url::parse(uri), form.get("state")) {
+        url.query_pairs_mut().append_pair("state", state);
+        return_to = url.into();
+    }
+    Ok(Request {
+        hinted,
+        return_to: Some(return_to),
+    })
+}

@@ -1,0 +1,133 @@
+//! The step-up page: a second factor for whoever is signed in already.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use serde_json::json;
+
+use super::Stop;
+use super::proceed::DENIED;
+use super::visit::{Visit, refused};
+use crate::audit::{AuditParty, Event, Outcome};
+use crate::endpoint::{Exchange, Form};
+use crate::page::{self, SecondFactorView};
+use crate::person::{Ask, Level, Step};
+use crate::refusal::{Code, Refusal};
+use crate::tenant::Tenant;
+
+pub(super) async fn show(
+    State(tenant): State<Arc<Tenant>>,
+    Extension(exchange): Extension<Exchange>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let visit = match Visit::of(&tenant, &exchange, &headers) {
+        Ok(visit) => visit,
+        Err(refusal) => return refused(&tenant, &exchange, refusal),
+    };
+    let query = Form::read_leniently(query.unwrap_or_default().as_bytes());
+    let ticket = query.get("ticket").unwrap_or_default();
+    match visit.look_at(ticket, Step::SecondFactor) {
+        Ok(found) => {
+            visit.record_factor("user.mfa_required", Outcome::Success);
+            visit.second_factor_page(&found.ask, ticket, None)
+        }
+        Err(stop) => visit.stop(&stop),
+    }
+}
+
+pub(super) async fn submit(
+    State(tenant): State<Arc<Tenant>>,
+    Extension(exchange): Extension<Exchange>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let visit = match Visit::of(&tenant, &exchange, &headers) {
+        Ok(visit) => visit,
+        Err(refusal) => return refused(&tenant, &exchange, refusal),
+    };
+    let verified = verify(&visit, &headers, &body);
+    verified.unwrap_or_else(|stop| visit.stop(&stop))
+}
+
+fn verify(visit: &Visit<'_>, headers: &HeaderMap, body: &[u8]) -> Result<Response, Stop> {
+    let form = visit.form(headers, body)?;
+    let ticket = visit.take(&form, Step::SecondFactor)?;
+    if form.get("action") == Some("cancel") {
+        return Ok(visit.give_up(&ticket.ask, &Refusal::new(Code::AccessDenied, DENIED)));
+    }
+    let session = visit.session().ok_or_else(Stop::gone)?;
+    let code: String = form
+        .get("code")
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
+    let now = visit.tenant.now();
+    let is_right = {
+        let mut live = visit.tenant.live();
+        let user = live.user(&session.user);
+        let factor = user.and_then(|user| user.second_factor.as_ref());
+        let is_right = factor.is_some_and(|factor| factor.matches(&code));
+        if let Some(session) = live
+            .people
+            .sessions
+            .find_mut(&session.id)
+            .filter(|_| is_right)
+        {
+            session.sign_in.level = Level::Two;
+            session.sign_in.at = now;
+        }
+        is_right
+    };
+    if is_right {
+        visit.record_factor("user.mfa_succeeded", Outcome::Success);
+        return Ok(visit.proceed(&ticket.ask, true));
+    }
+    visit.record_factor("user.mfa_failed", Outcome::Failure);
+    let next = visit.ticket(ticket.ask.clone(), Step::SecondFactor, ticket.has_signed_in)?;
+    let message = "This code is not right.";
+    Ok(visit.second_factor_page(&ticket.ask, &next, Some(message)))
+}
+
+impl Visit<'_> {
+    fn second_factor_page(&self, ask: &Ask, ticket: &str, message: Option<&str>) -> Response {
+        let session = self.session();
+        let frame = self.frame();
+        let live = self.tenant.live();
+        let application = live.registry.find(&ask.client_id);
+        let user = session
+            .as_ref()
+            .and_then(|session| live.user(&session.user));
+        let view = SecondFactorView {
+            application: application.map_or("", |known| &known.application.name),
+            email: user.map_or("", |user| &user.email),
+            message,
+            ticket,
+        };
+        let content = page::second_factor(&frame, &view);
+        drop(live);
+        let status = match message {
+            None => StatusCode::OK,
+            Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        self.page(status, content, Some(&ask.back))
+    }
+
+    fn record_factor(&self, kind: &'static str, outcome: Outcome) {
+        let Some(session) = self.session() else {
+            return;
+        };
+        self.tenant.record(Event {
+            kind,
+            actor: AuditParty::new("user", session.user),
+            target: AuditParty::new("session", session.id),
+            outcome,
+            data: json!({ "factor": "totp" }),
+            context: self.exchange.audit_context(),
+        });
+    }
+}

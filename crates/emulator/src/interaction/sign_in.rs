@@ -1,0 +1,179 @@
+//! The sign-in page.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use serde_json::json;
+
+use super::Stop;
+use super::visit::{Visit, refused};
+use crate::audit::{AuditParty, Event, Outcome};
+use crate::endpoint::{Exchange, Form};
+use crate::page::{self, SignInView};
+use crate::person::{Ask, Level, Session, SignIn, Step};
+use crate::random;
+use crate::tenant::Tenant;
+
+/// What a person typed.
+#[derive(Debug)]
+enum Attempt {
+    Right(String),
+    /// The address of nobody, or another password: one sentence for both.
+    Wrong,
+    Suspended(String),
+}
+
+pub(super) async fn show(
+    State(tenant): State<Arc<Tenant>>,
+    Extension(exchange): Extension<Exchange>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let visit = match Visit::of(&tenant, &exchange, &headers) {
+        Ok(visit) => visit,
+        Err(refusal) => return refused(&tenant, &exchange, refusal),
+    };
+    let query = Form::read_leniently(query.unwrap_or_default().as_bytes());
+    let ticket = query.get("ticket").unwrap_or_default();
+    match visit.look_at(ticket, Step::SignIn) {
+        Ok(found) => {
+            let email = visit.hinted(&found.ask);
+            visit.sign_in_page(&found.ask, ticket, &email, None)
+        }
+        Err(stop) => visit.stop(&stop),
+    }
+}
+
+pub(super) async fn submit(
+    State(tenant): State<Arc<Tenant>>,
+    Extension(exchange): Extension<Exchange>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let mut visit = match Visit::of(&tenant, &exchange, &headers) {
+        Ok(visit) => visit,
+        Err(refusal) => return refused(&tenant, &exchange, refusal),
+    };
+    let signed_in = sign_in(&mut visit, &headers, &body);
+    signed_in.unwrap_or_else(|stop| visit.stop(&stop))
+}
+
+fn sign_in(visit: &mut Visit<'_>, headers: &HeaderMap, body: &[u8]) -> Result<Response, Stop> {
+    let form = visit.form(headers, body)?;
+    let ask = visit.take(&form, Step::SignIn)?.ask;
+    let may_continue = ask.prompt.select_account && !ask.prompt.login;
+    if may_continue && form.get("action") == Some("continue") && visit.session().is_some() {
+        return Ok(visit.proceed(&ask, true));
+    }
+    let email = form.get("email").unwrap_or_default();
+    let password = form.get("password").unwrap_or_default();
+    let message = match attempt(visit.tenant, email, password) {
+        Attempt::Right(user) => {
+            visit.signed_in(&user)?;
+            return Ok(visit.proceed(&ask, true));
+        }
+        Attempt::Wrong => {
+            visit.record_failure(email, "invalid_credentials");
+            "The email address or the password is not right."
+        }
+        Attempt::Suspended(user) => {
+            visit.record_failure(&user, "account_disabled");
+            "This account is suspended. Ask your administrator."
+        }
+    };
+    let ticket = visit.ticket(ask.clone(), Step::SignIn, false)?;
+    Ok(visit.sign_in_page(&ask, &ticket, email, Some(message)))
+}
+
+fn attempt(tenant: &Tenant, email: &str, password: &str) -> Attempt {
+    let live = tenant.live();
+    let mut users = live.users.iter();
+    let user = users.find(|user| user.email.eq_ignore_ascii_case(email.trim()));
+    match user.filter(|user| user.password.matches(password)) {
+        None => Attempt::Wrong,
+        Some(user) if !user.enabled => Attempt::Suspended(user.id.clone()),
+        Some(user) => Attempt::Right(user.id.clone()),
+    }
+}
+
+impl Visit<'_> {
+    /// Begins a session, under a new cookie.
+    fn signed_in(&mut self, user: &str) -> Result<(), Stop> {
+        let now = self.tenant.now();
+        let id = random::id("ses_", now);
+        let session = Session {
+            id: id.clone(),
+            user: user.to_owned(),
+            sign_in: SignIn {
+                at: now,
+                level: Level::One,
+            },
+            is_revoked: false,
+        };
+        self.tenant.live().people.sessions.insert(session);
+        self.becomes(Some(id.clone()))?;
+        self.tenant.record(Event {
+            kind: "user.signed_in",
+            actor: AuditParty::new("user", user),
+            target: AuditParty::new("session", id),
+            outcome: Outcome::Success,
+            data: json!({ "amr": ["pwd"] }),
+            context: self.exchange.audit_context(),
+        });
+        Ok(())
+    }
+
+    fn record_failure(&self, who: &str, reason: &str) {
+        self.tenant.record(Event {
+            kind: "user.signed_in.failed",
+            actor: AuditParty::new("user", self.tenant.redact(who)),
+            target: self.tenant.itself(),
+            outcome: Outcome::Failure,
+            data: json!({ "reason": reason }),
+            context: self.exchange.audit_context(),
+        });
+    }
+
+    /// The address that the application thinks it is.
+    fn hinted(&self, ask: &Ask) -> String {
+        let hint = ask.login_hint.clone().unwrap_or_default();
+        let live = self.tenant.live();
+        live.user(&hint).map_or(hint, |user| user.email.clone())
+    }
+
+    fn sign_in_page(
+        &self,
+        ask: &Ask,
+        ticket: &str,
+        email: &str,
+        message: Option<&str>,
+    ) -> Response {
+        let session = self
+            .session()
+            .filter(|_| ask.prompt.select_account && !ask.prompt.login);
+        let frame = self.frame();
+        let live = self.tenant.live();
+        let application = live.registry.find(&ask.client_id);
+        let current = session
+            .as_ref()
+            .and_then(|session| live.user(&session.user));
+        let view = SignInView {
+            application: application.map_or("", |known| &known.application.name),
+            current: current.map(|user| (user.name.as_str(), user.email.as_str())),
+            email,
+            message,
+            ticket,
+        };
+        let content = page::sign_in(&frame, &view);
+        drop(live);
+        let status = match message {
+            None => StatusCode::OK,
+            Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        self.page(status, content, Some(&ask.back))
+    }
+}

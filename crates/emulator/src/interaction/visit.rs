@@ -1,0 +1,257 @@
+//! One request of a browser: its cookie, its form, its next page.
+
+use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use maud::Markup;
+
+use super::Stop;
+use crate::endpoint::{Exchange, Form, admit};
+use crate::page::{self, Frame};
+use crate::person::{Ask, Back, Browser, Session, Step, Ticket};
+use crate::refusal::{Code, Refusal};
+use crate::secret::{Digest, Secret};
+use crate::tenant::Tenant;
+use crate::{random, reply, routes};
+
+/// A browser that is here.
+#[derive(Debug)]
+pub(super) struct Visit<'t> {
+    pub(super) tenant: &'t Tenant,
+    pub(super) exchange: &'t Exchange,
+    pub(super) browser: Browser,
+    /// The cookie that the reply sets.
+    cookie: Option<String>,
+}
+
+impl<'t> Visit<'t> {
+    /// Knows the browser by its cookie, or gives it one.
+    pub(super) fn of(
+        tenant: &'t Tenant,
+        exchange: &'t Exchange,
+        headers: &HeaderMap,
+    ) -> Result<Self, Refusal> {
+        admit(tenant)?;
+        let now = tenant.now();
+        let known = cookie(headers, &cookie_name(tenant)).and_then(|value| {
+            let mut live = tenant.live();
+            let known = live.people.browsers.find_mut(Digest::of(&value))?;
+            known.seen = now;
+            Some(known.clone())
+        });
+        let (browser, cookie) = if let Some(browser) = known {
+            (browser, None)
+        } else {
+            let (browser, value) = fresh(tenant, None)?;
+            (browser, Some(value))
+        };
+        Ok(Self {
+            tenant,
+            exchange,
+            browser,
+            cookie,
+        })
+    }
+
+    /// The session of whoever is signed in here.
+    pub(super) fn session(&self) -> Option<Session> {
+        let now = self.tenant.now();
+        let live = self.tenant.live();
+        let session = live.people.sessions.find(self.browser.session.as_ref()?)?;
+        let is_enabled = live.user(&session.user).is_some_and(|user| user.enabled);
+        let is_alive = is_enabled && session.is_alive(now, live.switches.session_ttl);
+        is_alive.then(|| session.clone())
+    }
+
+    /// Signs somebody in or out here. The cookie changes with it: one that was known before a
+    /// sign-in is worth nothing after it.
+    pub(super) fn becomes(&mut self, session: Option<String>) -> Result<(), Refusal> {
+        self.tenant.live().people.browsers.remove(self.browser.id);
+        let (browser, value) = fresh(self.tenant, session)?;
+        self.browser = browser;
+        self.cookie = Some(value);
+        Ok(())
+    }
+
+    /// A form that was sent from a page of this browser.
+    pub(super) fn form(&self, headers: &HeaderMap, body: &[u8]) -> Result<Form, Stop> {
+        let form = Form::read(headers, body)?;
+        let is_ours = form
+            .get("csrf")
+            .is_some_and(|csrf| self.browser.csrf.matches(csrf));
+        if is_ours {
+            return Ok(form);
+        }
+        let description = "This form did not come from a page that this browser was shown. \
+                           Cookies must be on. Go back to the application and start again.";
+        Err(Stop::new(
+            "This form cannot be used",
+            Code::InvalidRequest,
+            description,
+        ))
+    }
+
+    /// The ticket of a page, left as it is.
+    pub(super) fn look_at(&self, ticket: &str, step: Step) -> Result<Ticket, Stop> {
+        let now = self.tenant.now();
+        let live = self.tenant.live();
+        let found = live.people.tickets.find(ticket, now);
+        let found = found.filter(|it| it.step == step && it.browser == self.browser.id);
+        found.cloned().ok_or_else(Stop::gone)
+    }
+
+    /// The ticket of a form: nobody can use it again.
+    pub(super) fn take(&self, form: &Form, step: Step) -> Result<Ticket, Stop> {
+        let ticket = form.get("ticket").unwrap_or_default();
+        self.look_at(ticket, step)?;
+        let now = self.tenant.now();
+        let taken = self.tenant.live().people.tickets.take(ticket, now);
+        taken.ok_or_else(Stop::gone)
+    }
+
+    /// A ticket for the next page.
+    pub(super) fn ticket(
+        &self,
+        ask: Ask,
+        step: Step,
+        has_signed_in: bool,
+    ) -> Result<String, Refusal> {
+        let value = random::token()?;
+        let ticket = Ticket {
+            browser: self.browser.id,
+            ask,
+            step,
+            has_signed_in,
+            since: self.tenant.now(),
+        };
+        let mut live = self.tenant.live();
+        live.people.made.insert(&value);
+        live.people.tickets.insert(&value, ticket);
+        Ok(value)
+    }
+
+    /// What every page has.
+    pub(super) fn frame(&self) -> Frame<'_> {
+        Frame {
+            prefix: self.tenant.issuer_path(),
+            tenant: self.tenant.title(),
+            csrf: self.browser.csrf.expose(),
+        }
+    }
+
+    pub(super) fn page(
+        &self,
+        status: StatusCode,
+        content: Markup,
+        back: Option<&Back>,
+    ) -> Response {
+        let target = match back {
+            Some(Back::Redirect(callback)) => Some(callback.redirect_uri.as_str()),
+            Some(Back::Device(_)) | None => None,
+        };
+        self.stamped(page::response(status, content, target))
+    }
+
+    /// RFC 9110 section 15.4.4: the next request is a GET, whatever this one was.
+    pub(super) fn to(&self, path: &str) -> Response {
+        self.away(&format!("{}{path}", self.tenant.issuer_path()))
+    }
+
+    pub(super) fn away(&self, location: &str) -> Response {
+        let mut response = reply::not_stored(Response::default());
+        *response.status_mut() = StatusCode::SEE_OTHER;
+        page::harden(response.headers_mut());
+        match HeaderValue::from_str(location) {
+            Ok(location) => drop(response.headers_mut().insert(LOCATION, location)),
+            Err(_unprintable) => *response.status_mut() = StatusCode::BAD_REQUEST,
+        }
+        self.stamped(response)
+    }
+
+    pub(super) fn step(&self, step: Step, ticket: &str) -> Response {
+        let path = match step {
+            Step::SignIn => routes::SIGN_IN,
+            Step::SecondFactor => routes::SECOND_FACTOR,
+            Step::Consent => routes::CONSENT,
+        };
+        self.to(&format!("{path}?ticket={ticket}"))
+    }
+
+    pub(super) fn stop(&self, stop: &Stop) -> Response {
+        let frame = self.frame();
+        let refusal = &stop.refusal;
+        let content = page::stopped(&frame, stop.title, refusal, &self.exchange.request_id);
+        let mut response = self.page(refusal.code.status(), content, None);
+        for (name, value) in &refusal.headers {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        response
+    }
+
+    fn stamped(&self, mut response: Response) -> Response {
+        if let Some(value) = &self.cookie {
+            let path = match self.tenant.issuer_path() {
+                "" => "/",
+                path => path,
+            };
+            let name = cookie_name(self.tenant);
+            let cookie = format!("{name}={value}; Path={path}; HttpOnly; SameSite=Lax");
+            if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+                response.headers_mut().insert(SET_COOKIE, cookie);
+            }
+        }
+        response
+    }
+}
+
+/// The answer where not even a browser can be told apart: over the limit, or without randomness.
+pub(super) fn refused(tenant: &Tenant, exchange: &Exchange, refusal: Refusal) -> Response {
+    let stop = Stop::from(refusal);
+    let frame = Frame {
+        prefix: tenant.issuer_path(),
+        tenant: tenant.title(),
+        csrf: "",
+    };
+    let content = page::stopped(&frame, stop.title, &stop.refusal, &exchange.request_id);
+    let mut response = page::response(stop.refusal.code.status(), content, None);
+    for (name, value) in stop.refusal.headers {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+fn fresh(tenant: &Tenant, session: Option<String>) -> Result<(Browser, String), Refusal> {
+    let value = random::token()?;
+    let csrf = random::token()?;
+    let mut live = tenant.live();
+    live.people.made.insert(&value);
+    live.people.made.insert(&csrf);
+    let browser = Browser {
+        id: Digest::of(&value),
+        csrf: Secret::new(csrf),
+        session,
+        seen: tenant.now(),
+    };
+    live.people.browsers.insert(browser.clone());
+    Ok((browser, value))
+}
+
+/// Cookies know no ports: with the port in the name, two emulators on one machine stay apart.
+fn cookie_name(tenant: &Tenant) -> String {
+    let authority = tenant.issuer.trim_start_matches("http://");
+    let authority = authority.split('/').next().unwrap_or_default();
+    let port = authority.rsplit(':').next().unwrap_or_default();
+    format!("intelliauth_{port}")
+}
+
+/// RFC 6265 section 5.4: pairs, parted by `; `.
+fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let values = headers.get_all(COOKIE).iter();
+    let mut pairs = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(';'));
+    pairs.find_map(|pair| {
+        let (key, value) = pair.trim().split_once('=')?;
+        (key == name).then(|| value.to_owned())
+    })
+}

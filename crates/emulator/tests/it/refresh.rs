@@ -1,0 +1,534 @@
+//! Refresh tokens: rotation, reuse, grace, and every switch about them.
+
+use std::time::Duration;
+
+use intelliauth_emulator::{
+    Config, Endpoint, FamilyDeath, Fault, MissingConsent, RefreshScopes, RefreshTokenState,
+    Switches, UngrantedAudience, sample,
+};
+use serde_json::json;
+
+use crate::support::{Reply, World, encoded, part, sample_world};
+
+const HEALTH: (&str, &str) = ("audience", sample::HEALTH);
+const BANKING: (&str, &str) = ("audience", sample::BANKING);
+const SETTINGS: (&str, &str) = ("audience", sample::SETTINGS);
+
+async fn world_with(change: impl FnOnce(&mut Switches)) -> World {
+    World::of(Config::sample().switches(change)).await
+}
+
+fn token_of(reply: &Reply) -> String {
+    let json = reply.json();
+    let token = json["refresh_token"].as_str();
+    token
+        .unwrap_or_else(|| panic!("no refresh token: {json}"))
+        .to_owned()
+}
+
+fn state(world: &World, token: &str) -> RefreshTokenState {
+    world.emulator.refresh_token_state(token)
+}
+
+#[tokio::test]
+async fn every_refresh_rotates_and_is_counted() {
+    let world = sample_world().await;
+    let mut token = world.sign_in(&[]).await.refresh_token();
+    for _ in 0..5 {
+        let next = token_of(&world.refresh(&token, &[]).await);
+        assert_eq!(state(&world, &token), RefreshTokenState::Spent);
+        assert!(state(&world, &next).is_accepted());
+        token = next;
+    }
+    let family = &world.emulator.families()[0];
+    assert_eq!(
+        (family.rotations, family.redemptions, family.reuses),
+        (5, 5, 0)
+    );
+    assert!(family.is_alive);
+    assert_eq!(
+        (family.user.as_str(), family.application.as_str()),
+        (sample::ALICE, sample::NATIVE)
+    );
+}
+
+#[tokio::test]
+async fn reuse_kills_the_family_and_everything_that_came_of_it() {
+    let world = sample_world().await;
+    let first = world.sign_in(&[]).await;
+    let second = world.refresh(&first.refresh_token(), &[]).await;
+    let access_token = second.json()["access_token"].as_str().unwrap().to_owned();
+    assert!(world.is_active(&access_token).await);
+    let reply = world.refresh(&first.refresh_token(), &[]).await;
+    assert_eq!(reply.error(), (400, "invalid_grant".to_owned()));
+    let reply = world.refresh(&token_of(&second), &[]).await;
+    assert_eq!(reply.error(), (400, "invalid_grant".to_owned()));
+    assert!(!world.is_active(&access_token).await);
+    let family = &world.emulator.families()[0];
+    assert_eq!((family.death, family.reuses), (Some(FamilyDeath::Reuse), 1));
+    let kinds: Vec<_> = world
+        .emulator
+        .audit()
+        .into_iter()
+        .map(|it| it.kind)
+        .collect();
+    for kind in ["oauth.refresh_token_reused", "user.session_revoked"] {
+        assert!(kinds.iter().any(|it| it == kind), "{kind}: {kinds:?}");
+    }
+    // The person is still signed in at the browser.
+    assert!(world.emulator.sessions()[0].is_alive);
+}
+
+#[tokio::test]
+async fn reuse_may_end_the_whole_session() {
+    let world = world_with(|switches| switches.reuse_ends_session = true).await;
+    let alice = world.emulator.login_as(sample::ALICE);
+    let mut tokens = Vec::new();
+    for _ in 0..2 {
+        let callback = alice.approve(world.authorize_url(&[])).await.unwrap();
+        let code = crate::person::parameter(&callback, "code").unwrap();
+        tokens.push(token_of(&world.exchange(&code, &[]).await));
+    }
+    world.refresh(&tokens[0], &[]).await;
+    world.refresh(&tokens[0], &[]).await;
+    assert!(!state(&world, &tokens[1]).is_accepted());
+    assert!(world.emulator.sessions()[0].is_revoked);
+}
+
+#[tokio::test]
+async fn within_the_grace_window_a_spent_token_is_answered_again() {
+    let world = world_with(|switches| switches.refresh_grace = Duration::from_secs(10)).await;
+    let first = world.sign_in(&[]).await.refresh_token();
+    let second = token_of(&world.refresh(&first, &[]).await);
+    assert_eq!(state(&world, &first), RefreshTokenState::Replayable);
+    let replay = world.refresh(&first, &[]).await;
+    assert_eq!(token_of(&replay), second);
+    let family = &world.emulator.families()[0];
+    assert_eq!(
+        (family.rotations, family.redemptions, family.replays),
+        (1, 2, 1)
+    );
+    let last = world.emulator.audit().pop().unwrap();
+    assert_eq!(last.data["replay"], true);
+    world.emulator.advance(Duration::from_secs(10));
+    assert_eq!(state(&world, &first), RefreshTokenState::Spent);
+    assert_eq!(world.refresh(&first, &[]).await.error().1, "invalid_grant");
+    assert_eq!(
+        state(&world, &second),
+        RefreshTokenState::Dead(FamilyDeath::Reuse)
+    );
+}
+
+#[tokio::test]
+async fn a_refresh_token_expires_and_lives_anew_with_each_rotation() {
+    let world = world_with(|switches| switches.refresh_ttl = Duration::from_secs(100)).await;
+    let first = world.sign_in(&[]).await.refresh_token();
+    world.emulator.advance(Duration::from_secs(60));
+    let second = token_of(&world.refresh(&first, &[]).await);
+    world.emulator.advance(Duration::from_secs(60));
+    let third = token_of(&world.refresh(&second, &[]).await);
+    world.emulator.advance(Duration::from_secs(100));
+    assert_eq!(state(&world, &third), RefreshTokenState::Expired);
+    assert_eq!(world.refresh(&third, &[]).await.error().1, "invalid_grant");
+    assert!(!world.emulator.families()[0].is_alive);
+}
+
+#[tokio::test]
+async fn a_tenant_may_not_rotate() {
+    let world = world_with(|switches| switches.refresh_rotates = false).await;
+    let token = world.sign_in(&[]).await.refresh_token();
+    assert_eq!(token_of(&world.refresh(&token, &[]).await), token);
+    world
+        .emulator
+        .switches(|switches| switches.refresh_reply_includes_token = false);
+    let reply = world.refresh(&token, &[]).await;
+    assert_eq!(reply.json().get("refresh_token"), None);
+    assert_eq!(state(&world, &token), RefreshTokenState::Current);
+    assert_eq!(world.emulator.families()[0].redemptions, 2);
+}
+
+#[tokio::test]
+async fn the_audience_may_be_fixed_at_the_sign_in() {
+    let world = world_with(|switches| switches.refresh_accepts_audience = false).await;
+    let first = world.sign_in(&[]).await.refresh_token();
+    assert_eq!(
+        world.refresh(&first, &[HEALTH]).await.error().1,
+        "invalid_target"
+    );
+    let reply = world.refresh(&first, &[BANKING]).await;
+    assert_eq!(reply.claims()["aud"], sample::BANKING);
+}
+
+#[tokio::test]
+async fn an_audience_that_nobody_consented_to_is_refused_and_the_token_stays() {
+    let world = sample_world().await;
+    let token = world.sign_in(&[]).await.refresh_token();
+    assert_eq!(
+        world.refresh(&token, &[SETTINGS]).await.error().1,
+        "consent_required"
+    );
+    let target = |switches: &mut Switches| {
+        switches.ungranted_audience = UngrantedAudience::InvalidTarget;
+    };
+    world.emulator.switches(target);
+    assert_eq!(
+        world.refresh(&token, &[SETTINGS]).await.error().1,
+        "invalid_target"
+    );
+    assert_eq!(
+        world
+            .refresh(&token, &[("audience", "api.x")])
+            .await
+            .error()
+            .1,
+        "invalid_target"
+    );
+    assert_eq!(state(&world, &token), RefreshTokenState::Current);
+    assert_eq!(world.emulator.families()[0].refusals, 3);
+}
+
+#[tokio::test]
+async fn a_refused_refresh_may_consume_the_token() {
+    let world = world_with(|switches| switches.refused_refresh_consumes = true).await;
+    let token = world.sign_in(&[]).await.refresh_token();
+    assert_eq!(
+        world.refresh(&token, &[SETTINGS]).await.error().1,
+        "consent_required"
+    );
+    assert_eq!(
+        state(&world, &token),
+        RefreshTokenState::Dead(FamilyDeath::Refused)
+    );
+    assert_eq!(world.refresh(&token, &[]).await.error().1, "invalid_grant");
+}
+
+#[tokio::test]
+async fn the_last_audience_may_stick() {
+    let world = sample_world().await;
+    let token = world.sign_in(&[]).await.refresh_token();
+    let reply = world.refresh(&token, &[HEALTH]).await;
+    let reply = world.refresh(&token_of(&reply), &[]).await;
+    assert_eq!(reply.claims()["aud"], sample::BANKING);
+    world
+        .emulator
+        .switches(|switches| switches.resource_sticks = true);
+    let reply = world.refresh(&token_of(&reply), &[HEALTH]).await;
+    let reply = world.refresh(&token_of(&reply), &[]).await;
+    assert_eq!(reply.claims()["aud"], sample::HEALTH);
+}
+
+#[tokio::test]
+async fn narrowing_is_for_one_token_or_for_good() {
+    let world = sample_world().await;
+    let scope = (
+        "scope",
+        "openid offline_access read:transactions read:accounts",
+    );
+    let token = world.sign_in(&[scope]).await.refresh_token();
+    let narrow = [("scope", "read:accounts")];
+    let reply = world.refresh(&token, &narrow).await;
+    assert_eq!(reply.json()["scope"], "read:accounts");
+    let reply = world.refresh(&token_of(&reply), &[]).await;
+    let whole = "offline_access openid read:accounts read:transactions";
+    assert_eq!(reply.json()["scope"], whole);
+
+    world
+        .emulator
+        .switches(|switches| switches.narrowing_is_permanent = true);
+    let keep = [("scope", "offline_access read:accounts")];
+    let reply = world.refresh(&token_of(&reply), &keep).await;
+    let reply = world.refresh(&token_of(&reply), &[]).await;
+    assert_eq!(reply.json()["scope"], "offline_access read:accounts");
+    // Without `offline_access` the refresh token is gone.
+    let reply = world.refresh(&token_of(&reply), &narrow).await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.json().get("refresh_token"), None);
+    assert!(!world.emulator.families()[0].is_alive);
+}
+
+#[tokio::test]
+async fn a_refresh_may_ask_for_what_its_sign_in_covered_or_for_whatever_was_allowed() {
+    let world = sample_world().await;
+    let token = world.sign_in(&[]).await.refresh_token();
+    world
+        .sign_in(&[("scope", "openid read:accounts write:settings")])
+        .await;
+    let more = [("scope", "read:accounts")];
+    assert_eq!(
+        world.refresh(&token, &more).await.error().1,
+        "invalid_scope"
+    );
+    assert_eq!(
+        world.refresh(&token, &[SETTINGS]).await.error().1,
+        "consent_required"
+    );
+    world
+        .emulator
+        .switches(|switches| switches.refresh_scopes = RefreshScopes::Consent);
+    let reply = world.refresh(&token, &more).await;
+    assert_eq!(reply.json()["scope"], "read:accounts");
+    let settings = [SETTINGS, ("scope", "write:settings")];
+    let reply = world.refresh(&token_of(&reply), &settings).await;
+    assert_eq!(reply.claims()["aud"], sample::SETTINGS);
+    assert_eq!(reply.json()["scope"], "write:settings");
+}
+
+#[tokio::test]
+async fn scopes_off_the_list_are_never_a_question_of_consent() {
+    let world = sample_world().await;
+    let token = world.sign_in(&[]).await.refresh_token();
+    let off = [("scope", "read:transactions write:transactions")];
+    let reply = world.refresh(&token, &off).await;
+    assert_eq!(reply.error(), (400, "invalid_scope".to_owned()));
+    // The allowlist is a hard cap at every mint, not only at the sign-in.
+    world
+        .emulator
+        .set_allowed_scopes(sample::NATIVE, ["openid", "offline_access"])
+        .unwrap();
+    let reply = world.refresh(&token, &[]).await;
+    assert_eq!(reply.error(), (400, "invalid_scope".to_owned()));
+}
+
+#[tokio::test]
+async fn a_revoked_consent_is_missed_by_the_next_refresh() {
+    let world = sample_world().await;
+    let token = world.sign_in(&[]).await.refresh_token();
+    let revoked =
+        world
+            .emulator
+            .revoke_consent(sample::ALICE, sample::NATIVE, Some(sample::HEALTH));
+    assert_eq!(revoked, 1);
+    let reply = world.refresh(&token, &[HEALTH]).await;
+    assert_eq!(reply.error(), (400, "consent_required".to_owned()));
+    for (choice, code) in [
+        (MissingConsent::InteractionRequired, "interaction_required"),
+        (MissingConsent::InvalidScope, "invalid_scope"),
+        (MissingConsent::Narrow, "invalid_scope"),
+    ] {
+        world
+            .emulator
+            .switches(|switches| switches.missing_consent = choice);
+        assert_eq!(
+            world.refresh(&token, &[HEALTH]).await.error().1,
+            code,
+            "{choice:?}"
+        );
+    }
+    let token = token_of(&world.refresh(&token, &[BANKING]).await);
+    // All of it: the family stood on `offline_access`.
+    assert_eq!(
+        world
+            .emulator
+            .revoke_consent(sample::ALICE, sample::NATIVE, None),
+        2
+    );
+    assert_eq!(
+        state(&world, &token),
+        RefreshTokenState::Dead(FamilyDeath::ConsentRevoked)
+    );
+    assert!(world.emulator.consents().is_empty());
+    let revoked = world
+        .emulator
+        .audit()
+        .into_iter()
+        .filter(|it| it.kind == "consent.revoked");
+    assert_eq!(revoked.count(), 3);
+}
+
+#[tokio::test]
+async fn suspension_revocation_and_disabling_end_a_refresh() {
+    let world = sample_world().await;
+    let token = world.sign_in(&[]).await.refresh_token();
+    world.emulator.set_enabled(sample::NATIVE, false).unwrap();
+    assert_eq!(
+        world.refresh(&token, &[]).await.error().1,
+        "unauthorized_client"
+    );
+    world.emulator.set_enabled(sample::NATIVE, true).unwrap();
+    world.emulator.switches(|switches| {
+        switches.tenant_state = intelliauth_emulator::TenantState::Suspended;
+    });
+    assert_eq!(
+        world.refresh(&token, &[]).await.error(),
+        (403, "tenant_suspended".to_owned())
+    );
+    world.emulator.switches(|switches| {
+        switches.tenant_state = intelliauth_emulator::TenantState::Active;
+    });
+    let token = token_of(&world.refresh(&token, &[]).await);
+    let session = world.emulator.sessions()[0].id.clone();
+    world.emulator.revoke_session(&session).unwrap();
+    assert_eq!(world.refresh(&token, &[]).await.error().1, "invalid_grant");
+    assert_eq!(
+        state(&world, &token),
+        RefreshTokenState::Dead(FamilyDeath::SessionRevoked)
+    );
+
+    let token = world.sign_in(&[]).await.refresh_token();
+    world
+        .emulator
+        .set_user_enabled(sample::ALICE, false)
+        .unwrap();
+    assert_eq!(
+        state(&world, &token),
+        RefreshTokenState::Dead(FamilyDeath::UserSuspended)
+    );
+    world
+        .emulator
+        .set_user_enabled(sample::ALICE, true)
+        .unwrap();
+    assert_eq!(world.refresh(&token, &[]).await.error().1, "invalid_grant");
+
+    let token = world.sign_in(&[]).await.refresh_token();
+    assert_eq!(world.emulator.revoke_tokens(sample::NATIVE).unwrap(), 2);
+    assert_eq!(
+        state(&world, &token),
+        RefreshTokenState::Dead(FamilyDeath::TokensRevoked)
+    );
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_bound_to_its_application() {
+    let world = sample_world().await;
+    let token = world.sign_in(&[]).await.refresh_token();
+    let web = [
+        ("grant_type", "refresh_token"),
+        ("client_id", sample::WEB),
+        ("client_secret", sample::WEB_SECRET),
+        ("refresh_token", token.as_str()),
+    ];
+    assert_eq!(
+        world.post("/oauth2/token", &web).await.error().1,
+        "invalid_grant"
+    );
+    assert_eq!(state(&world, &token), RefreshTokenState::Current);
+    assert_eq!(
+        world.refresh("made-up", &[]).await.error().1,
+        "invalid_grant"
+    );
+    assert_eq!(state(&world, "made-up"), RefreshTokenState::Unknown);
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_is_given_back_takes_its_access_tokens_along() {
+    let world = sample_world().await;
+    let tokens = world.sign_in(&[]).await;
+    assert!(world.is_active(&tokens.text("access_token")).await);
+    assert!(world.is_active(&tokens.refresh_token()).await);
+    let token = tokens.refresh_token();
+    let form = [("client_id", sample::NATIVE), ("token", token.as_str())];
+    assert_eq!(world.post("/oauth2/revoke", &form).await.status, 200);
+    assert_eq!(
+        state(&world, &token),
+        RefreshTokenState::Dead(FamilyDeath::GivenBack)
+    );
+    assert!(!world.is_active(&tokens.text("access_token")).await);
+    assert!(!world.is_active(&token).await);
+    assert_eq!(world.post("/oauth2/revoke", &form).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_id_token_comes_with_a_refresh_without_a_nonce_or_not_at_all() {
+    let world = sample_world().await;
+    let token = world.sign_in(&[]).await.refresh_token();
+    let reply = world.refresh(&token, &[]).await;
+    let claims = part(reply.json()["id_token"].as_str().unwrap(), 1);
+    assert_eq!(claims["sub"], sample::ALICE);
+    assert_eq!(claims.get("nonce"), None);
+    let somebody = Fault::id_token_claim("sub", sample::BOB).grant("refresh_token");
+    world.emulator.fault(somebody.times(1));
+    let reply = world.refresh(&token_of(&reply), &[]).await;
+    let claims = part(reply.json()["id_token"].as_str().unwrap(), 1);
+    assert_eq!(claims["sub"], sample::BOB);
+    world
+        .emulator
+        .switches(|switches| switches.id_token_on_refresh = false);
+    let reply = world.refresh(&token_of(&reply), &[]).await;
+    assert_eq!(reply.json().get("id_token"), None);
+}
+
+#[tokio::test]
+async fn a_lost_reply_has_consumed_the_token_and_a_refused_request_has_not() {
+    let world = sample_world().await;
+    let token = world.sign_in(&[]).await.refresh_token();
+    let only_refresh = |fault: Fault| fault.at(Endpoint::Token).grant("refresh_token").times(1);
+    world.emulator.fault(only_refresh(Fault::drop_before()));
+    world.emulator.fault(only_refresh(Fault::status(503)));
+    // Another grant does not meet them.
+    world.sign_in(&[]).await;
+    assert!(world.try_refresh(&token).await.is_err());
+    assert_eq!(world.refresh(&token, &[]).await.status, 503);
+    assert_eq!(state(&world, &token), RefreshTokenState::Current);
+    world.emulator.fault(only_refresh(Fault::drop_after()));
+    assert!(world.try_refresh(&token).await.is_err());
+    assert_eq!(state(&world, &token), RefreshTokenState::Spent);
+
+    let token = world.sign_in(&[]).await.refresh_token();
+    world.emulator.fault(only_refresh(Fault::torn_body()));
+    assert!(world.try_refresh(&token).await.is_err());
+    assert_eq!(state(&world, &token), RefreshTokenState::Spent);
+    assert!(world.emulator.faults().is_empty());
+}
+
+#[tokio::test]
+async fn a_delay_comes_before_or_after_the_rotation() {
+    let world = sample_world().await;
+    let first = world.sign_in(&[]).await.refresh_token();
+    let second = world.sign_in(&[]).await.refresh_token();
+    let hour = Duration::from_secs(3600);
+    world
+        .emulator
+        .fault(Fault::delay_after(hour).grant("refresh_token").times(1));
+    let waiting = {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("client_id", sample::NATIVE),
+            ("refresh_token", first.as_str()),
+        ];
+        let request = world.http().post(world.emulator.url("/oauth2/token"));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        tokio::spawn(request.body(encoded(&form)).send())
+    };
+    while state(&world, &first) != RefreshTokenState::Spent {
+        tokio::task::yield_now().await;
+    }
+    // It holds up nobody else.
+    assert_eq!(world.refresh(&second, &[]).await.status, 200);
+    assert!(!waiting.is_finished());
+    waiting.abort();
+}
+
+#[tokio::test]
+async fn the_admin_api_shows_families_and_asks_about_tokens() {
+    let world = sample_world().await;
+    let first = world.sign_in(&[]).await.refresh_token();
+    let second = token_of(&world.refresh(&first, &[]).await);
+    let families = world
+        .admin("GET", "/emulator/v1/families", json!(null))
+        .await
+        .json();
+    assert_eq!(families["data"][0]["rotations"], 1);
+    assert_eq!(families["data"][0]["death"], json!(null));
+    let path = "/emulator/v1/refresh-tokens/state";
+    for (token, state, is_accepted) in [
+        (&first, "spent", false),
+        (&second, "current", true),
+        (&"x".to_owned(), "unknown", false),
+    ] {
+        let reply = world
+            .admin("POST", path, json!({ "token": token }))
+            .await
+            .json();
+        assert_eq!(reply["data"]["state"], state);
+        assert_eq!(reply["data"]["is_accepted"], is_accepted);
+    }
+    world.refresh(&first, &[]).await;
+    let reply = world
+        .admin("POST", path, json!({ "token": second }))
+        .await
+        .json();
+    assert_eq!(reply["data"]["state"], "dead");
+    assert_eq!(reply["data"]["death"], "reuse");
+    assert_eq!(reply["data"]["family"], families["data"][0]["id"]);
+    assert_eq!(world.admin("POST", path, json!({})).await.status, 422);
+}

@@ -1,0 +1,178 @@
+//! A web back end that acts for many people: one client, a session for each, consent as a redirect.
+//!
+//! ```console
+//! $ cargo run --example web_back_end
+//! ```
+//!
+//! It serves `http://127.0.0.1:3000`; open it in a browser. Alice signs in with
+//! `alice@cymmetri.example` and `sample-alice-password`, Bob (in a private window) with
+//! `bob@cymmetri.example` and `sample-bob-password`.
+
+#![expect(clippy::print_stdout, reason = "printing is what it is for")]
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, Uri, header},
+    response::{Html, IntoResponse, Redirect, Response},
+    routing::get,
+};
+use intelliauth::{AuthorizationCode, Client, Error, PendingLogin, TokenRequest};
+use intelliauth_emulator::{Config, Emulator, sample};
+
+const CALLBACK: &str = "http://127.0.0.1:3000/callback";
+
+/// What the back end shares between requests.
+#[derive(Clone)]
+struct App {
+    client: Client,
+    /// The sign-in that each browser is in the middle of, as text: it could be a database.
+    pending: Arc<Mutex<HashMap<String, String>>>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let emulator = Emulator::start(Config::sample()).await?;
+    let client = Client::for_person(emulator.issuer(), sample::WEB)
+        .client_secret(sample::WEB_SECRET)
+        .build()?;
+    let app = App {
+        client,
+        pending: Arc::default(),
+    };
+    let routes = Router::new()
+        .route("/", get(home))
+        .route("/api/{name}", get(call))
+        .route("/callback", get(callback))
+        .route("/sign-out", get(sign_out))
+        .with_state(app);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("The emulator plays the platform at {}.", emulator.issuer());
+    println!("The back end is at http://127.0.0.1:3000: open it in a browser.");
+    axum::serve(listener, routes).await?;
+    Ok(())
+}
+
+async fn home(State(app): State<App>, headers: HeaderMap) -> Result<Response, Failure> {
+    let browser = browser(&headers);
+    let account = app.client.session(browser.as_str()).account().await?;
+    let who = match account {
+        Some(account) => format!("Signed in as {}.", account.subject().unwrap_or("somebody")),
+        None => "Nobody is signed in here.".to_owned(),
+    };
+    let page = format!(
+        "<p>{who}</p><p><a href=/api/banking>Banking</a> <a href=/api/health>Health</a> \
+         <a href=/sign-out>Sign out</a></p>"
+    );
+    Ok(([(header::SET_COOKIE, cookie(&browser))], Html(page)).into_response())
+}
+
+/// Calls an API for the person; if they have to act first, that is where they are sent.
+async fn call(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let browser = browser(&headers);
+    let request = match name.as_str() {
+        "banking" => TokenRequest::new(sample::BANKING).scope("read:transactions"),
+        "health" => TokenRequest::new(sample::HEALTH).scope("read:records"),
+        _ => return Ok(StatusCode::NOT_FOUND.into_response()),
+    };
+    let client = app.client.session(browser.as_str());
+    let (url, pending) = match client.get_access_token(&request).await {
+        Ok(token) => {
+            let text = format!(
+                "A token for {}: it allows {}.",
+                token.audience(),
+                token.scopes()
+            );
+            return Ok(text.into_response());
+        }
+        Err(Error::Consent(consent)) => consent.authorization_url(CALLBACK)?,
+        Err(Error::Login(_)) => {
+            let login = AuthorizationCode::redirect_to(CALLBACK).request(&request);
+            client.start(login).await?
+        }
+        Err(other) => return Err(other.into()),
+    };
+    let kept = serde_json::to_string(&pending).unwrap_or_default();
+    lock(&app.pending).insert(browser.clone(), kept);
+    let to = Redirect::to(url.as_str());
+    Ok(([(header::SET_COOKIE, cookie(&browser))], to).into_response())
+}
+
+/// The person comes back, in another request than the one that sent them away.
+async fn callback(
+    State(app): State<App>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Redirect, Failure> {
+    // Taken out: an answer is good once, for the browser that was sent away.
+    let kept = lock(&app.pending).remove(&browser(&headers));
+    let pending: Option<PendingLogin> = kept.and_then(|kept| serde_json::from_str(&kept).ok());
+    let Some(pending) = pending else {
+        return Ok(Redirect::to("/"));
+    };
+    app.client.finish(&pending, &uri.to_string()).await?;
+    Ok(Redirect::to("/"))
+}
+
+async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Redirect, Failure> {
+    let client = app.client.session(browser(&headers));
+    client.sign_out().await?;
+    Ok(Redirect::to("/"))
+}
+
+/// The name of the browser's session. A real back end takes its framework's signed cookies.
+fn browser(headers: &HeaderMap) -> String {
+    let cookies = headers
+        .get(header::COOKIE)
+        .and_then(|value| value.to_str().ok());
+    let own = cookies
+        .into_iter()
+        .flat_map(|cookies| cookies.split("; "))
+        .find_map(|cookie| cookie.strip_prefix("browser="));
+    own.map_or_else(new_name, str::to_owned)
+}
+
+fn new_name() -> String {
+    // The operating system's randomness, by way of a temporary key's state.
+    use std::hash::{BuildHasher, RandomState};
+    let part = || RandomState::new().hash_one(0_u8);
+    format!("{:016x}{:016x}", part(), part())
+}
+
+fn cookie(browser: &str) -> String {
+    format!("browser={browser}; HttpOnly; SameSite=Lax; Path=/")
+}
+
+/// What a person sees when something went wrong: the next move, and never a token.
+struct Failure(Error);
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = match &self.0 {
+            Error::Denied(_) => StatusCode::FORBIDDEN,
+            Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        let text = format!("{}.\n\nWhat to do: {}.\n", self.0, self.0.next_move());
+        (status, text).into_response()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,149 @@
+//! The first plain audiences of the application: found without a map, and so for a third of the price.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::{
+    cache::{key::KeyRef, slot::Slot},
+    request::Principal,
+};
+
+/// The slots of the first audiences that the application itself asked for without parameters.
+///
+/// Most applications call a handful of APIs, and a look here writes nothing: it reads a cell that was
+/// written once. What was evicted stays in its cell, empty, and counts for nothing; a slot that is not
+/// retired is in the map as well, and the only one with its key.
+pub(super) struct Front {
+    cells: [OnceLock<Arc<Slot>>; CELLS],
+}
+
+/// Room for some tens of audiences, with few that meet in one cell.
+const CELLS: usize = 64;
+
+/// How many cells from its own on an audience may stand in: beyond them it is found through the map.
+const REACH: usize = 8;
+
+impl Front {
+    pub(super) fn new() -> Self {
+        Self {
+            cells: [const { OnceLock::new() }; CELLS],
+        }
+    }
+
+    /// The slot for `key`, if it stands here and was not evicted.
+    #[inline]
+    pub(super) fn find(&self, key: &KeyRef<'_>) -> Option<&Arc<Slot>> {
+        if !is_plain(key) {
+            return None;
+        }
+        let first = cell(key.audience);
+        for step in 0..REACH {
+            let slot = self.cells[(first + step) % CELLS].get()?;
+            if slot.is_called(key.audience) && !slot.is_retired() {
+                return Some(slot);
+            }
+        }
+        None
+    }
+
+    /// Takes in a slot that has just come into the map, if there is room.
+    pub(super) fn add(&self, slot: &Arc<Slot>) {
+        let key = slot.key();
+        if !is_plain(&key) {
+            return;
+        }
+        let first = cell(key.audience);
+        for step in 0..REACH {
+            if self.cells[(first + step) % CELLS]
+                .set(Arc::clone(slot))
+                .is_ok()
+            {
+                return;
+            }
+        }
+    }
+}
+
+/// Whether slots with this key may stand here.
+#[inline]
+pub(super) fn is_plain(key: &KeyRef<'_>) -> bool {
+    *key.principal == Principal::Application && key.parameters.is_empty()
+}
+
+/// Where to look first. Names that meet in one cell are told apart when compared, and only so many
+/// are looked at, so this need not be a good hash.
+#[inline]
+pub(super) fn cell(audience: &str) -> usize {
+    let (words, rest) = audience.as_bytes().as_chunks::<8>();
+    let mut mixed = 0_u64;
+    for word in words {
+        mixed = mixed.rotate_left(5) ^ u64::from_le_bytes(*word);
+    }
+    for byte in rest {
+        mixed = mixed.rotate_left(5) ^ u64::from(*byte);
+    }
+    // The upper bits of the product hang on all of the others. (2^64 by the golden ratio.)
+    (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{request::Parameters, time::Moment, token::Token};
+
+    static NO_PARAMETERS: Parameters = Parameters::none();
+
+    fn key(audience: &str) -> KeyRef<'_> {
+        KeyRef::new(&Principal::Application, audience, &NO_PARAMETERS)
+    }
+
+    fn slot(key: &KeyRef<'_>) -> Arc<Slot> {
+        let nothing = Arc::new(Token::nothing());
+        Arc::new(Slot::new(key, key.audience.into(), &nothing))
+    }
+
+    #[test]
+    fn names_that_meet_in_one_cell_are_told_apart_and_some_tens_find_room() {
+        let front = Front::new();
+        let names: Vec<String> = (0..500)
+            .map(|n| format!("https://api{n}.example.com"))
+            .collect();
+        let slots: Vec<_> = names.iter().map(|name| slot(&key(name))).collect();
+        for slot in &slots {
+            front.add(slot);
+        }
+        for (name, slot) in names.iter().zip(&slots) {
+            let found = front.find(&key(name));
+            assert!(found.is_none_or(|found| Arc::ptr_eq(found, slot)), "{name}");
+        }
+        let first = names.iter().take(32);
+        assert!(first.clone().all(|name| front.find(&key(name)).is_some()));
+        assert!(front.find(&key("https://api1.example.co")).is_none());
+        assert!(front.find(&key("")).is_none());
+    }
+
+    #[test]
+    fn a_slot_that_was_evicted_is_not_found_and_the_next_of_its_name_is() {
+        let (front, old) = (Front::new(), slot(&key("api")));
+        front.add(&old);
+        assert!(old.retire(Moment::START));
+        assert!(front.find(&key("api")).is_none());
+        let new = slot(&key("api"));
+        front.add(&new);
+        assert!(Arc::ptr_eq(front.find(&key("api")).unwrap(), &new));
+    }
+
+    #[test]
+    fn neither_a_session_nor_a_request_with_parameters_is_answered_here() {
+        let (front, session) = (Front::new(), Principal::Session("alice".into()));
+        let parameters = NO_PARAMETERS.with("prompt".into(), "none".into());
+        front.add(&slot(&key("api")));
+        let of_session = KeyRef::new(&session, "api", &NO_PARAMETERS);
+        let with_parameters = KeyRef::new(&Principal::Application, "api", &parameters);
+        for other in [of_session, with_parameters] {
+            assert!(front.find(&other).is_none());
+            front.add(&slot(&other));
+            assert!(front.find(&other).is_none());
+        }
+        assert!(front.find(&key("api")).is_some());
+    }
+}

@@ -1,0 +1,287 @@
+//! The issuer's public keys: fetched by one flight for all, refreshed ahead, kept through an outage.
+
+mod fetch;
+mod flight;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+pub(crate) use super::transport::HttpSettings;
+use super::{discovery::Discovery, issuer::Issuer, transport::Transport};
+use crate::{
+    error::{Error, UnavailableReason},
+    jwt::key_set::KeySet,
+    time::{Moment, TimeSource},
+};
+use arc_swap::ArcSwapOption;
+use fetch::Location;
+use flight::Flight;
+
+/// Where the keys of one issuer come from. Clones share what they know.
+#[derive(Clone, Debug)]
+pub(crate) struct KeySource(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    discovery: Discovery,
+    transport: Transport,
+    clock: TimeSource,
+    known: ArcSwapOption<Known>,
+    state: Mutex<State>,
+}
+
+/// Keys, and the lines in their life.
+#[derive(Debug)]
+struct Known {
+    keys: Arc<KeySet>,
+    /// From here on they are refreshed while they are used.
+    ahead_from: Moment,
+    /// From here on they are used only if there is trouble with newer ones.
+    until: Moment,
+    /// From here on they are not used at all.
+    stale_until: Moment,
+}
+
+/// What those look at who do not find fresh keys.
+#[derive(Debug, Default)]
+struct State {
+    flight: Option<Flight>,
+    /// Why the last flight failed, and how long nobody tries again.
+    failure: Option<(Error, Moment)>,
+    failures: u32,
+    /// How long an unknown key is no reason to fetch.
+    next_for_unknown: Option<Moment>,
+    location: Option<Location>,
+}
+
+/// A setting that cannot work: its name, what is wrong, and the fix.
+pub(crate) type Fault = (&'static str, String, &'static str);
+
+impl KeySource {
+    /// Prepares to fetch the keys of `issuer`. Nothing is sent.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a verifier begins with it"))]
+    pub(crate) fn new(issuer: &str, http: &HttpSettings, clock: TimeSource) -> Result<Self, Fault> {
+        let issuer = Issuer::new(issuer).map_err(|(problem, fix)| ("issuer", problem, fix))?;
+        let transport = Transport::new(&issuer, http, clock.clone())?;
+        Ok(Self::through(issuer, transport, clock))
+    }
+
+    /// Prepares to fetch the keys of `issuer` with a client that is there already.
+    pub(crate) fn through(issuer: Issuer, transport: Transport, clock: TimeSource) -> Self {
+        Self(Arc::new(Shared {
+            discovery: Discovery::new(issuer, None, clock.clone()),
+            transport,
+            clock,
+            known: ArcSwapOption::empty(),
+            state: Mutex::default(),
+        }))
+    }
+
+    /// The keys if they are fresh at `now`; in the last fifth of their life one caller starts to fetch
+    /// the next ones, and nobody waits for them.
+    pub(crate) fn fresh(&self, now: Moment) -> Option<Arc<KeySet>> {
+        let known = self.0.known.load();
+        let known = known
+            .as_ref()
+            .filter(|known| !now.has_reached(known.until))?;
+        if now.has_reached(known.ahead_from) {
+            let _in_background = self.join(now, Reason::Life);
+        }
+        Some(Arc::clone(&known.keys))
+    }
+
+    /// The keys: fresh ones, or after some waiting those that have outlived their time in an outage.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`] or [`Error::Protocol`] when there are none that may be used.
+    pub(crate) async fn current(&self) -> Result<Arc<KeySet>, Error> {
+        let now = self.0.clock.now();
+        if let Some(keys) = self.fresh(now) {
+            return Ok(keys);
+        }
+        let stale = self.0.known.load_full();
+        let stale = stale.filter(|known| !now.has_reached(known.stale_until));
+        let patience = stale
+            .as_ref()
+            .map_or(PATIENCE_WITHOUT, |_| PATIENCE_WITH_STALE);
+        let failure = match self.join(now, Reason::Life) {
+            Ok(Joined::Flying(flight)) => flight.landed(patience).await.err(),
+            Ok(Joined::Needless) => None,
+            Err(remembered) => Some(remembered),
+        };
+        match (failure, stale) {
+            (None, _) => self.published(),
+            (Some(_outage), Some(stale)) => Ok(Arc::clone(&stale.keys)),
+            (Some(failure), None) => Err(failure),
+        }
+    }
+
+    /// Newer keys than `used`, in which the key of a token is missing; nothing if there are none, or
+    /// if that was looked up a moment ago.
+    ///
+    /// # Errors
+    ///
+    /// As [`current`](Self::current): then nobody can say whether the token's key is a new one.
+    pub(crate) async fn newer(&self, used: &Arc<KeySet>) -> Result<Option<Arc<KeySet>>, Error> {
+        let is_newer = |keys: &Arc<KeySet>| !Arc::ptr_eq(keys, used);
+        let now = self.0.clock.now();
+        if let Some(keys) = self.fresh(now).filter(is_newer) {
+            return Ok(Some(keys));
+        }
+        if let Joined::Flying(flight) = self.join(now, Reason::UnknownKey)? {
+            flight.landed(PATIENCE_WITHOUT).await?;
+        }
+        Ok(Some(self.published()?).filter(is_newer))
+    }
+
+    /// The flight that is under way, or one that starts now if `reason` is a good one.
+    fn join(&self, now: Moment, reason: Reason) -> Result<Joined, Error> {
+        let mut state = self.0.state();
+        if let Some(flight) = state.flight.as_ref().filter(|flight| flight.is_alive()) {
+            return Ok(Joined::Flying(flight.clone()));
+        }
+        if reason == Reason::Life && !self.0.is_aging(now) {
+            return Ok(Joined::Needless);
+        }
+        if let Some((error, until)) = &state.failure
+            && !now.has_reached(*until)
+        {
+            return Err(still(error, now.until(*until)));
+        }
+        if reason == Reason::UnknownKey {
+            let is_too_soon = |next: Moment| !now.has_reached(next);
+            if state.next_for_unknown.is_some_and(is_too_soon) {
+                return Ok(Joined::Needless);
+            }
+            state.next_for_unknown = Some(now.plus(UNKNOWN_KEY_PAUSE));
+        }
+        let flight = Flight::depart(Arc::clone(&self.0))?;
+        state.flight = Some(flight.clone());
+        Ok(Joined::Flying(flight))
+    }
+
+    fn published(&self) -> Result<Arc<KeySet>, Error> {
+        let known = self.0.known.load_full();
+        let keys = known.map(|known| Arc::clone(&known.keys));
+        keys.ok_or_else(|| Error::unavailable(UnavailableReason::Abandoned))
+    }
+}
+
+/// Why keys are to be fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    /// Those that are known grow old, or there are none.
+    Life,
+    /// A token names another one.
+    UnknownKey,
+}
+
+enum Joined {
+    Flying(Flight),
+    /// What is known is new enough.
+    Needless,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_aging(&self, now: Moment) -> bool {
+        let known = self.known.load();
+        known
+            .as_ref()
+            .is_none_or(|known| now.has_reached(known.ahead_from))
+    }
+
+    /// Takes note of how a flight that started at `started` ended.
+    fn land(&self, started: Moment, fetched: Result<KeySet, Error>) -> Result<(), Error> {
+        let mut state = self.state();
+        match fetched {
+            Ok(keys) => {
+                (state.failure, state.failures) = (None, 0);
+                self.publish(started, keys);
+                Ok(())
+            }
+            Err(error) => {
+                let pause = pause(state.failures, &error);
+                state.failures = state.failures.saturating_add(1);
+                state.failure = Some((error.clone(), self.clock.now().plus(pause)));
+                tracing::warn!(
+                    issuer = self.discovery.issuer(), %error, ?pause,
+                    has_old_keys = self.known.load().is_some(),
+                    "the issuer's keys could not be fetched"
+                );
+                Err(still(&error, pause))
+            }
+        }
+    }
+
+    fn publish(&self, started: Moment, keys: KeySet) {
+        tracing::debug!(
+            issuer = self.discovery.issuer(),
+            keys = keys.len(),
+            skipped = keys.skipped(),
+            "the issuer's keys were fetched"
+        );
+        // Who has verified with the same keys need not do it again.
+        let same = self.known.load_full().map(|known| Arc::clone(&known.keys));
+        let same = same.filter(|known| **known == keys);
+        self.known.store(Some(Arc::new(Known {
+            keys: same.unwrap_or_else(|| Arc::new(keys)),
+            ahead_from: started.plus(LIFE.mul_f64(AHEAD_AT)),
+            until: started.plus(LIFE),
+            stale_until: started.plus(STALE_MAX),
+        })));
+    }
+}
+
+/// 1, 2, 4 … seconds, up to a third less, and not before the issuer wants it; all within a bound.
+fn pause(failures: u32, error: &Error) -> Duration {
+    let doubled = Duration::from_secs(1 << failures.min(6));
+    let spread = doubled.min(PAUSE_MAX).mul_f64(1.0 - fastrand::f64() / 3.0);
+    let asked = match error {
+        Error::Unavailable(unavailable) => unavailable.patience(),
+        _ => None,
+    };
+    asked.unwrap_or_default().max(spread).min(PAUSE_MAX)
+}
+
+/// A failure for those who may try again when `left` is over.
+fn still(error: &Error, left: Duration) -> Error {
+    match error {
+        Error::Unavailable(unavailable) => Error::Unavailable(unavailable.with_wait_left(left)),
+        other => other.clone(),
+    }
+}
+
+/// How long keys are used without asking again: a key that the issuer removes stops working within
+/// this time, and the issuer is asked six times an hour.
+pub(crate) const LIFE: Duration = Duration::from_secs(600);
+
+/// The part of their life after which keys that are in use are refreshed: two minutes in which an
+/// answer can be slow, or an outage short, before anybody notices.
+const AHEAD_AT: f64 = 0.8;
+
+/// How long the last known keys are used while newer ones cannot be had. An issuer that is down for a
+/// day is repaired by then; a key that was withdrawn because it leaked is worth no more than that.
+pub(crate) const STALE_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// A token with an unknown key costs its sender nothing, so it must not cost the issuer a request.
+pub(crate) const UNKNOWN_KEY_PAUSE: Duration = Duration::from_secs(30);
+
+/// The longest pause after failures, also if the issuer asks for a longer one: without keys an API is
+/// down, and a request in half a minute keeps nobody from recovering.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// How long a request waits for newer keys before it is answered with old ones.
+const PATIENCE_WITH_STALE: Duration = Duration::from_secs(2);
+
+/// How long a request waits for keys without which it cannot be answered.
+const PATIENCE_WITHOUT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! The authorization request (RFC 6749 section 4.1.1) as a URL.
+
+use oauth2::{CsrfToken, PkceCodeChallenge};
+use url::Url;
+
+use super::{AuthorizationCode, PendingLogin, authorization_code::Back};
+use crate::{error::Error, secret::Secret, time::Moment};
+
+/// Where a person is sent, and by whom.
+#[derive(Clone, Debug)]
+pub(crate) struct Authorization {
+    pub(crate) endpoint: Url,
+    pub(crate) issuer: String,
+    pub(crate) client_id: String,
+    /// The names of the parameter that carries an audience.
+    pub(crate) audience_parameters: &'static [&'static str],
+    /// Whether the answer must name the issuer (RFC 9207 section 3).
+    pub(crate) names_issuer: bool,
+}
+
+impl AuthorizationCode {
+    /// The URL to send the person to, and what to keep until they come back.
+    pub(crate) fn start(
+        &self,
+        authorization: &Authorization,
+        session: &str,
+        now: Moment,
+    ) -> Result<(Url, PendingLogin), Error> {
+        match &self.back {
+            Back::Redirect(uri) => self.start_with(uri, authorization, session, now),
+            Back::Loopback { .. } => Err(Error::request(
+                "a loopback sign-in listens itself: use Client::sign_in, or redirect_to",
+            )),
+        }
+    }
+
+    pub(super) fn start_with(
+        &self,
+        redirect_uri: &str,
+        authorization: &Authorization,
+        session: &str,
+        now: Moment,
+    ) -> Result<(Url, PendingLogin), Error> {
+        self.wanted.check()?;
+        if let Err(error) = Url::parse(redirect_uri) {
+            let problem = format!("the redirect URI {redirect_uri:?} is no URL ({error})");
+            return Err(Error::request(problem));
+        }
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let (state, nonce) = (CsrfToken::new_random(), CsrfToken::new_random());
+        let mut url = authorization.endpoint.clone();
+        url.query_pairs_mut()
+            .append_pair("response_type", "code")
+            .append_pair("client_id", &authorization.client_id)
+            .append_pair("redirect_uri", redirect_uri)
+            .append_pair("scope", &self.wanted.scopes().to_string())
+            .append_pair("state", state.secret())
+            .append_pair("nonce", nonce.secret())
+            .append_pair("code_challenge", challenge.as_str())
+            // RFC 7636 section 4.2: never `plain`.
+            .append_pair("code_challenge_method", "S256")
+            .extend_pairs(self.audience_parameters(authorization))
+            .extend_pairs(&self.parameters);
+        let pending = PendingLogin {
+            version: super::pending::VERSION,
+            issuer: authorization.issuer.clone(),
+            client_id: authorization.client_id.clone(),
+            state: Secret::from(state.secret().as_str()),
+            nonce: Secret::from(nonce.secret().as_str()),
+            verifier: Secret::from(verifier.secret().as_str()),
+            redirect_uri: redirect_uri.to_owned(),
+            session: session.to_owned(),
+            asked: self
+                .wanted
+                .asked()
+                .iter()
+                .map(|asked| (asked.audience.to_string(), asked.scopes.to_string()))
+                .collect(),
+            identity_scopes: self.wanted.identity_scopes().to_string(),
+            goes_on: self.goes_on,
+            max_age: self.max_age.map(|age| age.as_secs()),
+            created_at: super::pending::seconds(now),
+        };
+        Ok((url, pending))
+    }
+
+    /// One for each audience (RFC 8707 section 2 has `resource` repeated).
+    fn audience_parameters<'a>(
+        &'a self,
+        authorization: &Authorization,
+    ) -> impl Iterator<Item = (&'static str, &'a str)> {
+        let names = authorization.audience_parameters;
+        let asked = self.wanted.asked().iter();
+        let asked = asked.map(|asked| asked.audience.as_str());
+        asked.flat_map(move |audience| names.iter().map(move |name| (*name, audience)))
+    }
+}

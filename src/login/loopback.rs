@@ -1,0 +1,379 @@
+//! The port of this machine that a person's browser comes back to (RFC 8252 section 7.3).
+
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+    task::JoinSet,
+    time::timeout,
+};
+
+use crate::error::Error;
+
+/// Listeners on one port: 127.0.0.1, and `::1` where that can be had.
+pub(super) struct Loopback {
+    listeners: Vec<TcpListener>,
+    port: u16,
+    path: String,
+}
+
+/// What becomes of a request: whether it is an answer, and then whether it completes the sign-in.
+pub(super) type Judge<T> = Arc<dyn Fn(&str) -> Result<T, Error> + Send + Sync>;
+
+impl Loopback {
+    /// Listens at the first of `ports` that is free; at any if there are none.
+    pub(super) async fn bind(ports: &[u16], path: &str) -> Result<Self, Error> {
+        let ports = if ports.is_empty() { &[0] } else { ports };
+        let mut problem = None;
+        for port in ports {
+            match TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).await {
+                Ok(first) => {
+                    return Self::around(first, path)
+                        .await
+                        .map_err(|error| unbound(&error));
+                }
+                Err(error) => problem = Some(error),
+            }
+        }
+        let unknown = || io::Error::from(io::ErrorKind::AddrNotAvailable);
+        Err(unbound(&problem.unwrap_or_else(unknown)))
+    }
+
+    async fn around(first: TcpListener, path: &str) -> io::Result<Self> {
+        let port = first.local_addr()?.port();
+        let mut listeners = vec![first];
+        // Some machines have no ::1, and a browser that resolves `localhost` may try it first.
+        if let Ok(second) = TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+            listeners.push(second);
+        }
+        Ok(Self {
+            listeners,
+            port,
+            path: path.to_owned(),
+        })
+    }
+
+    /// The platform exempts 127.0.0.1 alone from comparing ports.
+    pub(super) fn redirect_uri(&self) -> String {
+        format!("http://127.0.0.1:{}{}", self.port, self.path)
+    }
+
+    /// Waits for the person's answer: the first request to the path that carries one.
+    ///
+    /// Every connection has a task of its own, so that one which says nothing, or asks for an icon,
+    /// holds up nobody. Whatever the judge says of the first answer is final: a wrong `state` is a hard
+    /// stop, since it means that two sign-ins were mixed up, or that somebody tries to.
+    pub(super) async fn answer<T: Send + 'static>(self, judge: Judge<T>) -> Result<T, Error> {
+        let (sender, mut answers) = mpsc::channel(1);
+        let visit = Arc::new(Visit {
+            port: self.port,
+            path: self.path,
+            judge,
+            answers: sender,
+        });
+        let mut tasks = JoinSet::new();
+        for listener in self.listeners {
+            tasks.spawn(accept(listener, Arc::clone(&visit)));
+        }
+        drop(visit);
+        // They end with this function: then nobody listens any more.
+        answers.recv().await.unwrap_or_else(|| {
+            Err(Error::request(
+                "nothing could be received on the loopback port",
+            ))
+        })
+    }
+}
+
+/// What every connection needs to know.
+struct Visit<T> {
+    port: u16,
+    path: String,
+    judge: Judge<T>,
+    answers: mpsc::Sender<Result<T, Error>>,
+}
+
+async fn accept<T: Send + 'static>(listener: TcpListener, visit: Arc<Visit<T>>) {
+    let mut connections = JoinSet::new();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                while connections.try_join_next().is_some() {}
+                if connections.len() < CONNECTIONS {
+                    let visit = Arc::clone(&visit);
+                    connections.spawn(async move {
+                        // Too slow, or gone: it was no answer.
+                        let _ = timeout(CONNECTION_LIMIT, visit.serve(stream)).await;
+                    });
+                }
+            }
+            // Out of file descriptors, say: that passes, and must not spin.
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+impl<T: Send + 'static> Visit<T> {
+    async fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
+        let Some(head) = read_head(&mut stream).await? else {
+            return respond(&mut stream, "431 Request Header Fields Too Large", STRAY).await;
+        };
+        match self.target(&head) {
+            Target::Answer(target) => {
+                let outcome = (self.judge)(target);
+                let page = if outcome.is_ok() { ARRIVED } else { FAILED };
+                // The page first: what listens is gone as soon as the answer is taken.
+                let shown = respond(&mut stream, "200 OK", page).await;
+                let _ = self.answers.try_send(outcome);
+                shown
+            }
+            Target::WrongMethod => respond(&mut stream, "405 Method Not Allowed", STRAY).await,
+            Target::Stray => respond(&mut stream, "404 Not Found", STRAY).await,
+        }
+    }
+
+    fn target<'h>(&self, head: &'h str) -> Target<'h> {
+        let mut lines = head.lines();
+        let mut request = lines.next().unwrap_or_default().split(' ');
+        let (method, target) = (request.next(), request.next().unwrap_or_default());
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let mut parameters = url::form_urlencoded::parse(query.as_bytes());
+        let is_answer = parameters.any(|(name, _)| ["state", "code", "error"].contains(&&*name));
+        // A page of another host that was made to resolve to this machine has its own name here.
+        let host = lines
+            .filter_map(|line| line.split_once(':'))
+            .find(|(name, _)| name.eq_ignore_ascii_case("host"))
+            .map(|(_, value)| value.trim());
+        let hosts = ["127.0.0.1", "[::1]", "localhost"].map(|host| format!("{host}:{}", self.port));
+        let is_here = host.is_some_and(|host| hosts.iter().any(|here| here == host));
+        if path != self.path || !is_here || !is_answer {
+            Target::Stray
+        } else if method == Some("GET") {
+            Target::Answer(target)
+        } else {
+            Target::WrongMethod
+        }
+    }
+}
+
+enum Target<'h> {
+    Answer(&'h str),
+    WrongMethod,
+    /// An icon, a scanner, a page that tries its luck.
+    Stray,
+}
+
+/// The head of a request; nothing if it is longer than any browser's.
+async fn read_head(stream: &mut TcpStream) -> io::Result<Option<String>> {
+    let mut head = Vec::with_capacity(1024);
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        if head.len() > HEAD_LIMIT {
+            return Ok(None);
+        }
+        if stream.read_buf(&mut head).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(Some(String::from_utf8_lossy(&head).into_owned()))
+}
+
+async fn respond(stream: &mut TcpStream, status: &str, page: &str) -> io::Result<()> {
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: {}\r\n\
+         cache-control: no-store\r\nreferrer-policy: no-referrer\r\nx-content-type-options: nosniff\r\n\
+         content-security-policy: default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'\r\n\
+         connection: close\r\n\r\n",
+        page.len()
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(page.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+fn unbound(error: &io::Error) -> Error {
+    Error::request(format!(
+        "no loopback port could be listened at ({error}): name others with ports(..), or use a device code"
+    ))
+}
+
+macro_rules! page {
+    ($title:literal, $text:literal) => {
+        concat!(
+            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">",
+            "<meta name=\"viewport\" content=\"width=device-width\"><title>",
+            $title,
+            "</title><style>:root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui,sans-serif;",
+            "max-width:30rem;margin:18vh auto 0;padding:0 1.5rem}</style></head><body><main><h1>",
+            $title,
+            "</h1><p>",
+            $text,
+            "</p></main></body></html>"
+        )
+    };
+}
+
+const ARRIVED: &str = page!(
+    "You are signed in",
+    "You can close this page and go back to the application."
+);
+
+const FAILED: &str = page!(
+    "The sign-in did not work",
+    "Go back to the application: it says why. You can close this page."
+);
+
+const STRAY: &str = page!(
+    "Nothing here",
+    "An application waits for a sign-in at this address."
+);
+
+/// No browser's request to a loopback port is longer, in bytes: a code and a state are short.
+const HEAD_LIMIT: usize = 16 * 1024;
+
+/// A browser sends its request at once; what is slower than this is none.
+const CONNECTION_LIMIT: Duration = Duration::from_secs(10);
+
+/// A browser opens a handful of connections.
+const CONNECTIONS: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes an answer whose state is `right`; counts nothing else.
+    fn judge() -> Judge<String> {
+        Arc::new(|target| {
+            if target.contains("state=right") {
+                Ok(target.to_owned())
+            } else {
+                Err(Error::request("wrong state"))
+            }
+        })
+    }
+
+    async fn listening() -> (u16, tokio::task::JoinHandle<Result<String, Error>>) {
+        let loopback = Loopback::bind(&[], "/callback").await.unwrap();
+        let port = loopback.port;
+        assert_eq!(
+            loopback.redirect_uri(),
+            format!("http://127.0.0.1:{port}/callback")
+        );
+        (port, tokio::spawn(loopback.answer(judge())))
+    }
+
+    async fn send(host: &str, port: u16, request: &str) -> String {
+        let mut stream = TcpStream::connect(format!("{host}:{port}")).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    fn get(port: u16, target: &str) -> String {
+        format!("GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n")
+    }
+
+    #[tokio::test]
+    async fn strays_and_half_open_connections_hold_up_nobody() {
+        let (port, answer) = listening().await;
+        let _half_open = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let mut slow = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        slow.write_all(b"GET /call").await.unwrap();
+        for (request, status) in [
+            (get(port, "/favicon.ico"), "404"),
+            (get(port, "/callback"), "404"),
+            (get(port, "/callback/?state=right&code=c"), "404"),
+            (get(port, "/other?state=right&code=c"), "404"),
+            (
+                get(port, "/callback?state=right&code=c").replace("GET", "POST"),
+                "405",
+            ),
+            (
+                get(port, "/callback?state=right&code=c").replace("127.0.0.1", "evil.example"),
+                "404",
+            ),
+            (
+                "GET /callback?state=right HTTP/1.1\r\n\r\n".to_owned(),
+                "404",
+            ),
+            ("x".repeat(HEAD_LIMIT + 1), "431"),
+        ] {
+            let shown = send("127.0.0.1", port, &request).await;
+            let line = shown.lines().next().unwrap_or_default();
+            assert!(line.contains(status), "{request:.60}: {line}");
+        }
+        assert!(!answer.is_finished());
+        let shown = send(
+            "127.0.0.1",
+            port,
+            &get(port, "/callback?state=right&code=c"),
+        )
+        .await;
+        assert!(shown.contains("You are signed in"), "{shown}");
+        assert!(shown.contains("no-store") && shown.contains("default-src 'none'"));
+        let taken = answer.await.unwrap().unwrap();
+        assert_eq!(taken, "/callback?state=right&code=c");
+        assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_wrong_state_is_a_hard_stop() {
+        let (port, answer) = listening().await;
+        let shown = send(
+            "127.0.0.1",
+            port,
+            &get(port, "/callback?state=wrong&code=c"),
+        )
+        .await;
+        assert!(
+            shown.contains("did not work") && !shown.contains("wrong"),
+            "{shown}"
+        );
+        answer.await.unwrap().unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn of_two_answers_the_first_counts() {
+        let (port, answer) = listening().await;
+        let (one, two) = (
+            get(port, "/callback?state=right&code=1"),
+            get(port, "/callback?state=wrong"),
+        );
+        let _ = send("127.0.0.1", port, &one).await;
+        // The second one may find nobody any more.
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)).await {
+            let _ = stream.write_all(two.as_bytes()).await;
+        }
+        assert!(answer.await.unwrap().unwrap().contains("code=1"));
+    }
+
+    #[tokio::test]
+    async fn the_other_address_of_this_machine_does_as_well() {
+        if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await.is_err() {
+            return;
+        }
+        let (port, answer) = listening().await;
+        let request = get(port, "/callback?state=right&code=c").replace("127.0.0.1", "[::1]");
+        let _ = send("[::1]", port, &request).await;
+        answer.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_first_free_port_of_a_list_is_taken() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let ports = [&taken, &free].map(|listener| listener.local_addr().unwrap().port());
+        drop(free);
+        let loopback = Loopback::bind(&ports, "/callback").await.unwrap();
+        assert_eq!(loopback.port, ports[1]);
+        let error = Loopback::bind(&ports, "/callback").await.err().unwrap();
+        assert!(error.to_string().contains("device code"), "{error}");
+    }
+}
