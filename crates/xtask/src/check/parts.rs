@@ -4,11 +4,12 @@ use super::rooms::room_of;
 use crate::source::{Source, words::text_at};
 
 /// A crate, and the rooms that may name it.
-const PARTS: [(&str, &[&str]); 7] = [
+const PARTS: [(&str, &[&str]); 8] = [
     ("etcetera", &["store"]),
     ("moka", &["cache"]),
     ("oauth2", &["endpoint", "login"]),
     ("papaya", &["cache"]),
+    ("qrcode", &["login"]),
     ("reqwest", &["endpoint", "login"]),
     ("sha2", &["store"]),
     ("tempfile", &["store"]),
