@@ -26,7 +26,8 @@ impl Emulator {
     }
 }
 
-/// A person at a browser. Clones share the browser: whoever signed in stays signed in there.
+/// A person at a browser. Clones share the browser: whoever signed in stays signed in there, and
+/// does one thing after the other.
 ///
 /// # Examples
 ///
