@@ -290,6 +290,25 @@ async fn scopes_off_the_list_are_never_a_question_of_consent() {
 }
 
 #[tokio::test]
+async fn an_api_that_the_application_lost_is_no_longer_minted_for() {
+    let world = sample_world().await;
+    let token = world.sign_in(&[]).await.refresh_token();
+    world
+        .emulator
+        .set_allowed_audiences(sample::NATIVE, [sample::HEALTH])
+        .unwrap();
+    assert_eq!(world.refresh(&token, &[]).await.error().1, "invalid_target");
+    assert_eq!(
+        world.refresh(&token, &[BANKING]).await.error().1,
+        "invalid_target"
+    );
+    assert_eq!(
+        world.refresh(&token, &[HEALTH]).await.claims()["aud"],
+        sample::HEALTH
+    );
+}
+
+#[tokio::test]
 async fn a_revoked_consent_is_missed_by_the_next_refresh() {
     let world = sample_world().await;
     let token = world.sign_in(&[]).await.refresh_token();
