@@ -177,17 +177,17 @@ async fn sign_in_with_a_browser_in_a_process_of_its_own() {
         .build()
         .unwrap();
     let code = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
-    let (person, noted) = (
+    let (person, written) = (
         std::sync::Arc::clone(&emulator),
         std::sync::Arc::clone(&code),
     );
     let login = AuthorizationCode::loopback()
         .request(TokenRequest::new(sample::HEALTH).scope("read:records"))
         .announce(move |url| {
-            let (emulator, url, noted) = (
+            let (emulator, url, written) = (
                 std::sync::Arc::clone(&person),
                 url.clone(),
-                std::sync::Arc::clone(&noted),
+                std::sync::Arc::clone(&written),
             );
             tokio::spawn(async move {
                 let callback = emulator
@@ -196,7 +196,7 @@ async fn sign_in_with_a_browser_in_a_process_of_its_own() {
                     .await
                     .unwrap();
                 let code = callback.query_pairs().find(|(name, _)| name == "code");
-                *noted.lock().unwrap() = code.unwrap().1.into_owned();
+                *written.lock().unwrap() = code.unwrap().1.into_owned();
                 reqwest::get(callback).await.unwrap();
             });
         });
