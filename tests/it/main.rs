@@ -27,6 +27,7 @@ mod narrowed;
 mod once;
 mod people;
 mod per_audience;
+mod processes;
 mod properties;
 mod refresh_ahead;
 mod rejected;
