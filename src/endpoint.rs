@@ -6,8 +6,11 @@ mod client_authentication;
 mod discovery;
 mod issuer;
 #[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the rooms that verify are its users")
+    not(any(test, feature = "resource-server")),
+    expect(
+        dead_code,
+        reason = "the rooms that verify are its users, and optional"
+    )
 )]
 pub(crate) mod keys;
 mod post;

@@ -100,6 +100,12 @@
 //! and [`current`](AudienceHandle::current) is a synchronous, borrowed look for interceptors that
 //! cannot wait.
 //!
+//! # The other end of the token
+//!
+//! An API that gets such tokens accepts those for its own audience alone, and wants a scope on every
+//! route: with the feature `resource-server` there is [`resource_server`], a verifier as strict as the
+//! standards, and with `axum` a router that takes no route without a requirement.
+//!
 //! # The end
 //!
 //! Refreshes run in the background and die with the runtime. [`Client::close`] waits for those that
@@ -121,12 +127,13 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | – | | there are none yet |
+//! | `resource-server` | no | the other end of the token: `Verifier`, tower layers, requirements |
+//! | `axum` | no | a router that takes no route without a requirement, and extractors; brings `resource-server` |
 //!
 //! # What it does not do
 //!
-//! It does not sign people in yet, and it does not check tokens for an API: what a token says about
-//! itself is only [read](AccessToken::danger_unverified_claims), never verified.
+//! It does not sign people in yet. For a client, what a token says about itself is only
+//! [read](AccessToken::danger_unverified_claims), never verified: that is the API's task.
 
 mod cache;
 mod client;
@@ -137,6 +144,8 @@ mod flow;
 pub mod guide;
 mod jwt;
 mod request;
+#[cfg(feature = "resource-server")]
+pub mod resource_server;
 mod scope;
 mod secret;
 mod time;

@@ -9,10 +9,12 @@ use std::{
 };
 
 pub(crate) use super::transport::HttpSettings;
+#[cfg(feature = "resource-server")]
+pub(crate) use super::transport::Proxy;
 use super::{discovery::Discovery, issuer::Issuer, transport::Transport};
 use crate::{
     error::{Error, UnavailableReason},
-    jwt::key_set::KeySet,
+    jwt::KeySet,
     time::{Moment, TimeSource},
 };
 use arc_swap::ArcSwapOption;

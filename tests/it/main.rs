@@ -26,6 +26,8 @@ mod once;
 mod properties;
 mod refresh_ahead;
 mod rejected;
+#[cfg(feature = "axum")]
+mod resource_server;
 mod retries;
 mod right_token;
 mod runtime;

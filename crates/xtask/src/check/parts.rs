@@ -4,11 +4,15 @@ use super::rooms::room_of;
 use crate::source::{Source, words::text_at};
 
 /// A crate, and the rooms that may name it.
-const PARTS: [(&str, &[&str]); 4] = [
+const PARTS: [(&str, &[&str]); 8] = [
+    ("aws_lc_rs", &["jwt"]),
+    ("axum", &["resource_server"]),
     ("moka", &["cache"]),
     ("oauth2", &["endpoint", "login"]),
     ("papaya", &["cache"]),
     ("reqwest", &["endpoint", "login"]),
+    ("tower_layer", &["resource_server"]),
+    ("tower_service", &["resource_server"]),
 ];
 
 /// What is wrong, one line each.
