@@ -21,6 +21,12 @@ impl<'a> ClaimSet<'a> {
         self.0.has(name)
     }
 
+    pub(crate) fn is_array(&self, name: &str) -> bool {
+        self.0
+            .get(name)
+            .is_some_and(|value| value.as_array().is_some())
+    }
+
     /// A claim that is a text, if it is there.
     pub(crate) fn text(&self, name: &'static str) -> Result<Option<&str>, Refused> {
         let value = self.0.get(name);

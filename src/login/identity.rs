@@ -6,8 +6,8 @@ use crate::{
     endpoint::{Endpoint, TokenReply},
     error::{Error, Violation},
     jwt::{
+        Refused,
         id_token::{self, ALGORITHMS, IdToken},
-        refused::Refused,
     },
     store::Account,
     time::Moment,

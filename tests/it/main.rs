@@ -31,6 +31,8 @@ mod processes;
 mod properties;
 mod refresh_ahead;
 mod rejected;
+#[cfg(feature = "axum")]
+mod resource_server;
 mod retries;
 mod right_token;
 mod runtime;
