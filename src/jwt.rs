@@ -40,7 +40,7 @@ pub use algorithm::Algorithm;
 #[cfg(feature = "resource-server")]
 pub(crate) use claim_set::{ClaimSet, LEEWAY, seconds};
 #[cfg(feature = "resource-server")]
-pub(crate) use jws::{Compact, Kind};
+pub(crate) use jws::{Compact, Headers, Kind};
 pub(crate) use key_set::{KeySet, KeySetError};
 #[cfg(feature = "resource-server")]
 pub(crate) use refused::Refused;
