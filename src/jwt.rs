@@ -20,6 +20,10 @@ mod claim_set;
 )]
 pub(crate) mod id_token;
 mod json;
+#[cfg_attr(
+    not(feature = "resource-server"),
+    expect(dead_code, reason = "the resource server keeps headers")
+)]
 mod jws;
 mod key;
 mod key_set;
