@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     endpoint::keys::{HttpSettings, KeySource, Proxy},
-    jwt::Algorithm,
+    jwt::{Algorithm, Headers},
     time::{Clock, TimeSource},
 };
 
@@ -127,6 +127,7 @@ impl VerifierBuilder {
         Ok(Verifier::new(Parts {
             keys: keys.map_err(wrong)?,
             rules: self.rules,
+            headers: Headers::default(),
             seen: Seen::new(self.remembered.min(REMEMBERED_MAX)),
             clock: self.clock,
         }))

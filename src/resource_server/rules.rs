@@ -31,25 +31,19 @@ impl Rules {
         let payload = token.verify(keys, &self.algorithms)?;
         let claims = ClaimSet::read(&payload)?;
         claims.check_issuer(&self.issuer)?;
-        let audiences = claims.check_audience(&self.audience)?;
+        claims.check_audience(&self.audience)?;
+        claims.check_texts("amr")?;
         check_purpose(&claims)?;
         let expires = claims.check_times(now, LEEWAY)?;
         if self.is_profile_strict {
             check_profile(&claims)?;
         }
         let parts = Parts {
-            audiences: audiences.into_iter().map(str::to_owned).collect(),
             subject: claims.text("sub")?.map(Box::from),
             client_id: client_id(&claims)?.map(Box::from),
             scopes: self.scopes(&claims)?,
             expires,
             level: level(&claims)?,
-            acr: claims.text("acr")?.map(Box::from),
-            amr: claims
-                .texts("amr")?
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
             payload: Vec::new(),
         };
         Ok(Claims::new(Parts { payload, ..parts }))

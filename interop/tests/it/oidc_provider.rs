@@ -5,3 +5,4 @@ mod outages;
 mod refusals;
 mod secrets;
 mod tokens;
+mod verified;
