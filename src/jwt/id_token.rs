@@ -66,6 +66,20 @@ impl std::fmt::Debug for IdToken {
 /// `OpenID` Connect Core section 3.1.3.7, number 7: RS256 unless something else was registered.
 pub(crate) const ALGORITHMS: &[Algorithm] = &[Algorithm::Rs256];
 
+/// What of `advertised` (`id_token_signing_alg_values_supported`) may sign: all that verifies with a
+/// public key. An issuer that says nothing signs with RS256, which every one must offer.
+pub(crate) fn algorithms(advertised: &[String]) -> Vec<Algorithm> {
+    let known: Vec<_> = advertised
+        .iter()
+        .filter_map(|name| Algorithm::named(name))
+        .collect();
+    if known.is_empty() {
+        ALGORITHMS.to_vec()
+    } else {
+        known
+    }
+}
+
 /// Checks `token` by all the rules for a client.
 ///
 /// [`Refused::UnknownKey`] may mean that the keys have rotated: it is worth another try with newer
