@@ -8,7 +8,6 @@ use super::{
 };
 
 /// Claims, read by their registered meaning. One that is there in a wrong form is never ignored.
-#[derive(Debug)]
 pub(crate) struct ClaimSet<'a>(Object<'a>);
 
 impl<'a> ClaimSet<'a> {

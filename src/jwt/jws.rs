@@ -1,6 +1,6 @@
 //! [`Compact`]: a JWS in its compact form (RFC 7515 section 7.1), parsed and verified strictly.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use arc_swap::ArcSwapOption;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -8,7 +8,6 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use super::{algorithm::Algorithm, json::Object, key_set::KeySet, refused::Refused};
 
 /// A compact JWS whose header can be accepted and whose signature nobody has checked.
-#[derive(Debug)]
 pub(crate) struct Compact<'a> {
     header: Arc<Header>,
     /// The header's own text, if it is not the last one that was kept.
@@ -19,7 +18,6 @@ pub(crate) struct Compact<'a> {
     signature: &'a str,
 }
 
-#[derive(Debug)]
 struct Header {
     algorithm: Algorithm,
     key_id: Option<Box<str>>,
@@ -29,8 +27,14 @@ struct Header {
 /// The header of the last good token: an issuer writes the same one for as long as it has one key.
 ///
 /// It is compared as a whole. Whether what it says is allowed is asked anew each time.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Headers(ArcSwapOption<(Box<str>, Arc<Header>)>);
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Headers").finish_non_exhaustive()
+    }
+}
 
 impl Headers {
     fn find(&self, part: &str) -> Option<Arc<Header>> {

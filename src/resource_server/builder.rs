@@ -14,7 +14,6 @@ use crate::{
 };
 
 /// Settings of a [`Verifier`].
-#[derive(Debug)]
 #[must_use]
 pub struct VerifierBuilder {
     rules: Rules,
@@ -131,6 +130,18 @@ impl VerifierBuilder {
             seen: Seen::new(self.remembered.min(REMEMBERED_MAX)),
             clock: self.clock,
         }))
+    }
+}
+
+impl fmt::Debug for VerifierBuilder {
+    /// Without issuer and proxy, whose URLs may have a password by mistake.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifierBuilder")
+            .field("audience", &self.rules.audience)
+            .field("algorithms", &self.rules.algorithms)
+            .field("remembered", &self.remembered)
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
     }
 }
 
