@@ -71,12 +71,16 @@ impl<'a> Compact<'a> {
         if token.len() > TOKEN_LIMIT {
             return Err(Refused::TooLarge);
         }
-        let (signed, signature) = token.rsplit_once('.').ok_or(Refused::NotCompact)?;
-        let (header, payload) = signed.split_once('.').ok_or(Refused::NotCompact)?;
-        if payload.contains('.') {
+        let (header, rest) = token.split_once('.').ok_or(Refused::NotCompact)?;
+        let (payload, signature) = rest.split_once('.').ok_or(Refused::NotCompact)?;
+        if signature.contains('.') {
             // Five parts are a JWE, which would be for another reader.
             return Err(Refused::NotCompact);
         }
+        // Not a byte of it is moved: header, payload and the point between them.
+        let signed = token
+            .get(..=header.len() + payload.len())
+            .unwrap_or_default();
         let known = headers.find(header);
         let new = known.is_none().then_some(header);
         let header = match known {
@@ -251,6 +255,14 @@ mod tests {
             assert_eq!(refused(token), Refused::NotCompact, "{token}");
         }
         assert_eq!(refused("..."), Refused::NotCompact);
+        let parts = Compact::parse("e30.b.c", &Headers::default());
+        assert_eq!(parts.map(|_| ()).unwrap_err(), Refused::Header("alg"));
+        let token = format!("{header}.b.c");
+        let token = Compact::parse(&token, &Headers::default()).unwrap();
+        assert_eq!(
+            (token.signed, token.payload, token.signature),
+            (&*format!("{header}.b"), "b", "c")
+        );
         assert_eq!(refused(".."), Refused::Json);
         for token in [
             format!("{header}=.e30.c2ln"),

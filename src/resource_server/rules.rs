@@ -66,25 +66,21 @@ impl Rules {
 
     /// `scope`, separated by spaces (RFC 9068 section 2.2.3), and `scp` where that is an option.
     fn scopes(&self, claims: &ClaimSet<'_>) -> Result<Scopes, Refused> {
-        let mut names = self.scope_names(claims, "scope")?;
-        if self.takes_scp {
-            names.extend(self.scope_names(claims, "scp")?);
+        let scopes = self.scopes_in(claims, "scope")?;
+        if !self.takes_scp {
+            return Ok(scopes);
         }
-        // RFC 6749 section 3.3: what is no scope can be no requirement either.
-        let scopes = names.into_iter().filter_map(|name| Scope::new(name).ok());
-        Ok(scopes.collect())
+        Ok(scopes.union(&self.scopes_in(claims, "scp")?))
     }
 
-    fn scope_names<'b>(
-        &self,
-        claims: &'b ClaimSet<'_>,
-        name: &'static str,
-    ) -> Result<Vec<&'b str>, Refused> {
+    fn scopes_in(&self, claims: &ClaimSet<'_>, name: &'static str) -> Result<Scopes, Refused> {
+        // RFC 6749 section 3.3: what is no scope can be no requirement either.
+        let scope = |name: &str| Scope::new(name).ok();
         if self.takes_scope_arrays && claims.is_array(name) {
-            return claims.texts(name);
+            return Ok(claims.texts(name)?.into_iter().filter_map(scope).collect());
         }
         let text = claims.text(name)?.unwrap_or_default();
-        Ok(text.split(' ').collect())
+        Ok(text.split(' ').filter_map(scope).collect())
     }
 }
 
