@@ -77,9 +77,11 @@ function makeProvider() {
     try {
       if (context.path === '/token' && slowDowns > 0) {
         slowDowns -= 1;
-        throw new errors.SlowDown();
+        const { error, error_description, status } = new errors.SlowDown();
+        Object.assign(context, { status, body: { error, error_description } });
+      } else {
+        await next();
       }
-      await next();
     } finally {
       Object.assign(request, {
         status: context.status,
