@@ -2,6 +2,7 @@
 
 mod lifetimes;
 mod outages;
+mod people;
 mod refusals;
 mod secrets;
 mod tokens;
