@@ -16,6 +16,10 @@
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about an issuer"
+)]
 pub struct Dialect {
     /// Which parameter carries the audience.
     ///
