@@ -142,6 +142,7 @@ impl TokenCache {
         let key = KeyRef::of(principal, details);
         let pinned = self.index.pinned(&key, &details.audience);
         if let Some(broader) = pinned.aged_answer(details) {
+            self.forget_what_has_changed(principal, &broader).await;
             match self.ride_once(&broader, details).await {
                 Some(Ok(token)) if token.token().reports(&details.scopes) => return Ok(token),
                 // What the broader set cannot have any more, the narrower one perhaps can.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::timeout;
+use tokio::{runtime::Handle, time::timeout};
 use url::Url;
 
 use super::Client;
@@ -183,13 +183,21 @@ impl Client {
     /// Nothing of another person's is handed out from now on.
     fn keep(&self, outcome: Result<Account, Error>, open: &OpenSession) -> Result<Account, Error> {
         let account = outcome?;
-        if open.meets_other(&account) {
+        // Where it cannot be told, somebody else has signed in.
+        let is_same = open.is_surely_of(&account);
+        open.meets_other(&account);
+        if !is_same {
             self.cache.clear_all(&self.principal);
         }
         Ok(account)
     }
 
     fn person(&self) -> Result<(&Arc<Sessions>, Arc<OpenSession>), Error> {
+        if Handle::try_current().is_err() {
+            return Err(Error::request(
+                "there is no tokio runtime here: call it within one",
+            ));
+        }
         self.cache.session(&self.principal).ok_or_else(|| {
             Error::request(
                 "this client has no sessions: build it with Client::for_person, and use its sessions",

@@ -190,6 +190,10 @@ impl Sessions {
 
     /// Waits for the redemptions under way, and writes what could not be written before.
     pub(crate) async fn settle(self: &Arc<Self>, limit: Duration) {
+        if tokio::runtime::Handle::try_current().is_err() {
+            // Nothing tells the time here, and nothing could be written.
+            return;
+        }
         let mut under_way = self.under_way.subscribe();
         let idle = under_way.wait_for(|count| *count == 0);
         // Too late: there is nothing more to wait for.
@@ -199,12 +203,15 @@ impl Sessions {
             .filter(|session| session.has_unsaved())
             .cloned()
             .collect();
-        for session in unsaved {
-            if let Ok(mut guard) = self.guard(&session).await {
-                // Reading writes first what could not be written.
-                let _ = guard.read().await;
+        let saving = async {
+            for session in unsaved {
+                if let Ok(mut guard) = self.guard(&session).await {
+                    // Reading writes first what could not be written.
+                    let _ = guard.read().await;
+                }
             }
-        }
+        };
+        let _ = tokio::time::timeout(limit, saving).await;
     }
 
     async fn save(&self, open: &OpenSession, session: &Session) -> Result<(), Error> {
@@ -251,8 +258,16 @@ impl OpenSession {
         let is_other = known
             .as_ref()
             .is_some_and(|known| known.is_other_than(account));
-        *known = Some(account.clone());
+        if account.subject().is_some() {
+            *known = Some(account.clone());
+        }
         is_other
+    }
+
+    /// Whether the tokens that are cached here are surely those of `account`.
+    pub(crate) fn is_surely_of(&self, account: &Account) -> bool {
+        let known = lock(&self.account);
+        known.as_ref().is_some_and(|known| known.is_surely(account))
     }
 
     /// Takes note of an access token that an API has refused.

@@ -41,7 +41,10 @@ impl Finish<'_> {
             .as_ref()
             .is_some_and(|before| before.account.is_other_than(&account));
         let refresh_token = obtained.reply.refresh_token.clone();
-        if is_other && self.same_person {
+        let is_unnamed = before.as_ref().is_some_and(|before| {
+            before.account.subject().is_some() && account.subject().is_none()
+        });
+        if (is_other || is_unnamed) && self.same_person {
             // Their token is forgotten, not revoked: RFC 7009 section 2.1 has the issuer end all that
             // came of the same grant, and this person may have a session of their own here.
             return Err(Error::protocol(asked.as_ref(), Violation::OtherAccount));
@@ -61,7 +64,10 @@ impl Finish<'_> {
 
     fn signed_in(&self, obtained: Obtained, before: Option<SignedIn>) -> SignedIn {
         let is_apart = self.endpoint.dialect().token_family == TokenFamily::PerAudience;
-        let covers = covers(&obtained);
+        let mut covers = covers(&obtained);
+        if let Some(before) = &before {
+            carry_over(&mut covers, before, &obtained);
+        }
         let (mut families, tokens) = match before {
             // One sign-in more, beside those for other APIs.
             Some(before) if is_apart => (before.families, before.tokens),
@@ -97,30 +103,55 @@ impl Finish<'_> {
 ///
 /// The reply speaks of the first audience's token; some issuers list everything that was consented to.
 fn covers(obtained: &Obtained) -> BTreeMap<String, Coverage> {
-    let reported = granted(&obtained.reply);
+    let identity = &obtained.identity_scopes;
+    let reported = granted(&obtained.reply).map(|reported| reported.difference(identity));
+    let first = obtained.asked.first();
+    // Only a scope that the first audience did not ask for tells that others are listed too.
     let lists_all = reported.as_ref().is_some_and(|reported| {
+        let beyond = first.map_or_else(Scopes::none, |first| reported.difference(&first.scopes));
         let others = obtained.asked.iter().skip(1);
         others
             .flat_map(|asked| &asked.scopes)
-            .any(|scope| reported.contains(scope.as_str()))
+            .any(|scope| beyond.contains(scope.as_str()))
     });
     let mut covers = BTreeMap::new();
     for (position, asked) in obtained.asked.iter().enumerate() {
-        let speaks_of_it = position == 0 || lists_all;
-        let reported = reported.as_ref().filter(|_| speaks_of_it);
-        let coverage = match reported {
-            None => Coverage::new(&asked.scopes, &Scopes::none()),
-            Some(reported) => {
-                let identity = &obtained.identity_scopes;
+        let missing = |reported: &Scopes| asked.scopes.difference(reported);
+        let coverage = match &reported {
+            Some(reported) if position == 0 => {
                 let own = if lists_all {
-                    asked.scopes.difference(&asked.scopes.difference(reported))
+                    asked.scopes.difference(&missing(reported))
                 } else {
-                    reported.difference(identity)
+                    reported.clone()
                 };
-                Coverage::new(&own, &asked.scopes.difference(reported))
+                Coverage::new(&own, &missing(reported))
             }
+            Some(reported) if lists_all => {
+                let own = asked.scopes.difference(&missing(reported));
+                Coverage::new(&own, &Scopes::none())
+            }
+            _ => Coverage::new(&asked.scopes, &Scopes::none()),
         };
         covers.insert(asked.audience.to_string(), coverage);
     }
     covers
+}
+
+/// What was withheld before and not asked for again is withheld still: otherwise two gaps in the
+/// allowlist would prompt in turn, for ever.
+fn carry_over(covers: &mut BTreeMap<String, Coverage>, before: &SignedIn, obtained: &Obtained) {
+    for (audience, old) in before.families.iter().flat_map(|family| &family.covers) {
+        let asked = obtained
+            .asked
+            .iter()
+            .find(|asked| asked.audience.as_str() == audience)
+            .map_or_else(Scopes::none, |asked| asked.scopes.clone());
+        let still = old.withheld().difference(&asked);
+        if let Some(coverage) = covers.get_mut(audience) {
+            let withheld = coverage
+                .withheld()
+                .union(&still.difference(&coverage.granted()));
+            *coverage = Coverage::new(&coverage.granted(), &withheld);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{Authorization, AuthorizationCode, PendingLogin};
+use super::{Authorization, AuthorizationCode, PendingLogin, Prompt};
 use crate::{
     error::{Asked, ConsentRequired, Error, LoginRequired, Resume, StepUpRequired},
     time::{Clock, SystemClock},
@@ -25,7 +25,7 @@ impl ConsentRequired {
         &self,
         redirect_uri: impl Into<String>,
     ) -> Result<(Url, PendingLogin), Error> {
-        start(self.asked(), self.resume(), redirect_uri.into())
+        start(self.asked(), self.resume(), redirect_uri.into(), false)
     }
 }
 
@@ -41,7 +41,7 @@ impl LoginRequired {
         &self,
         redirect_uri: impl Into<String>,
     ) -> Result<(Url, PendingLogin), Error> {
-        start(self.asked(), self.resume(), redirect_uri.into())
+        start(self.asked(), self.resume(), redirect_uri.into(), false)
     }
 }
 
@@ -57,7 +57,7 @@ impl StepUpRequired {
         &self,
         redirect_uri: impl Into<String>,
     ) -> Result<(Url, PendingLogin), Error> {
-        start(self.asked(), self.resume(), redirect_uri.into())
+        start(self.asked(), self.resume(), redirect_uri.into(), true)
     }
 }
 
@@ -65,6 +65,7 @@ fn start(
     asked: &Asked,
     resume: Option<&Resume>,
     redirect_uri: String,
+    is_step_up: bool,
 ) -> Result<(Url, PendingLogin), Error> {
     let resume = resume.ok_or_else(|| {
         Error::request("this error came from no person's session: nobody can sign in for it")
@@ -80,7 +81,10 @@ fn start(
         names_issuer: resume.iss_parameter_supported,
         offline_needs_consent: resume.offline_needs_consent,
     };
-    let login = AuthorizationCode::redirect_to(redirect_uri).going_on(asked, Some(resume));
+    let mut login = AuthorizationCode::redirect_to(redirect_uri).going_on(asked, Some(resume));
+    if is_step_up {
+        login = login.anew();
+    }
     login.start(&authorization, &resume.session, SystemClock::new().now())
 }
 
@@ -90,5 +94,15 @@ impl AuthorizationCode {
         self.wanted.go_on(asked, resume);
         self.goes_on = true;
         self
+    }
+
+    /// The same, for somebody who has to prove more: a session at the issuer must not answer for them.
+    pub(crate) fn anew(self) -> Self {
+        let says = |name: &str| self.parameters.iter().any(|(known, _)| known == name);
+        if says("prompt") || says("max_age") {
+            self
+        } else {
+            self.prompt(Prompt::Login)
+        }
     }
 }

@@ -56,7 +56,9 @@ impl SignIn {
         };
         Self(match self.0 {
             How::AuthorizationCode(login) => {
-                How::AuthorizationCode(Box::new(login.going_on(asked, resume)))
+                let login = login.going_on(asked, resume);
+                let is_step_up = matches!(error, Error::StepUp(_));
+                How::AuthorizationCode(Box::new(if is_step_up { login.anew() } else { login }))
             }
             How::DeviceCode(login) => How::DeviceCode(Box::new(login.going_on(asked, resume))),
         })
@@ -131,9 +133,12 @@ async fn first_answer(
     let pasted = async move {
         match paste_back {
             Some(source) => match source.await {
-                Ok(line) if !line.trim().is_empty() => pasting(&line),
-                // Nobody types there: the browser may still come back.
-                Ok(_) | Err(_) => std::future::pending().await,
+                Ok(line) => match pasting(&line) {
+                    // That was no answer: the browser may still come back.
+                    Err(Error::Request(_)) => std::future::pending().await,
+                    outcome => outcome,
+                },
+                Err(_) => std::future::pending().await,
             },
             None => std::future::pending().await,
         }

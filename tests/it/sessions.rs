@@ -659,3 +659,62 @@ async fn sessions_of_two_people_never_meet() {
     alice.get_access_token(BANKING).await.unwrap_err();
     assert_eq!(server.redemptions().await, ["A0", "B0"]);
 }
+
+#[tokio::test]
+async fn two_apis_with_a_scope_of_the_same_name_keep_what_was_granted_to_each() {
+    let server = Server::for_people().await;
+    let client = server.person().build().unwrap();
+    server
+        .token()
+        .with_parameter("code", "code-0")
+        .member("refresh_token", json!("R0"))
+        .granting("openid offline_access read")
+        .grants(1)
+        .mount()
+        .await;
+    let login = intelliauth::AuthorizationCode::redirect_to(crate::support::person::REDIRECT)
+        .request(TokenRequest::new(BANKING).scope("read"))
+        .request(TokenRequest::new(HEALTH).scope("read admin"));
+    let (url, pending) = client.start(login).await.unwrap();
+    let callback = crate::support::person::callback(&url, "code-0");
+    client.finish(&pending, &callback).await.unwrap();
+    server.refresh("R0").mount().await;
+    let asked = TokenRequest::new(HEALTH).scope("read admin");
+    client.get_access_token(&asked).await.unwrap();
+}
+
+#[tokio::test]
+async fn where_nobody_is_named_a_second_sign_in_may_be_anybodys() {
+    let server = Server::for_people().await;
+    let client = server.person().build().unwrap();
+    server.sign_in_as(&client, json!("A0"), &[BANKING]).await;
+    server.refresh("A0").access_token("of-a").mount().await;
+    server.refresh("B0").access_token("of-b").mount().await;
+    let first = client.get_access_token(BANKING).await.unwrap();
+    assert_eq!(first.secret(), "of-a");
+    server.sign_in_as(&client, json!("B0"), &[BANKING]).await;
+    let second = client.get_access_token(BANKING).await.unwrap();
+    assert_eq!(second.secret(), "of-b");
+}
+
+#[test]
+fn without_a_runtime_it_is_an_error_and_no_panic() {
+    let client = Client::for_person("http://127.0.0.1:9", "app")
+        .build()
+        .unwrap();
+    let poll = |future: &mut (dyn Future<Output = bool> + Unpin)| {
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        std::pin::Pin::new(future).poll(&mut cx)
+    };
+    let mut outcomes: Vec<std::pin::Pin<Box<dyn Future<Output = bool>>>> = vec![
+        Box::pin(async { client.sign_out().await.is_err() }),
+        Box::pin(async { client.account().await.is_err() }),
+        Box::pin(async {
+            client.close().await;
+            true
+        }),
+    ];
+    for outcome in &mut outcomes {
+        assert_eq!(poll(outcome), std::task::Poll::Ready(true));
+    }
+}

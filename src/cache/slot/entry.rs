@@ -168,6 +168,10 @@ impl Entry {
 
     pub(super) fn clear(&self, sequence: u64) {
         let mut state = lock(&self.state);
+        if sequence < state.published {
+            // Something newer stands here already, and what it replaced must not come back.
+            return;
+        }
         let is_closed = state.is_closed;
         *state = State {
             published: sequence,

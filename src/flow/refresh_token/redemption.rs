@@ -166,6 +166,7 @@ impl Redemption {
         let wanted = &self.wanted;
         self.check_account(&signed_in.account, reply.id_token.as_ref())?;
         let audience = &wanted.asked.audience;
+        let identity = Scopes::from_reply(&signed_in.identity_scopes);
         if let Some(family) = signed_in.family_mut(audience) {
             family.unanswered = 0;
             if let Some(rotated) = &reply.refresh_token {
@@ -174,6 +175,7 @@ impl Redemption {
             let covers = family.covers.entry(audience.to_string()).or_default();
             // A role that was lost may come back: what the person consented to only grows.
             let granted = kept::granted(&reply).unwrap_or_else(Scopes::none);
+            let granted = granted.difference(&identity);
             *covers = Coverage::new(&covers.granted().union(&granted), &covers.withheld());
         }
         if let Some(token) = kept::keep(&reply, &wanted.asked, &wanted.parameters) {

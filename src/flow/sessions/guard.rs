@@ -33,8 +33,9 @@ impl Held {
 pub(crate) struct SessionGuard {
     sessions: Arc<Sessions>,
     open: Arc<OpenSession>,
-    held: OwnedMutexGuard<Held>,
+    // The store's lock goes first: who gets the mutex next finds it free.
     _lock: SessionLock,
+    held: OwnedMutexGuard<Held>,
     sign_outs: u64,
     /// The generation that was read: whatever is found in its place later, somebody else wrote.
     read: u64,
@@ -124,6 +125,10 @@ impl SessionGuard {
         };
         self.sessions.save(&self.open, &session).await?;
         self.read = session.generation;
+        if self.has_signed_out() {
+            self.bury().await?;
+            return Ok(Written::Superseded);
+        }
         // What had only been in memory has been written with it.
         self.held.unsaved = None;
         Ok(Written::Saved)
@@ -146,6 +151,11 @@ impl SessionGuard {
             Ok(()) => {
                 self.read = session.generation;
                 self.held.unsaved = None;
+                // Whoever signed out while this was being written wrote before it: their word counts.
+                if session.signed_in.is_some() && self.has_signed_out() {
+                    let _ = self.bury().await;
+                    return Written::Superseded;
+                }
                 Written::Saved
             }
             Err(error) => {
@@ -158,9 +168,13 @@ impl SessionGuard {
         }
     }
 
+    fn has_signed_out(&self) -> bool {
+        self.open.sign_outs.load(Ordering::Acquire) != self.sign_outs
+    }
+
     /// Whether the person has signed out or in since the session was read.
     async fn is_superseded(&self) -> bool {
-        if self.open.sign_outs.load(Ordering::Acquire) != self.sign_outs {
+        if self.has_signed_out() {
             return true;
         }
         match self.sessions.peek(&self.open).await {
