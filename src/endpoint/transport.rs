@@ -1,6 +1,6 @@
 //! The HTTP client, built once with its limits.
 
-use std::{error::Error as StdError, time::Duration};
+use std::{error::Error as StdError, fmt, time::Duration};
 
 use http::{HeaderMap, Request, StatusCode, header::DATE, header::RETRY_AFTER};
 use zeroize::Zeroizing;
@@ -20,13 +20,23 @@ pub(crate) struct HttpSettings {
     pub(crate) root_certificates: Vec<Vec<u8>>,
 }
 
-/// Which proxy requests go through.
-#[derive(Clone, Debug)]
+/// Which proxy requests go through. `Debug` hides its address, which may hold a password.
+#[derive(Clone)]
 pub(crate) enum Proxy {
     /// What the system's settings and the usual environment variables say.
     System,
     None,
     Url(String),
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::System => "System",
+            Self::None => "None",
+            Self::Url(_) => "Url(hidden)",
+        })
+    }
 }
 
 /// The HTTP client of one issuer.
