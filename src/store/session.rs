@@ -58,6 +58,11 @@ impl Account {
     pub(crate) fn is_other_than(&self, other: &Self) -> bool {
         matches!((&self.subject, &other.subject), (Some(one), Some(two)) if one != two)
     }
+
+    /// Whether both are known to be the same person.
+    pub(crate) fn is_surely(&self, other: &Self) -> bool {
+        matches!((&self.subject, &other.subject), (Some(one), Some(two)) if one == two)
+    }
 }
 
 impl fmt::Debug for Account {
