@@ -166,3 +166,39 @@ async fn an_answer_to_another_sign_in_is_refused_before_its_code_is_used() {
     assert!(matches!(violation.violation(), Violation::Reply(_)));
     assert_eq!(server.token_requests(), 0);
 }
+
+#[tokio::test]
+async fn a_sign_in_for_no_api_says_who_it_is_and_consent_follows() {
+    let mut server = Server::for_people();
+    let client = server.desktop().build().unwrap();
+    let alice = Person::new("alice");
+    let nothing = AuthorizationCode::redirect_to(CALLBACK);
+    let (account, _) = sign_in(&client, &alice, nothing).await;
+    assert_eq!(account.subject(), Some("alice"));
+    let error = client.get_access_token(banking()).await.unwrap_err();
+    assert_eq!(server.token_requests(), 1);
+    let Error::Consent(consent) = error else {
+        panic!("{error}")
+    };
+    let (page, pending) = consent.authorization_url(CALLBACK).unwrap();
+    let visit = alice.approve(&page).await;
+    client.finish(&pending, visit.callback()).await.unwrap();
+    client.get_access_token(banking()).await.unwrap();
+}
+
+/// OpenID Connect Core section 3.1.3.7, number 7: the client was registered for something else.
+#[tokio::test]
+async fn an_id_token_that_is_not_signed_with_rs256_is_refused_and_leaves_nothing() {
+    let server = Server::for_people();
+    let client = server.person("elliptic").build().unwrap();
+    let (page, pending) = client.start(both()).await.unwrap();
+    let visit = Person::new("alice").approve(&page).await;
+    let error = client.finish(&pending, visit.callback()).await.unwrap_err();
+    assert!(matches!(error, Error::Protocol(_)), "{error}");
+    let shown = error.to_string();
+    assert!(
+        shown.contains("ID token") && shown.contains("algorithm"),
+        "{shown}"
+    );
+    assert_eq!(client.account().await.unwrap(), None);
+}
