@@ -16,6 +16,10 @@
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, and any of them goes with any other"
+)]
 pub struct Dialect {
     /// Which parameter carries the audience.
     ///
