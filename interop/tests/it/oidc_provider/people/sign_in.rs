@@ -1,15 +1,12 @@
 //! One sign-in, a token for each API from it, and a second run that asks nobody.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use intelliauth::{AuthorizationCode, Dialect, Error, FileStore, ManualClock, Violation};
 use serde_json::json;
 use url::Url;
 
-use super::{CALLBACK, all, banking, both, health, loopback, sign_in};
+use super::{CALLBACK, all, banking, both, clock, health, loopback, sign_in};
 use crate::support::{BANKING, DESKTOP, Folder, HEALTH, Person, Server};
 
 #[tokio::test]
@@ -98,7 +95,7 @@ async fn a_second_run_finds_the_session_on_disk_and_asks_nobody() {
         let store = FileStore::in_directory(folder.path());
         client.store(store).build().unwrap()
     };
-    let now = ManualClock::at(SystemTime::now());
+    let now = clock();
     let first = build(&now);
     let login = loopback(&alice).request(banking()).request(health());
     let account = first.sign_in(login).await.unwrap();

@@ -1,13 +1,10 @@
 //! Where no page is to be shown, and where another person is there than was expected.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
-use intelliauth::{AuthorizationCode, Client, Error, ManualClock, Prompt, Violation};
+use intelliauth::{AuthorizationCode, Client, Error, Prompt, Violation};
 
-use super::{CALLBACK, banking, both, health, loopback, redemptions, sign_in};
+use super::{CALLBACK, banking, both, clock, health, loopback, redemptions, sign_in};
 use crate::support::{BANKING, HEALTH, PORTAL_CALLBACK, Person, Server};
 
 async fn asked_silently(client: &Client, person: &Person) -> Error {
@@ -76,7 +73,7 @@ async fn a_hint_binds_nobody_there_so_another_person_is_refused_here() {
 async fn a_back_end_that_asks_silently_keeps_the_refresh_token_it_had() {
     let mut server = Server::for_people();
     let alice = Person::new("alice");
-    let clock = ManualClock::at(SystemTime::now());
+    let clock = clock();
     let client = server.portal().clock(clock.clone()).build().unwrap();
     let both = || {
         AuthorizationCode::redirect_to(PORTAL_CALLBACK)
