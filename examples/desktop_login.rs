@@ -147,8 +147,9 @@ fn played(login: AuthorizationCode, emulator: Arc<Emulator>) -> AuthorizationCod
 
 fn explain(token: &AccessToken) -> anyhow::Result<()> {
     println!(
-        "A token for {}: it allows {}, until {}.",
+        "A token for {}, from the {}: it allows {}, until {}.",
         token.audience(),
+        token.source(),
         token.scopes(),
         Timestamp::try_from(token.expires_at())?
     );

@@ -8,9 +8,14 @@
 
 use std::time::Duration;
 
-use intelliauth::{AccessToken, Client, Error, ManualClock, TokenRequest};
+use axum::{Router, routing};
+use intelliauth::{
+    AccessToken, Client, Error, ManualClock, TokenRequest,
+    resource_server::{Claims, ProtectedRouter, Verifier, require_scope},
+};
 use intelliauth_emulator::{Config, Emulator};
 use jiff::Timestamp;
+use tokio::net::TcpListener;
 
 const BANKING: &str = "api.banking.cymmetri.com";
 const HEALTH: &str = "api.health.cymmetri.com";
@@ -62,6 +67,7 @@ async fn main() -> anyhow::Result<()> {
     refusal(&client, &emulator).await?;
     refresh_ahead(&client, &emulator, &clock).await?;
     stampede(&client, &emulator).await?;
+    whole_circle(&client, &emulator, &clock).await?;
     println!("\nNext: examples/README.md says which example to read for what.");
     Ok(())
 }
@@ -137,6 +143,72 @@ async fn stampede(client: &Client, emulator: &Emulator) -> anyhow::Result<()> {
         emulator.token_requests() - before
     );
     Ok(())
+}
+
+async fn whole_circle(
+    client: &Client,
+    emulator: &Emulator,
+    clock: &ManualClock,
+) -> anyhow::Result<()> {
+    println!("\n7. The other end: two APIs that enforce audience and scope");
+    let banking = serve(api(emulator, clock, BANKING)?).await?;
+    let health = serve(api(emulator, clock, HEALTH)?).await?;
+    let request = TokenRequest::new(BANKING).scope("read:transactions");
+    let token = client.get_access_token(&request).await?;
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    for (what, url, expected) in [
+        (
+            "The banking API, for its transactions",
+            format!("{banking}/transactions"),
+            200,
+        ),
+        (
+            "The health API, though the token is valid",
+            format!("{health}/transactions"),
+            401,
+        ),
+        (
+            "The banking API, for its settings",
+            format!("{banking}/settings"),
+            403,
+        ),
+    ] {
+        let call = http.get(url).header("authorization", token.header_value());
+        let response = call.send().await?;
+        let status = response.status();
+        let challenge = response.headers().get("www-authenticate");
+        let said = challenge
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("the token is accepted");
+        println!("   {what}: {status}\n     {said}");
+        anyhow::ensure!(status == expected, "that should have been {expected}");
+    }
+    Ok(())
+}
+
+/// An API in which every route says what it needs; a route that does not is no route.
+fn api(emulator: &Emulator, clock: &ManualClock, audience: &str) -> anyhow::Result<Router> {
+    let verifier = Verifier::builder(emulator.issuer(), audience)
+        .clock(clock.clone())
+        .build()?;
+    let subject = async |claims: Claims| claims.subject().unwrap_or_default().to_owned();
+    let router = ProtectedRouter::new(verifier)
+        .get(
+            "/transactions",
+            require_scope("read:transactions")?,
+            subject,
+        )
+        .get("/settings", require_scope("write:settings")?, subject)
+        .open("/healthz", routing::get(async || "ok"));
+    Ok(router.into_router())
+}
+
+/// Serves it on a free port of this machine until the program ends.
+async fn serve(router: Router) -> anyhow::Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(url)
 }
 
 /// Says what a token is for, in plain sentences.

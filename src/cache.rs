@@ -195,7 +195,10 @@ impl TokenCache {
             Boarding::Refused(error) => Err(error),
             Boarding::Waiting(landing) => {
                 let outcome = landing.wait().await.clone();
-                outcome.map(|token| AccessToken::new(token, Source::Issuer))
+                outcome.map(|token| {
+                    let source = token.came_from;
+                    AccessToken::new(token, source)
+                })
             }
         })
     }

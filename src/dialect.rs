@@ -18,7 +18,7 @@
 #[non_exhaustive]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is a switch of its own, and any of them goes with any other"
+    reason = "each is a fact of its own about an issuer"
 )]
 pub struct Dialect {
     /// Which parameter carries the audience.

@@ -18,6 +18,7 @@ use crate::{
     secret::Secret,
     store::Account,
     time::Moment,
+    token::Source,
 };
 
 /// A way to obtain an access token for an audience.
@@ -251,6 +252,8 @@ pub struct TokenResponse {
     pub(crate) account: Option<Account>,
     /// Whether the session was another person's before: nothing of theirs is handed out any more.
     pub(crate) resets: bool,
+    /// Where it was: with the issuer, or in a session's store.
+    pub(crate) came_from: Source,
 }
 
 impl TokenResponse {
@@ -263,6 +266,7 @@ impl TokenResponse {
             requested_at: None,
             account: None,
             resets: false,
+            came_from: Source::Issuer,
         }
     }
 
@@ -292,6 +296,7 @@ impl From<TokenReply> for TokenResponse {
             requested_at: Some(reply.requested_at),
             account: None,
             resets: false,
+            came_from: Source::Issuer,
         }
     }
 }

@@ -135,6 +135,12 @@
 //! [`Client::resolve`] goes on from there, with one prompt for everybody who waits; a web back end sends
 //! the person to [`ConsentRequired::authorization_url`], and has a [session](Client::session) for each.
 //!
+//! # The other end of the token
+//!
+//! An API that gets such tokens accepts those for its own audience alone, and wants a scope on every
+//! route: with the feature `resource-server` there is the module `resource_server`, a verifier as strict
+//! as the standards, and with `axum` a router that takes no route without a requirement.
+//!
 //! # The end
 //!
 //! Refreshes run in the background and die with the runtime. [`Client::close`] waits for those that
@@ -160,11 +166,13 @@
 //! | `browser` | yes | [`AuthorizationCode::loopback`] opens the system's browser; without it the URL is shown |
 //! | `file-store` | yes | `FileStore`: sessions of people in files that outlive the process |
 //! | `qrcode` | no | `DevicePrompt::qr_code`, and a QR code where `DeviceCode::terminal` writes its code |
+//! | `resource-server` | no | the other end of the token: `Verifier`, tower layers, requirements |
+//! | `axum` | no | a router that takes no route without a requirement, and extractors; brings `resource-server` |
 //!
 //! # What it does not do
 //!
-//! It does not check tokens for an API yet: what an access token says about itself is only
-//! [read](AccessToken::danger_unverified_claims), never verified.
+//! It does not sign people in yet. For a client, what a token says about itself is only
+//! [read](AccessToken::danger_unverified_claims), never verified: that is the API's task.
 
 mod cache;
 mod client;
@@ -176,6 +184,8 @@ pub mod guide;
 mod jwt;
 mod login;
 mod request;
+#[cfg(feature = "resource-server")]
+pub mod resource_server;
 mod scope;
 mod secret;
 mod store;

@@ -43,6 +43,8 @@ pub struct TokenRef(Guard<Arc<Token>>);
 pub enum Source {
     /// It was there already: no request was made or waited for.
     Cache,
+    /// It came from the person's session in its store: this call made no request.
+    Session,
     /// It came from the issuer during this call.
     Issuer,
 }
@@ -51,6 +53,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Cache => "cache",
+            Self::Session => "session",
             Self::Issuer => "issuer",
         })
     }
@@ -176,6 +179,8 @@ pub(crate) struct Token {
     pub(crate) audience_is_checked: bool,
     /// Whether less was granted than was asked for.
     pub(crate) is_narrowed: bool,
+    /// Where it was before it was cached.
+    pub(crate) came_from: Source,
     pub(crate) freshness: Freshness,
 }
 
@@ -198,6 +203,7 @@ impl Token {
             scopes_are_reported: grant.scopes_are_reported,
             audience_is_checked: grant.audience_is_checked,
             is_narrowed,
+            came_from: grant.came_from,
             freshness,
         })
     }
@@ -213,6 +219,7 @@ impl Token {
             scopes_are_reported: false,
             audience_is_checked: false,
             is_narrowed: false,
+            came_from: Source::Issuer,
             freshness: Freshness::NEVER,
         }
     }
@@ -257,6 +264,7 @@ pub(crate) struct Grant {
     pub(crate) scopes: Scopes,
     pub(crate) scopes_are_reported: bool,
     pub(crate) audience_is_checked: bool,
+    pub(crate) came_from: Source,
 }
 
 /// RFC 6750 section 2.1.
@@ -276,6 +284,7 @@ mod tests {
         let grant = Grant {
             scopes: "a".parse().unwrap(),
             scopes_are_reported: true,
+            came_from: Source::Issuer,
             audience_is_checked: true,
         };
         let freshness = Freshness::new(ManualClock::new().now(), Duration::from_secs(60), 0.0);

@@ -90,6 +90,7 @@ impl Admission<'_> {
         let lifetime = self.lifetime(response.lifetime, claims.as_ref())?;
         let reported = response.scopes.or_else(|| claims.as_ref()?.granted());
         let grant = Grant {
+            came_from: response.came_from,
             scopes_are_reported: reported.is_some(),
             scopes: reported.map_or_else(|| self.asked.scopes.clone(), |scopes| self.share(scopes)),
             audience_is_checked,

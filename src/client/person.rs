@@ -25,10 +25,11 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`] if the person or the issuer says no, [`Error::Unavailable`] if nobody answers
-    /// in time or the issuer cannot be reached, [`Error::Protocol`] if an answer breaks a rule (a wrong
-    /// `state` above all: do not retry that), [`Error::Store`] if the session cannot be read or locked,
-    /// and [`Error::Request`] if this client has no sessions.
+    /// [`Error::Denied`] if the person or the issuer says no, [`Error::Login`] if a device code ended
+    /// unused, [`Error::Unavailable`] if nobody answers in time or the issuer cannot be reached,
+    /// [`Error::Protocol`] if an answer breaks a rule (a wrong `state` above all: do not retry that),
+    /// [`Error::Store`] if the session cannot be read or locked, and [`Error::Request`] if this client
+    /// has no sessions or the issuer has no such sign-in.
     pub async fn sign_in(&self, how: impl Into<SignIn>) -> Result<Account, Error> {
         let (how, (sessions, open)) = (how.into(), self.person()?);
         let turn = open.prompt_turn().await;

@@ -44,19 +44,12 @@ impl Endpoint {
             is_forced: true,
         };
         let metadata = self.discovery.metadata(&self.transport, how).await?;
-        let endpoint = metadata
-            .device_authorization_endpoint
-            .as_ref()
-            .ok_or_else(|| {
-                Error::request(
-                    "the issuer's metadata names no device_authorization_endpoint: it has no sign-in \
-                     by device code",
-                )
-            })?;
+        let endpoint = metadata.device_authorization_endpoint.as_ref();
+        let endpoint = endpoint.ok_or_else(|| Error::request(NO_ENDPOINT))?;
         let method = self.credentials.method(&metadata)?;
         let form = self.device_form(method, asked, scopes);
         let mut attempts = self.retries.attempts(Replay::Safe);
-        loop {
+        let outcome = loop {
             let request = self.credentials.request(method, endpoint, &form);
             let sent = self.clock.now();
             let answer = self.transport.send(request, wire::TOKEN_LIMIT).await;
@@ -65,14 +58,15 @@ impl Endpoint {
                 .and_then(|answer| wire::device_authorization(&answer, about, sent))
                 .and_then(|codes| self.only_safe_pages(codes, about));
             if !attempts.again("device authorization", &outcome).await {
-                tracing::debug!(
-                    scopes = %scopes,
-                    outcome = outcome.as_ref().map_or_else(Error::kind, |_| "device code"),
-                    "device authorization request answered"
-                );
-                return outcome;
+                break outcome;
             }
-        }
+        };
+        tracing::debug!(
+            scopes = %scopes,
+            outcome = outcome.as_ref().map_or_else(Error::kind, |_| "device code"),
+            "device authorization request answered"
+        );
+        outcome
     }
 
     fn device_form<'a>(
@@ -117,3 +111,6 @@ impl Endpoint {
         Ok(codes)
     }
 }
+
+const NO_ENDPOINT: &str = "the issuer's metadata names no device_authorization_endpoint: \
+    it has no sign-in by device code";

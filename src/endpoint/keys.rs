@@ -9,10 +9,12 @@ use std::{
 };
 
 pub(crate) use super::transport::HttpSettings;
+#[cfg(feature = "resource-server")]
+pub(crate) use super::transport::Proxy;
 use super::{discovery::Discovery, issuer::Issuer, transport::Transport};
 use crate::{
     error::{Error, UnavailableReason},
-    jwt::key_set::KeySet,
+    jwt::KeySet,
     time::{Moment, TimeSource},
 };
 use arc_swap::ArcSwapOption;
@@ -61,7 +63,10 @@ pub(crate) type Fault = (&'static str, String, &'static str);
 
 impl KeySource {
     /// Prepares to fetch the keys of `issuer`. Nothing is sent.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a verifier begins with it"))]
+    #[cfg_attr(
+        not(any(test, feature = "resource-server")),
+        expect(dead_code, reason = "a verifier begins with it")
+    )]
     pub(crate) fn new(issuer: &str, http: &HttpSettings, clock: TimeSource) -> Result<Self, Fault> {
         let issuer = Issuer::new(issuer).map_err(|(problem, fix)| ("issuer", problem, fix))?;
         let transport = Transport::new(&issuer, http, clock.clone())?;

@@ -12,6 +12,9 @@
 //! | longest life believed | 24 h | an access token that lives longer is a mistake somewhere | |
 //! | life of a token that does not say | 5 min | short enough to be true nearly always | |
 //! | reserve, window, jitter | [caching](super::caching) | nobody waits, and nobody holds a token that ends on the way | [`refresh_ahead`](crate::ClientBuilder::refresh_ahead) |
+//! | between two polls for a device code | what the issuer says, else 5 s; 100 ms where it says 0 | RFC 8628 section 3.2; `slow_down` adds 5 s | |
+//! | polls that get no answer | twice as rare each time, up to 30 s | RFC 8628 section 3.5; the next answer ends it | |
+//! | life of a device code that does not say | 10 min | whoever needs longer has gone away | |
 //! | largest reply | 64 KiB | a token that does not fit into a header is of no use | |
 //! | `Retry-After` | at most 1 h | a typing error at the issuer must not last for days | |
 //!

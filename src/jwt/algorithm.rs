@@ -17,7 +17,7 @@ use aws_lc_rs::{
 /// Only signatures with a public key are here: neither `none` nor HMAC can be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub(crate) enum Algorithm {
+pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256: what the platform signs with.
     Rs256,
     /// RSASSA-PKCS1-v1_5 with SHA-384.
@@ -69,7 +69,7 @@ impl Algorithm {
     ];
 
     /// The name in a token's header, exactly.
-    pub(crate) fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
             Self::Rs384 => "RS384",

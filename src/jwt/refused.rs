@@ -17,6 +17,10 @@ pub(crate) enum Refused {
     Algorithm,
     #[error("the token is of another type")]
     Type,
+    #[error("the token is no access token: it has `{0}`")]
+    NotAnAccessToken(&'static str),
+    #[error("the token is bound to a key, and such proofs are not read here")]
+    Bound,
     #[error("no key of the issuer fits the token")]
     UnknownKey,
     #[error("several keys of the issuer fit the token")]

@@ -9,7 +9,8 @@ use std::{
 };
 
 use intelliauth::{
-    AuthorizationCode, Client, Error, MemoryStore, PendingLogin, TokenRequest, Violation,
+    AuthorizationCode, Client, DeviceCode, Error, MemoryStore, PendingLogin, Source, TokenRequest,
+    Violation,
 };
 use intelliauth_emulator::{Config, Emulator, sample};
 use url::Url;
@@ -203,6 +204,7 @@ async fn a_new_process_starts_with_what_is_still_valid() {
     let second = build();
     let after = second.get_access_token(sample::HEALTH).await.unwrap();
     assert_eq!(before.secret(), after.secret());
+    assert_eq!(after.source(), Source::Session);
     assert_eq!(emulator.requests().len(), 0, "nothing was asked");
 }
 
@@ -312,4 +314,47 @@ async fn the_final_url_can_be_pasted() {
         .paste_back(async move { pasted.await.map_err(std::io::Error::other) });
     client.sign_in(login).await.unwrap();
     client.get_access_token(banking()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_device_code_signs_in_as_well() {
+    let emulator = Arc::new(Emulator::start(Config::sample()).await.unwrap());
+    emulator.switches(|switches| switches.device_interval = Duration::from_secs(1));
+    let client = client(&emulator);
+    let person = Arc::clone(&emulator);
+    let login = DeviceCode::new(move |prompt| {
+        let (emulator, code) = (Arc::clone(&person), prompt.user_code().to_owned());
+        tokio::spawn(async move {
+            let alice = emulator.login_as(sample::ALICE);
+            alice.device_approve(&code).await.unwrap();
+        });
+    });
+    let account = client
+        .sign_in(
+            login
+                .request(banking())
+                .request(TokenRequest::new(sample::HEALTH).scope("read:records")),
+        )
+        .await
+        .unwrap();
+    assert_eq!(account.subject(), Some(sample::ALICE));
+    client.get_access_token(banking()).await.unwrap();
+    client.get_access_token(sample::HEALTH).await.unwrap();
+}
+
+#[tokio::test]
+async fn saying_no_on_the_other_device_is_an_outcome_too() {
+    let emulator = Arc::new(Emulator::start(Config::sample()).await.unwrap());
+    emulator.switches(|switches| switches.device_interval = Duration::from_secs(1));
+    let client = client(&emulator);
+    let person = Arc::clone(&emulator);
+    let login = DeviceCode::new(move |prompt| {
+        let (emulator, code) = (Arc::clone(&person), prompt.user_code().to_owned());
+        tokio::spawn(async move {
+            let alice = emulator.login_as(sample::ALICE);
+            alice.device_deny(&code).await.unwrap();
+        });
+    });
+    let error = client.sign_in(login.request(banking())).await.unwrap_err();
+    assert!(matches!(error, Error::Denied(_)), "{error}");
 }

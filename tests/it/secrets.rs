@@ -13,12 +13,14 @@ use base64::{
 };
 use intelliauth::{
     AudienceParameter, CacheMode, Client, ClientAuthentication, ClientBuilder, Error, Flow,
-    FlowContext, Scopes, Secret, TokenRequest, TokenResponse,
+    FlowContext, Scopes, Secret, SignIn, TokenRequest, TokenResponse,
 };
 use serde_json::{Value, json};
 
 use crate::support::{
-    CLIENT_ID, Server, jwt,
+    CLIENT_ID, Server,
+    device::noted,
+    jwt,
     leak::{Leaks, Recorder},
     raw::{RawServer, answer},
 };
@@ -29,6 +31,9 @@ const CLIENT_SECRET: &str = r#"hushed "client" secret: a+b%c&d=e/f\g~é"#;
 const PLAIN_SECRET: &str = "hushed_client_secret";
 const ACCESS_TOKEN: &str = r#"hushed-access-token/"a+b=\c~"#;
 const ASSERTION: &str = r#"hushed "assertion" /\ a+b%c"#;
+const DEVICE_CODE: &str = r#"hushed "device code" /\ a+b%c"#;
+const USER_CODE: &str = "HUSH-MJHT";
+const REFRESH_TOKEN: &str = r#"hushed-refresh-token/"a+b=\c~"#;
 const PARAMETER: &str = "hushed parameter of a request";
 
 fn secrets() -> Leaks {
@@ -355,6 +360,61 @@ async fn no_cause_of_a_lost_answer_shows_what_it_held() {
             .unwrap();
         let error = client.get_access_token("api").await.unwrap_err();
         leaks.refuse(&bytes, &shown(&error));
+    }
+}
+
+/// Answers a device code, refuses with all of its secrets, and then grants or denies.
+async fn mount_device(server: &Server, last: &str) {
+    let page = format!("{}?code={USER_CODE}", server.url("/device"));
+    let codes = json!({
+        "device_code": DEVICE_CODE, "user_code": USER_CODE, "interval": 0,
+        "verification_uri": server.url("/device"), "verification_uri_complete": page,
+    });
+    server.device(200, codes).await;
+    for code in ["authorization_pending", "server_error"] {
+        let mut body = echo(DEVICE_CODE);
+        body["error"] = json!(code);
+        server.token().json(400, body).times(1).mount().await;
+    }
+    let torn = json!({"access_token": ACCESS_TOKEN}).to_string();
+    let torn = server.token().raw(200, &torn[1..], "application/json");
+    torn.times(1).mount().await;
+    let mut body = echo(USER_CODE);
+    body["error"] = json!(last);
+    let end = server.token();
+    let end = if last.is_empty() {
+        end.access_token(ACCESS_TOKEN)
+            .member("refresh_token", json!(REFRESH_TOKEN))
+    } else {
+        end.json(400, body)
+    };
+    end.mount().await;
+}
+
+#[tokio::test]
+async fn a_sign_in_by_device_code_shows_neither_code_nor_token() {
+    let recorder = Recorder::running();
+    let leaks = Leaks::of(&[DEVICE_CODE, USER_CODE, ACCESS_TOKEN, REFRESH_TOKEN]);
+    for last in ["", "access_denied", "expired_token", "invalid_grant"] {
+        let server = Server::with_device_codes().await;
+        mount_device(&server, last).await;
+        let client = server.person().build().unwrap();
+        let (login, prompts) = noted();
+        let login = login.request(TokenRequest::new("api").scope("read"));
+        let mut seen = format!("{login:?} {login:#?} {:?}", SignIn::from(login.clone()));
+        match client.sign_in(login).await {
+            Ok(account) => write!(seen, "{account:?} {client:?}").unwrap(),
+            Err(error) => seen.push_str(&shown(&error)),
+        }
+        let prompts = prompts.lock().unwrap();
+        assert_eq!(prompts[0].code, USER_CODE);
+        seen.push_str(&prompts[0].debug);
+        leaks.refuse("a Debug or an error", &seen);
+    }
+    let lines = recorder.lines();
+    assert!(lines.iter().any(|line| line.contains("device code poll")));
+    for line in lines {
+        leaks.refuse("a log line", &line);
     }
 }
 

@@ -162,3 +162,97 @@ async fn a_whole_life_at_the_emulator_logs_no_secret() {
     let arguments = std::env::args().collect::<Vec<_>>().join(" ");
     leaks.refuse("the process's arguments", &arguments);
 }
+
+/// What the test below runs in a process of its own, where it may choose the browser.
+#[cfg(unix)]
+#[tokio::test]
+async fn sign_in_with_a_browser_in_a_process_of_its_own() {
+    let Some(notes) = std::env::var_os(NOTES) else {
+        return;
+    };
+    let emulator = std::sync::Arc::new(Emulator::start(Config::sample()).await.unwrap());
+    let store = MemoryStore::new();
+    let client = Client::for_person(emulator.issuer(), sample::NATIVE)
+        .store(store.clone())
+        .build()
+        .unwrap();
+    let code = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let (person, written) = (
+        std::sync::Arc::clone(&emulator),
+        std::sync::Arc::clone(&code),
+    );
+    let login = AuthorizationCode::loopback()
+        .request(TokenRequest::new(sample::HEALTH).scope("read:records"))
+        .announce(move |url| {
+            let (emulator, url, written) = (
+                std::sync::Arc::clone(&person),
+                url.clone(),
+                std::sync::Arc::clone(&written),
+            );
+            tokio::spawn(async move {
+                let callback = emulator
+                    .login_as(sample::ALICE)
+                    .approve(&url)
+                    .await
+                    .unwrap();
+                let code = callback.query_pairs().find(|(name, _)| name == "code");
+                *written.lock().unwrap() = code.unwrap().1.into_owned();
+                reqwest::get(callback).await.unwrap();
+            });
+        });
+    client.sign_in(login).await.unwrap();
+    let token = client.get_access_token(sample::HEALTH).await.unwrap();
+    let key = SessionKey::new(emulator.issuer(), sample::NATIVE, "default");
+    let record = store.load(&key).await.unwrap().unwrap();
+    let record: Value = serde_json::from_slice(record.as_bytes()).unwrap();
+    let refresh_token = record["signed_in"]["families"][0]["refresh_token"].as_str();
+    let secrets = [
+        token.secret().to_owned(),
+        refresh_token.unwrap().to_owned(),
+        code.lock().unwrap().clone(),
+    ];
+    std::fs::write(notes, secrets.join("\n")).unwrap();
+}
+
+#[cfg(unix)]
+const NOTES: &str = "INTELLIAUTH_TEST_NOTES";
+
+#[cfg(unix)]
+#[test]
+fn the_browser_is_told_the_page_alone_and_the_output_no_secret() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let (browser, told, notes) = (
+        directory.path().join("browser"),
+        directory.path().join("told"),
+        directory.path().join("notes"),
+    );
+    let script = format!("#!/bin/sh\nprintf '%s\\n' \"$@\" > {}\n", told.display());
+    std::fs::write(&browser, script).unwrap();
+    std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture"])
+        .arg("secrets_of_people::sign_in_with_a_browser_in_a_process_of_its_own")
+        .env("BROWSER", &browser)
+        .env("RUST_LOG", "trace")
+        .env(NOTES, &notes)
+        .output()
+        .unwrap();
+    assert!(child.status.success(), "{child:?}");
+    let notes = std::fs::read_to_string(notes).unwrap();
+    let secrets: Vec<&str> = notes.lines().collect();
+    assert_eq!(secrets.len(), 3);
+    let leaks = Leaks::of(&secrets);
+    // The browser is started last, and nobody waits for it.
+    let told = (0..100_000)
+        .find_map(|_| {
+            std::thread::yield_now();
+            let told = std::fs::read_to_string(&told).ok()?;
+            told.ends_with('\n').then_some(told)
+        })
+        .unwrap();
+    assert!(told.contains("/oauth2/authorize?"), "{told}");
+    leaks.refuse("the browser's command line", &told);
+    leaks.refuse("the output", &String::from_utf8_lossy(&child.stdout));
+    leaks.refuse("the output", &String::from_utf8_lossy(&child.stderr));
+}

@@ -15,6 +15,8 @@ import urllib.request
 
 BANKING = "api.banking.cymmetri.com"
 SERVICE = ("app_01HZX0SERVICE", "sample-service-secret")
+NATIVE = "app_01HZX0NATIVE"
+ALICE = "alice@cymmetri.example"
 ADMIN_TOKEN = "sample-admin-token"
 
 
@@ -47,6 +49,11 @@ class Emulator:
         }
         data = urllib.parse.urlencode(form).encode()
         return self._send(urllib.request.Request(self.issuer + "/oauth2/token", data))
+
+    def native(self, path, **parameters):
+        """Status and reply of an OAuth endpoint, as the application on a person's device."""
+        data = urllib.parse.urlencode({"client_id": NATIVE, **parameters}).encode()
+        return self._send(urllib.request.Request(self.issuer + path, data))
 
     def control(self, method, path, body=None):
         """A call of the admin API or of what only an emulator has."""
@@ -99,6 +106,23 @@ class BankingTest(unittest.TestCase):
         self.emulator.token(audience=BANKING)
         _, reply = self.emulator.control("GET", "/emulator/v1/requests")
         self.assertEqual(reply["meta"]["counts"]["token_requests"], 2)
+
+    def test_a_person_lets_a_device_in_and_reuse_ends_it(self):
+        scope = "openid offline_access read:transactions"
+        _, begun = self.emulator.native("/oauth2/device_authorization", scope=scope)
+        alice = {"user": ALICE, "user_code": begun["user_code"]}
+        self.assertEqual(self.emulator.control("POST", "/emulator/v1/login", alice)[0], 200)
+        status, tokens = self.emulator.native(
+            "/oauth2/token",
+            grant_type="urn:ietf:params:oauth:grant-type:device_code",
+            device_code=begun["device_code"],
+        )
+        self.assertEqual(status, 200)
+        refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+        self.assertEqual(self.emulator.native("/oauth2/token", **refresh)[0], 200)
+        self.assertEqual(self.emulator.native("/oauth2/token", **refresh)[1]["error"], "invalid_grant")
+        _, families = self.emulator.control("GET", "/emulator/v1/families")
+        self.assertEqual(families["data"][0]["death"], "reuse")
 
     def test_time_passes_when_told_to(self):
         before = self.emulator.control("GET", "/emulator/v1/clock")[1]["data"]["now"]

@@ -75,6 +75,7 @@ fn control() -> Router<Arc<Tenant>> {
             "/emulator/v1/consents",
             get(people::consents).delete(people::revoke_consents),
         )
+        .route("/emulator/v1/login", post(people::login))
         .route("/emulator/v1/sessions", get(people::sessions))
         .route("/emulator/v1/sessions/{id}", delete(people::revoke_session))
         .route("/emulator/v1/families", get(people::families))

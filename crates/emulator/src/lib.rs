@@ -108,7 +108,8 @@ pub use self::config::{
 pub use self::emulator::{Builder, Emulator, PageError, Person, StartError};
 pub use self::fault::{Fault, ReplyBody, RetryAfter};
 pub use self::person::{
-    ConsentRecord, ConsentedScope, FamilyDeath, FamilyRecord, RefreshTokenState, SessionRecord,
+    ConsentRecord, ConsentedScope, FamilyDeath, FamilyRecord, RefreshTokenRecord,
+    RefreshTokenState, SessionRecord,
 };
 pub use self::requests::RequestRecord;
 pub use self::routes::Endpoint;

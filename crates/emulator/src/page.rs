@@ -12,7 +12,7 @@ use axum::http::header::{X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use maud::Markup;
-use url::Url;
+use url::{Host, Url};
 
 pub(crate) use self::consent::{ConsentView, Item, Section, Target, consent};
 pub(crate) use self::device::{activate, device_allowed, device_denied};
@@ -92,7 +92,9 @@ fn policy(form_target: Option<&str>) -> String {
 fn source(redirect_uri: &str) -> Option<String> {
     let url = Url::parse(redirect_uri).ok()?;
     let origin = url.origin();
-    if origin.is_tuple() {
+    // A policy cannot name an IPv6 address (CSP Level 3 section 2.3.1): its scheme has to do.
+    let has_name = !matches!(url.host(), Some(Host::Ipv6(_)));
+    if origin.is_tuple() && has_name {
         return Some(origin.ascii_serialization());
     }
     Some(format!("{}:", url.scheme()))
@@ -110,6 +112,7 @@ mod tests {
                 Some("http://127.0.0.1:4000"),
             ),
             ("com.example.app:/callback", Some("com.example.app:")),
+            ("http://[::1]:4000/callback", Some("http:")),
             ("nonsense", None),
         ];
         for (uri, expected) in rows {

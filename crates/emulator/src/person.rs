@@ -19,7 +19,7 @@ pub use self::consent::{ConsentRecord, ConsentedScope};
 pub(crate) use self::consent::{Consents, Shown, Which};
 pub(crate) use self::device::{Decision, Device, Devices, Poll};
 pub(crate) use self::family::{Families, Family, Redemption};
-pub use self::family::{FamilyDeath, FamilyRecord, RefreshTokenState};
+pub use self::family::{FamilyDeath, FamilyRecord, RefreshTokenRecord, RefreshTokenState};
 pub(crate) use self::grant::{Grant, Level, SignIn};
 pub(crate) use self::id_token::IdTokens;
 pub(crate) use self::made::Made;

@@ -48,6 +48,7 @@ fn run(arguments: &[&str]) -> Result<()> {
             steps::run(check::steps(&root), keep_going)
         }
         ["bench", options @ ..] => bench(&root()?, options),
+        ["torture", options @ ..] => torture(&root()?, options),
         [task, ..] => bail!("there is no task `{task}`; `cargo xtask --help` lists them"),
     }
 }
@@ -71,6 +72,13 @@ fn bench(root: &Path, options: &[&str]) -> Result<()> {
     if options.contains(&"--fence") {
         cargo.arg("--no-default-features");
     }
+    shell::run(cargo.arg("--").args(options))
+}
+
+/// In release: most of what 40 processes do is starting.
+fn torture(root: &Path, options: &[&str]) -> Result<()> {
+    let mut cargo = shell::cargo(root);
+    cargo.args(["run", "--release", "--package", "intelliauth-torture"]);
     shell::run(cargo.arg("--").args(options))
 }
 
@@ -100,6 +108,8 @@ Tasks:
             cargo run --example quickstart
             cargo test --manifest-path interop/Cargo.toml
                          (against servers and clients that nobody here wrote)
+            cargo xtask torture --processes 12 --seconds 12
+                         (nobody is logged out by us; on Linux)
             cargo xtask bench --fence
                          (instructions of a cached call, where valgrind is installed)
   check   What needs no test run, for while you work:
@@ -110,9 +120,14 @@ Tasks:
                          lock file, no ignored test
             marks        files over 300 lines, functions over 40: printed only
             clippy       every target and feature, warnings are errors
+            features     the SDK without features and with each, warnings are errors
             rustdoc      warnings are errors
   bench   What the crate costs beside its limits and its peers. Arguments go to the
           program in benches/: `cargo xtask bench --quick` takes about a minute.
+  torture Many processes over one session file, some of which are killed inside a
+          redemption, with replies that are torn: who is logged out, and by whose
+          fault. Needs Linux. `cargo xtask torture --help` lists its options; it runs
+          40 processes for 60 seconds, and exits 0 only if the goals hold.
 
 Options of test and check:
   --keep-going   Run the remaining steps after one failed; the exit code is still 1

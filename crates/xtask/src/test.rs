@@ -22,9 +22,19 @@ pub(crate) fn steps(root: &Path) -> Vec<Step<'_>> {
         }),
         Step::new("quickstart", || quickstart(root)),
         Step::new("interop", || interop::test(root)),
+        Step::new("torture", || torture(root)),
         Step::new("fence", || fence(root)),
     ]);
     steps
+}
+
+/// The short run: long enough that somebody is killed inside a redemption and replies are torn.
+fn torture(root: &Path) -> Result<Outcome> {
+    if !cfg!(target_os = "linux") {
+        return Ok(Outcome::Skipped("it needs Linux"));
+    }
+    crate::torture(root, &["--processes", "12", "--seconds", "12"])?;
+    Ok(Outcome::Passed)
 }
 
 /// How many instructions a cached call takes: a count, so that a busy machine fails nobody.

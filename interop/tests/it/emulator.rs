@@ -1,5 +1,6 @@
 //! The emulator, as clients see it that nobody here wrote.
 
+mod people;
 mod refusals;
 mod tokens;
 

@@ -6,3 +6,4 @@ mod people;
 mod refusals;
 mod secrets;
 mod tokens;
+mod verified;

@@ -8,7 +8,7 @@ use super::Shared;
 use crate::{
     endpoint::{discovery::Reading, retry::RetryPolicy, transport::Answer},
     error::{Error, UnavailableReason, Violation},
-    jwt::key_set::{KeySet, KeySetError},
+    jwt::{KeySet, KeySetError},
     time::Moment,
 };
 

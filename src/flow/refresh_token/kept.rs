@@ -12,7 +12,7 @@ use crate::{
     scope::Scopes,
     store::{KeptToken, SignedIn},
     time::Moment,
-    token::{Freshness, Phase},
+    token::{Freshness, Phase, Source},
 };
 
 /// The token for `wanted` that the session holds, if it is as good as a new one.
@@ -45,6 +45,7 @@ pub(super) fn adopt(
     let mut response = TokenResponse::new(kept.access_token.clone()).lifetime(lifetime);
     response.scopes = kept.granted.as_deref().map(Scopes::from_reply);
     response.requested_at = Some(requested_at);
+    response.came_from = Source::Session;
     response.account = Some(signed_in.account.clone());
     Some(response)
 }

@@ -169,41 +169,42 @@ mod tests {
         Pace::new(Duration::from_secs(5))
     }
 
-    fn seconds(count: u64) -> Option<Duration> {
-        Some(Duration::from_secs(count))
+    /// The pause after this error in seconds; nothing if it is final.
+    fn after(pace: &mut Pace, error: &Error) -> Option<u64> {
+        pace.after(error).map(|pause| pause.as_secs())
     }
 
     #[test]
     fn slow_down_adds_five_seconds_for_good_and_nothing_else_does() {
         let mut pace = pace();
         let pending = answered(400, Some("authorization_pending"), None);
-        assert_eq!(pace.after(&pending), seconds(5));
+        assert_eq!(after(&mut pace, &pending), Some(5));
         assert_eq!(
-            pace.after(&answered(400, Some("slow_down"), None)),
-            seconds(10)
+            after(&mut pace, &answered(400, Some("slow_down"), None)),
+            Some(10)
         );
-        assert_eq!(pace.after(&pending), seconds(10));
+        assert_eq!(after(&mut pace, &pending), Some(10));
         for status in [429, 500, 502, 503] {
-            assert_eq!(pace.after(&answered(status, None, None)), seconds(10));
+            assert_eq!(after(&mut pace, &answered(status, None, None)), Some(10));
         }
         assert_eq!(
-            pace.after(&answered(429, Some("slow_down"), None)),
-            seconds(15)
+            after(&mut pace, &answered(429, Some("slow_down"), None)),
+            Some(15)
         );
-        assert_eq!(pace.after(&pending), seconds(15));
+        assert_eq!(after(&mut pace, &pending), Some(15));
     }
 
     #[test]
     fn retry_after_lengthens_one_pause_and_never_shortens_it() {
         let mut pace = pace();
-        assert_eq!(pace.after(&answered(503, None, Some(60))), seconds(60));
-        assert_eq!(pace.after(&answered(429, None, Some(0))), seconds(5));
+        assert_eq!(after(&mut pace, &answered(503, None, Some(60))), Some(60));
+        assert_eq!(after(&mut pace, &answered(429, None, Some(0))), Some(5));
         assert_eq!(
-            pace.after(&answered(400, Some("slow_down"), Some(60))),
-            seconds(60)
+            after(&mut pace, &answered(400, Some("slow_down"), Some(60))),
+            Some(60)
         );
         let pending = answered(400, Some("authorization_pending"), None);
-        assert_eq!(pace.after(&pending), seconds(10));
+        assert_eq!(after(&mut pace, &pending), Some(10));
     }
 
     #[test]
@@ -211,12 +212,12 @@ mod tests {
         let mut pace = pace();
         let lost = Error::unavailable(UnavailableReason::Timeout);
         for expected in [10, 20, 30, 30] {
-            assert_eq!(pace.after(&lost), seconds(expected));
+            assert_eq!(after(&mut pace, &lost), Some(expected));
         }
-        assert_eq!(pace.after(&answered(500, None, None)), seconds(5));
-        assert_eq!(pace.after(&lost), seconds(10));
+        assert_eq!(after(&mut pace, &answered(500, None, None)), Some(5));
+        assert_eq!(after(&mut pace, &lost), Some(10));
         let mut slow = Pace::new(Duration::from_secs(40));
-        assert_eq!(slow.after(&lost), seconds(40), "never faster than asked");
+        assert_eq!(after(&mut slow, &lost), Some(40), "never faster than asked");
     }
 
     #[test]

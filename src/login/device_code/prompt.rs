@@ -69,24 +69,32 @@ impl DevicePrompt {
     /// All of it as a terminal shows it.
     pub(super) fn text(&self) -> String {
         let (page, code) = (self.verification_uri(), self.user_code());
-        let mut text = format!(
-            "To sign in, open this page on any device\n\n    {page}\n\nand enter the code\n\n    {code}\n\n"
-        );
-        if let Some(complete) = self.verification_uri_complete() {
-            text.push_str("or open this one, which shows the same code\n\n    ");
-            text.push_str(complete);
-            text.push_str("\n\n");
-        }
-        #[cfg(feature = "qrcode")]
-        if let Some(image) = self.qr_code() {
-            text.push_str(&image);
-            text.push_str("\n\n");
-        }
+        let complete = self
+            .verification_uri_complete()
+            .map_or_else(String::new, |page| {
+                format!("or open this one, which shows the same code\n\n    {page}\n\n")
+            });
         // Rounded up, so that a short one does not read as none.
         let minutes = self.expires_in.as_secs().div_ceil(60);
         let unit = if minutes == 1 { "minute" } else { "minutes" };
-        text.push_str(&format!("The code is good for {minutes} {unit}.\n"));
-        text
+        format!(
+            "To sign in, open this page on any device\n\n    {page}\n\n\
+             and enter the code\n\n    {code}\n\n{complete}{}\
+             The code is good for {minutes} {unit}.\n",
+            self.image()
+        )
+    }
+
+    #[cfg(feature = "qrcode")]
+    fn image(&self) -> String {
+        self.qr_code()
+            .map_or_else(String::new, |image| format!("{image}\n\n"))
+    }
+
+    #[cfg(not(feature = "qrcode"))]
+    #[expect(clippy::unused_self, reason = "with the feature it draws")]
+    fn image(&self) -> &'static str {
+        ""
     }
 }
 

@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 
 use super::body::{Fields, required};
 use super::page::Page;
-use super::{answer, by, rejected};
+use super::{Rejection, answer, by, rejected};
 use crate::config::User;
+use crate::emulator::{PageError, Person};
 use crate::endpoint::Exchange;
 use crate::person::Which;
 use crate::tenant::Tenant;
@@ -46,6 +47,70 @@ pub(super) async fn update_user(
         Ok(view(&user))
     });
     answer(&exchange, StatusCode::OK, updated)
+}
+
+/// A person opens a URL or types the code of a device, and says yes or no: for tests in other
+/// languages. The pages are driven over HTTP, as by [`Person`].
+pub(super) async fn login(
+    State(tenant): State<Arc<Tenant>>,
+    Extension(exchange): Extension<Exchange>,
+    body: Bytes,
+) -> Response {
+    let done = match Login::read(&body) {
+        Ok(login) => login.carry_out(Arc::clone(&tenant)).await,
+        Err(rejection) => Err(rejection),
+    };
+    answer(&exchange, StatusCode::OK, done)
+}
+
+/// What [`login`] is asked for.
+#[derive(Debug)]
+struct Login {
+    user: String,
+    url: Option<String>,
+    user_code: Option<String>,
+    allows: bool,
+}
+
+impl Login {
+    fn read(body: &[u8]) -> Result<Self, Rejection> {
+        let fields = Fields::read(body, &["user", "url", "user_code", "allow"])?;
+        Ok(Self {
+            user: required("user", fields.string("user")?)?,
+            url: fields.string("url")?,
+            user_code: fields.string("user_code")?,
+            allows: fields.boolean("allow")?.unwrap_or(true),
+        })
+    }
+
+    async fn carry_out(self, tenant: Arc<Tenant>) -> Result<Value, Rejection> {
+        let person = Person::new(tenant, self.user);
+        let failed = |field: &str, error: &PageError| Rejection::invalid(field, error.to_string());
+        match (self.url, self.user_code) {
+            (Some(url), None) => {
+                let callback = if self.allows {
+                    person.approve(&url).await
+                } else {
+                    person.deny(&url).await
+                };
+                let callback = callback.map_err(|error| failed("url", &error))?;
+                Ok(json!({ "callback": callback.as_str() }))
+            }
+            (None, Some(code)) => {
+                let decided = if self.allows {
+                    person.device_approve(&code).await
+                } else {
+                    person.device_deny(&code).await
+                };
+                decided.map_err(|error| failed("user_code", &error))?;
+                Ok(json!({ "callback": null }))
+            }
+            _ => Err(Rejection::invalid(
+                "url",
+                "give either `url` or `user_code`",
+            )),
+        }
+    }
 }
 
 pub(super) async fn consents(

@@ -76,7 +76,7 @@ pub struct Switches {
     pub client_authentication: Vec<ClientAuthentication>,
     /// The challenge of a 401 after HTTP Basic. Default: [`Challenge::Basic`] (RFC 6749 section 5.2).
     pub challenge: Challenge,
-    /// Requests to `/oauth2/*` that the tenant answers within any 60 seconds. Default: no limit;
+    /// Requests to `/oauth2/*` and for pages that the tenant answers within any 60 seconds. Default: no limit;
     /// the platform's plans have 100, 1,000 and 10,000.
     pub requests_per_minute: Option<u32>,
     /// What a 429 of that limit says about when to come back. Default: [`RetryHint::Seconds`].

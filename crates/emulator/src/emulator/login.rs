@@ -5,7 +5,6 @@ mod http;
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -23,20 +22,12 @@ impl Emulator {
     /// The pages, their cookies and their redirects are the real ones, over HTTP; only the
     /// callback is not followed. See [`Person::approve`].
     pub fn login_as(&self, user: impl Into<String>) -> Person {
-        let ip = match self.address.ip() {
-            ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            ip => ip,
-        };
-        Person {
-            tenant: Arc::clone(&self.tenant),
-            address: SocketAddr::new(ip, self.address.port()),
-            user: user.into(),
-            cookie: Arc::default(),
-        }
+        Person::new(Arc::clone(&self.tenant), user.into())
     }
 }
 
-/// A person at a browser. Clones share the browser: whoever signed in stays signed in there.
+/// A person at a browser. Clones share the browser: whoever signed in stays signed in there, and
+/// does one thing after the other.
 ///
 /// # Examples
 ///
@@ -68,7 +59,6 @@ impl Emulator {
 #[derive(Clone)]
 pub struct Person {
     tenant: Arc<Tenant>,
-    address: SocketAddr,
     user: String,
     cookie: Arc<Mutex<Option<String>>>,
 }
@@ -105,6 +95,14 @@ pub enum PageError {
 }
 
 impl Person {
+    pub(crate) fn new(tenant: Arc<Tenant>, user: String) -> Self {
+        Self {
+            tenant,
+            user,
+            cookie: Arc::default(),
+        }
+    }
+
     /// Opens an authorization URL, signs in, says yes, and returns the callback.
     ///
     /// Pages that the platform does not show are not waited for: who is signed in and allowed it
@@ -193,10 +191,12 @@ impl Person {
         };
         let user = live.users.iter().find(is_meant);
         let user = user.ok_or_else(|| PageError::UnknownUser(self.user.clone()))?;
+        let authority = self.tenant.issuer_authority();
+        let address = authority.trim_start_matches("http://").parse();
         Ok(Driver {
-            address: self.address,
+            address: address.map_err(|_not_one| PageError::Elsewhere)?,
             prefix: self.tenant.issuer_path().to_owned(),
-            authority: self.tenant.issuer_authority().to_owned(),
+            authority: authority.to_owned(),
             user: user.clone(),
             user_code: String::new(),
             cookie: Arc::clone(&self.cookie),

@@ -1,7 +1,9 @@
 //! What the tenant knows about people, and what may be done about it.
 
 use super::Emulator;
-use crate::person::{ConsentRecord, FamilyRecord, RefreshTokenState, SessionRecord, Which};
+use crate::person::{
+    ConsentRecord, FamilyRecord, RefreshTokenRecord, RefreshTokenState, SessionRecord, Which,
+};
 use crate::tenant::{By, ChangeError};
 
 /// People: what they allowed, where they are signed in, which refresh tokens live.
@@ -24,6 +26,11 @@ impl Emulator {
     /// What a refresh token is worth right now. Nothing is used up by asking.
     pub fn refresh_token_state(&self, token: &str) -> RefreshTokenState {
         self.tenant.refresh_token_state(token)
+    }
+
+    /// Which token of which family a refresh token is; `None` if it was never made here.
+    pub fn refresh_token(&self, token: &str) -> Option<RefreshTokenRecord> {
+        self.tenant.refresh_token(token)
     }
 
     /// Takes back all that a person allowed an application at one API, or everything with `None`.

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use url::Url;
 
 use super::Stop;
+use super::redirect_uri::fits;
 use super::visit::{Visit, refused};
 use crate::endpoint::{Exchange, Form};
 use crate::page;
@@ -126,7 +127,11 @@ fn read(tenant: &Tenant, form: &Form) -> Result<Request, Stop> {
     let is_registered = id.is_some_and(|id| {
         let live = tenant.live();
         let known = live.registry.find(id);
-        known.is_some_and(|known| known.application.logout_uris.iter().any(|it| it == uri))
+        let ipv6 = live.switches.loopback_ipv6;
+        known.is_some_and(|known| {
+            let mut registered = known.application.logout_uris.iter();
+            registered.any(|known| fits(known, uri, ipv6))
+        })
     });
     if !is_registered {
         let description = "The address to return to after signing out is not one that this \

@@ -109,9 +109,6 @@ impl Visit<'_> {
 
     /// Whether a session does for this request, as it is.
     fn is_enough(&self, ask: &Ask, session: &Session, now: SystemTime) -> bool {
-        let is_young = ask
-            .max_age
-            .is_none_or(|age| later(session.sign_in.at, age) > now);
         let asks_again = ask.prompt.login || ask.prompt.select_account;
         let live = self.tenant.live();
         let is_hinted = match (&ask.login_hint, live.user(&session.user)) {
@@ -120,7 +117,7 @@ impl Visit<'_> {
             }
             _ => true,
         };
-        is_young && !asks_again && is_hinted
+        is_young(ask, session, now) && !asks_again && is_hinted
     }
 
     /// OpenID Connect Core section 3.1.2.6: with `prompt=none` nobody sees a page.
@@ -199,6 +196,12 @@ impl Visit<'_> {
             sign_in: session.sign_in.clone(),
         }
     }
+}
+
+/// OpenID Connect Core section 3.1.2.1: `max_age` since the person last proved who they are.
+pub(super) fn is_young(ask: &Ask, session: &Session, now: SystemTime) -> bool {
+    let limit = ask.max_age;
+    limit.is_none_or(|age| later(session.sign_in.at, age) > now)
 }
 
 /// The application may have been changed or removed since it asked.

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::Stop;
+use super::proceed::is_young;
 use super::visit::{Visit, refused};
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::endpoint::{Exchange, Form};
@@ -65,8 +66,7 @@ pub(super) async fn submit(
 fn sign_in(visit: &mut Visit<'_>, headers: &HeaderMap, body: &[u8]) -> Result<Response, Stop> {
     let form = visit.form(headers, body)?;
     let ask = visit.take(&form, Step::SignIn)?.ask;
-    let may_continue = ask.prompt.select_account && !ask.prompt.login;
-    if may_continue && form.get("action") == Some("continue") && visit.session().is_some() {
+    if form.get("action") == Some("continue") && visit.chosen(&ask).is_some() {
         return Ok(visit.proceed(&ask, true));
     }
     let email = form.get("email").unwrap_or_default();
@@ -138,6 +138,13 @@ impl Visit<'_> {
         });
     }
 
+    /// The session that a person may go on with instead of signing in again.
+    fn chosen(&self, ask: &Ask) -> Option<Session> {
+        let is_offered = ask.prompt.select_account && !ask.prompt.login;
+        let session = self.session().filter(|_| is_offered)?;
+        is_young(ask, &session, self.tenant.now()).then_some(session)
+    }
+
     /// The address that the application thinks it is.
     fn hinted(&self, ask: &Ask) -> String {
         let hint = ask.login_hint.clone().unwrap_or_default();
@@ -152,9 +159,7 @@ impl Visit<'_> {
         email: &str,
         message: Option<&str>,
     ) -> Response {
-        let session = self
-            .session()
-            .filter(|_| ask.prompt.select_account && !ask.prompt.login);
+        let session = self.chosen(ask);
         let frame = self.frame();
         let live = self.tenant.live();
         let application = live.registry.find(&ask.client_id);

@@ -5,7 +5,7 @@ mod record;
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, SystemTime};
 
-pub use self::record::{FamilyDeath, FamilyRecord, RefreshTokenState};
+pub use self::record::{FamilyDeath, FamilyRecord, RefreshTokenRecord, RefreshTokenState};
 use super::grant::Grant;
 use crate::clock::later;
 use crate::secret::{Digest, Secret};
@@ -50,6 +50,8 @@ pub(crate) struct Families {
 #[derive(Debug)]
 struct Token {
     family: String,
+    /// How many tokens of its family came before it.
+    number: u64,
     /// When it was spent; `None` for the current one.
     spent: Option<SystemTime>,
 }
@@ -78,6 +80,7 @@ impl Families {
             token,
             Token {
                 family: id,
+                number: 0,
                 spent: None,
             },
         );
@@ -113,6 +116,27 @@ impl Families {
         }
     }
 
+    /// What is known of a token that was made here.
+    pub(crate) fn record_of(
+        &self,
+        token: &str,
+        now: SystemTime,
+        grace: Duration,
+    ) -> Option<RefreshTokenRecord> {
+        let known = self.tokens.get(&Digest::of(token))?;
+        Some(RefreshTokenRecord {
+            family: known.family.clone(),
+            number: known.number,
+            state: self.state(token, now, grace),
+        })
+    }
+
+    /// How many tokens of its family came before this one.
+    pub(crate) fn number(&self, token: &str) -> Option<u64> {
+        let known = self.tokens.get(&Digest::of(token))?;
+        Some(known.number)
+    }
+
     /// The family of a token, dead or alive.
     pub(crate) fn of_token(&self, token: &str) -> Option<&Family> {
         self.families
@@ -134,6 +158,7 @@ impl Families {
         family.rotations += 1;
         let token = Token {
             family: id.to_owned(),
+            number: family.rotations,
             spent: None,
         };
         self.tokens.insert(Digest::of(next), token);

@@ -86,12 +86,11 @@ impl Standing<'_> {
         platform: &str,
     ) -> Result<Audience, Refusal> {
         let usual = usual.or_else(|| grant.audiences.first().map(String::as_str));
-        let Some(named) = named else {
-            return Ok(Audience::One(usual.unwrap_or(platform).to_owned()));
-        };
-        if Some(named) == usual || named == platform {
+        let named = named.or(usual).unwrap_or(platform);
+        if named == platform {
             return Ok(Audience::One(named.to_owned()));
         }
+        // At every mint anew: the application may have lost the API since.
         let audience = audience(self.application, self.apis, self.switches, Some(named))?;
         let is_covered = match &audience {
             Audience::One(one) => self.covers(grant, one),

@@ -7,7 +7,8 @@ use super::{Behind, Live, Tenant};
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::config::User;
 use crate::person::{
-    ConsentRecord, FamilyDeath, FamilyRecord, Grant, RefreshTokenState, SessionRecord, Which,
+    ConsentRecord, FamilyDeath, FamilyRecord, Grant, RefreshTokenRecord, RefreshTokenState,
+    SessionRecord, Which,
 };
 use crate::policy::Wanted;
 
@@ -165,6 +166,13 @@ impl Tenant {
         live.people
             .families
             .state(token, now, live.switches.refresh_grace)
+    }
+
+    pub(crate) fn refresh_token(&self, token: &str) -> Option<RefreshTokenRecord> {
+        let now = self.now();
+        let live = self.live();
+        let grace = live.switches.refresh_grace;
+        live.people.families.record_of(token, now, grace)
     }
 
     /// Session and application of an id token that was made here; expired ones are welcome

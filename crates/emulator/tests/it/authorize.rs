@@ -322,6 +322,18 @@ async fn max_age_asks_for_a_younger_sign_in() {
 }
 
 #[tokio::test]
+async fn an_account_is_chosen_only_if_it_is_young_enough() {
+    let world = sample_world().await;
+    let mut browser = signed_in(&world).await;
+    world.emulator.advance(Duration::from_secs(100));
+    let chosen = [("prompt", "select_account"), ("max_age", "60")];
+    let page = browser.open(&world.authorize_url(&chosen)).await;
+    assert!(!page.reply.text.contains("Continue as"));
+    let page = browser.press(&page, "/sign-in", "continue").await;
+    assert_eq!(page.name(), "sign-in");
+}
+
+#[tokio::test]
 async fn a_login_hint_names_who_is_meant() {
     let world = sample_world().await;
     let mut browser = signed_in(&world).await;

@@ -108,6 +108,20 @@ async fn a_code_of_an_ended_session_or_of_a_suspended_person_is_worth_nothing() 
 }
 
 #[tokio::test]
+async fn a_consent_taken_back_in_between_is_missed_by_the_exchange() {
+    let world = sample_world().await;
+    let code = world.code(&[]).await;
+    let revoke = |audience| {
+        world
+            .emulator
+            .revoke_consent(sample::ALICE, sample::NATIVE, audience)
+    };
+    assert_eq!(revoke(Some(sample::BANKING)), 1);
+    let reply = world.exchange(&code, &[]).await;
+    assert_eq!(reply.error(), (400, "consent_required".to_owned()));
+}
+
+#[tokio::test]
 async fn scopes_decide_what_comes_with_the_access_token() {
     let world = sample_world().await;
     let tokens = world.sign_in(&[("scope", "read:transactions")]).await;

@@ -347,6 +347,19 @@ async fn the_pages_work_below_the_path_of_an_issuer() {
 }
 
 #[tokio::test]
+async fn one_person_does_one_thing_after_the_other() {
+    let world = sample_world().await;
+    let alice = world.emulator.login_as(sample::ALICE);
+    let url = world.authorize_url(&[]);
+    let visit = || alice.approve(&url);
+    let (one, two, three) = tokio::join!(visit(), visit(), visit());
+    for callback in [one, two, three] {
+        assert!(parameter(&callback.unwrap(), "code").is_some());
+    }
+    assert_eq!(world.emulator.sessions().len(), 1);
+}
+
+#[tokio::test]
 async fn the_driver_says_where_it_stopped() {
     let world = sample_world().await;
     let alice = world.emulator.login_as(sample::ALICE);

@@ -284,6 +284,74 @@ async fn the_admin_api_suspends_people_and_ends_sessions() {
 }
 
 #[tokio::test]
+async fn tests_in_other_languages_have_people_too() {
+    let world = sample_world().await;
+    let path = "/emulator/v1/login";
+    let url = world.authorize_url(&[]);
+    let body = json!({ "user": sample::ALICE, "url": url });
+    let reply = world.admin("POST", path, body).await;
+    let callback = reply.json()["data"]["callback"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(callback.starts_with(crate::person::REDIRECT) && callback.contains("code="));
+    let body = json!({ "user": sample::BOB_EMAIL, "url": url, "allow": false });
+    let reply = world.admin("POST", path, body).await;
+    assert!(reply.text.contains("error=access_denied"), "{}", reply.text);
+    let begun = begin(&world).await;
+    let body = json!({ "user": sample::ALICE, "user_code": begun["user_code"] });
+    assert_eq!(world.admin("POST", path, body).await.status, 200);
+    assert_eq!(poll(&world, &begun).await.status, 200);
+    for bad in [
+        json!({}),
+        json!({ "user": sample::ALICE }),
+        json!({ "user": "nobody", "url": url }),
+        json!({ "user": sample::ALICE, "url": "https://other.example/" }),
+        json!({ "user": sample::ALICE, "user_code": "BBBB-BBBB" }),
+    ] {
+        let reply = world.admin("POST", path, bad).await;
+        assert_eq!(reply.error(), (422, "validation_failed".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_suspended_person_is_noticed_by_introspection_and_userinfo() {
+    let world = sample_world().await;
+    let token = world.sign_in(&[]).await.text("access_token");
+    assert!(world.is_active(&token).await);
+    world
+        .emulator
+        .set_user_enabled(sample::ALICE, false)
+        .unwrap();
+    assert!(!world.is_active(&token).await);
+    let header = format!("Bearer {token}");
+    let reply = world
+        .post_with("/oauth2/userinfo", &[], &[(AUTHORIZATION, &header)])
+        .await;
+    assert_eq!(reply.status, 401);
+}
+
+#[tokio::test]
+async fn pages_meet_only_faults_that_name_them() {
+    let world = sample_world().await;
+    world
+        .emulator
+        .fault(intelliauth_emulator::Fault::status(503));
+    let page = Browser::new(&world).open("/activate").await;
+    assert_eq!(page.name(), "activate");
+    world.emulator.clear_faults();
+    let named = intelliauth_emulator::Fault::status(503);
+    world
+        .emulator
+        .fault(named.at(intelliauth_emulator::Endpoint::Pages));
+    let page = Browser::new(&world).open("/activate").await;
+    assert_eq!(page.reply.status, 503);
+    let alice = world.emulator.login_as(sample::ALICE);
+    let error = alice.device_approve("BBBB-BBBB").await.unwrap_err();
+    assert_eq!(error.to_string(), "the reply was no page: status 503");
+}
+
+#[tokio::test]
 async fn userinfo_says_who_the_person_is() {
     let world = sample_world().await;
     let ask = async |token: &str| {

@@ -53,6 +53,36 @@ async fn every_refresh_rotates_and_is_counted() {
 }
 
 #[tokio::test]
+async fn a_refresh_token_is_known_by_its_place_in_its_family() {
+    let world = sample_world().await;
+    let first = world.sign_in(&[]).await.refresh_token();
+    let second = token_of(&world.refresh(&first, &[]).await);
+    let third = token_of(&world.refresh(&second, &[]).await);
+    let family = world.emulator.families()[0].id.clone();
+    for (number, token) in [&first, &second, &third].into_iter().enumerate() {
+        let known = world.emulator.refresh_token(token).unwrap();
+        assert_eq!(
+            (known.family, known.number),
+            (family.clone(), number as u64)
+        );
+        assert_eq!(known.state.is_accepted(), number == 2);
+    }
+    assert_eq!(world.emulator.refresh_token("not-a-token"), None);
+
+    // The audit log names redemptions and reuse by the same numbers, and no token.
+    world.refresh(&second, &[]).await;
+    let audit = world.emulator.audit();
+    let numbers = |kind: &str| -> Vec<_> {
+        let of_kind = audit.iter().filter(|entry| entry.kind == kind);
+        of_kind
+            .filter_map(|entry| entry.data["refresh_token_number"].as_u64())
+            .collect()
+    };
+    assert_eq!(numbers("oauth.token_request"), [0, 1]);
+    assert_eq!(numbers("oauth.refresh_token_reused"), [1]);
+}
+
+#[tokio::test]
 async fn reuse_kills_the_family_and_everything_that_came_of_it() {
     let world = sample_world().await;
     let first = world.sign_in(&[]).await;
@@ -287,6 +317,25 @@ async fn scopes_off_the_list_are_never_a_question_of_consent() {
         .unwrap();
     let reply = world.refresh(&token, &[]).await;
     assert_eq!(reply.error(), (400, "invalid_scope".to_owned()));
+}
+
+#[tokio::test]
+async fn an_api_that_the_application_lost_is_no_longer_minted_for() {
+    let world = sample_world().await;
+    let token = world.sign_in(&[]).await.refresh_token();
+    world
+        .emulator
+        .set_allowed_audiences(sample::NATIVE, [sample::HEALTH])
+        .unwrap();
+    assert_eq!(world.refresh(&token, &[]).await.error().1, "invalid_target");
+    assert_eq!(
+        world.refresh(&token, &[BANKING]).await.error().1,
+        "invalid_target"
+    );
+    assert_eq!(
+        world.refresh(&token, &[HEALTH]).await.claims()["aud"],
+        sample::HEALTH
+    );
 }
 
 #[tokio::test]

@@ -4,14 +4,19 @@ use super::rooms::room_of;
 use crate::source::{Source, words::text_at};
 
 /// A crate, and the rooms that may name it.
-const PARTS: [(&str, &[&str]); 7] = [
+const PARTS: [(&str, &[&str]); 12] = [
+    ("aws_lc_rs", &["jwt"]),
+    ("axum", &["resource_server"]),
     ("etcetera", &["store"]),
     ("moka", &["cache"]),
     ("oauth2", &["endpoint", "login"]),
     ("papaya", &["cache"]),
+    ("qrcode", &["login"]),
     ("reqwest", &["endpoint", "login"]),
     ("sha2", &["store"]),
     ("tempfile", &["store"]),
+    ("tower_layer", &["resource_server"]),
+    ("tower_service", &["resource_server"]),
 ];
 
 /// What is wrong, one line each.

@@ -96,7 +96,7 @@ fn judge(arrow: &Arrow<'_>) -> Result<(), String> {
     }
     if from == "resource_server" && !resource_server_may_use(arrow) {
         return Err(format!(
-            "{from} uses {}: of the upper rooms it may use `endpoint::discovery` alone",
+            "{from} uses {}: of the upper rooms it may use `endpoint::keys` alone",
             arrow.path.join("::")
         ));
     }
@@ -105,9 +105,8 @@ fn judge(arrow: &Arrow<'_>) -> Result<(), String> {
 
 /// The other end of the token knows neither callers nor sessions.
 fn resource_server_may_use(arrow: &Arrow<'_>) -> bool {
-    let is_discovery =
-        arrow.to() == "endpoint" && arrow.path.get(1).is_some_and(|part| part == "discovery");
-    is_discovery || rank(arrow.to()) >= rank("jwt")
+    let is_keys = arrow.to() == "endpoint" && arrow.path.get(1).is_some_and(|part| part == "keys");
+    is_keys || rank(arrow.to()) >= rank("jwt")
 }
 
 /// One line for each arrow between rooms of `MIXED` that can be followed back to its start.
@@ -407,16 +406,16 @@ mod tests {
     }
 
     #[test]
-    fn the_resource_server_sees_only_discovery_above_jwt() {
+    fn the_resource_server_sees_only_the_keys_above_jwt() {
         passes(
             "src/resource_server/layer.rs",
-            "use crate::endpoint::discovery::Metadata;\nuse crate::jwt::Jws;",
+            "use crate::endpoint::keys::KeySource;\nuse crate::jwt::Compact;",
         );
         fails(
             "src/resource_server.rs",
             "use crate::endpoint::post;",
             1,
-            "discovery",
+            "keys",
         );
         fails(
             "src/resource_server.rs",

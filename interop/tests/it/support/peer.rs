@@ -70,6 +70,11 @@ impl Peer {
         }))
     }
 
+    /// Any question, and its answer.
+    pub(crate) fn ask(&mut self, question: &Value) -> Value {
+        self.0.ask(question)
+    }
+
     /// What a token says to it as the API called `audience`, or the error.
     pub(crate) fn verify(&mut self, token: &Value, audience: &str) -> Value {
         let question = json!({"do": "verify", "token": token, "audience": audience});

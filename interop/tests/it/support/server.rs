@@ -124,6 +124,12 @@ impl Server {
         self.part.ask(&json!({"do": "slow_down", "times": times}));
     }
 
+    /// How many requests asked for its public keys.
+    pub(crate) fn key_requests(&mut self) -> u64 {
+        let count = self.part.ask(&json!({"do": "count", "path": "/jwks"}));
+        count.as_u64().unwrap()
+    }
+
     /// Signs with a new key from now on and returns its id; the old one stays published.
     pub(crate) fn rotate_keys(&mut self) -> String {
         let key = self.part.ask(&json!({"do": "rotate_keys"}));

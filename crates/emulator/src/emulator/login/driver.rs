@@ -39,9 +39,20 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// Opens an address and answers every page that comes.
-    pub(super) fn visit(&mut self, target: &str, wish: Wish) -> Result<End, PageError> {
-        let mut reply = self.send("GET", target, "")?;
+    /// Opens an address and answers every page that comes. One visit after the other: signing in
+    /// changes the cookie, and a second tab would be left with the old one.
+    pub(super) fn visit(&self, target: &str, wish: Wish) -> Result<End, PageError> {
+        let mut cookie = self.cookie.lock().unwrap_or_else(PoisonError::into_inner);
+        self.walk(target, wish, &mut cookie)
+    }
+
+    fn walk(
+        &self,
+        target: &str,
+        wish: Wish,
+        cookie: &mut Option<String>,
+    ) -> Result<End, PageError> {
+        let mut reply = self.send("GET", target, ("", cookie))?;
         for _page in 0..MOST_PAGES {
             if let Some(location) = reply.location() {
                 let Some(target) = self.below(location) else {
@@ -51,7 +62,7 @@ impl Driver {
                         .map_err(|_unreadable| PageError::NoPage(reply.status));
                 };
                 let target = target.to_owned();
-                reply = self.send("GET", &target, "")?;
+                reply = self.send("GET", &target, ("", cookie))?;
                 continue;
             }
             let page = reply.attribute("data-page=\"");
@@ -62,7 +73,7 @@ impl Driver {
                 None => return Err(PageError::NoPage(reply.status)),
             };
             let target = format!("{}{path}", self.prefix);
-            reply = self.send("POST", &target, &fields)?;
+            reply = self.send("POST", &target, (&fields, cookie))?;
         }
         Err(PageError::NoPage(reply.status))
     }
@@ -108,8 +119,12 @@ impl Driver {
         Ok((path, form.finish()))
     }
 
-    fn send(&self, method: &str, target: &str, body: &str) -> Result<Reply, PageError> {
-        let mut cookie = self.cookie.lock().unwrap_or_else(PoisonError::into_inner);
+    fn send(
+        &self,
+        method: &str,
+        target: &str,
+        (body, cookie): (&str, &mut Option<String>),
+    ) -> Result<Reply, PageError> {
         let reply = exchange(self.address, method, target, (cookie.as_deref(), body))?;
         if let Some(fresh) = reply.cookie() {
             *cookie = Some(fresh);

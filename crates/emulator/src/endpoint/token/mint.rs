@@ -24,6 +24,8 @@ pub(super) struct Minted {
     /// The person, and the family of what comes from one code.
     pub(super) user: Option<String>,
     pub(super) family: Option<String>,
+    /// Which token of its family was redeemed for it.
+    pub(super) refresh_token_number: Option<u64>,
     /// A spent refresh token, answered again within its grace window.
     pub(super) is_replay: bool,
 }
@@ -73,6 +75,7 @@ pub(super) fn mint(
         id_token: None,
         user: None,
         family: None,
+        refresh_token_number: None,
         is_replay: false,
     })
 }

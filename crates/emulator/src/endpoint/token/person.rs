@@ -48,8 +48,7 @@ pub(super) fn plan(
     let named = named_audience(switches.audience_parameter, audience, resource)?;
     let platform = platform(&tenant.issuer);
     let audience = standing.audience(grant, named, usual, &platform)?;
-    let is_other = named.is_some() && standing.audience(grant, None, usual, &platform)? != audience;
-    if is_other && !may_name {
+    if !may_name && audience != standing.audience(grant, None, usual, &platform)? {
         let description = "the audience was fixed when the person signed in";
         return Err(Refusal::new(Code::InvalidTarget, description));
     }

@@ -83,6 +83,9 @@ fn granted(minted: &Minted, data: &mut Value) -> Outcome {
             data[name] = value.as_str().into();
         }
     }
+    if let Some(number) = minted.refresh_token_number {
+        data["refresh_token_number"] = number.into();
+    }
     if minted.is_replay {
         data["replay"] = true.into();
     }

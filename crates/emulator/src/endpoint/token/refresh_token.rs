@@ -19,6 +19,8 @@ use crate::tenant::By;
 #[derive(Debug)]
 struct Usable {
     family: Box<Family>,
+    /// Which token of the family it is.
+    number: Option<u64>,
     /// The token is spent, and within the grace window.
     is_replay: bool,
 }
@@ -34,6 +36,7 @@ pub(super) fn refresh(asked: &Asked<'_>) -> Result<Minted, Refusal> {
         .inspect_err(|_refusal| refused(asked, &usable))?;
     let grant = narrowed(&usable, &planned);
     let mut minted = person::access(asked, &grant, &planned)?;
+    minted.refresh_token_number = usable.number;
     minted.is_replay = usable.is_replay;
     minted.refresh_token = next(asked, &usable, &planned, &grant.scopes)?;
     if grant.has("openid") && planned.switches.id_token_on_refresh {
@@ -45,7 +48,7 @@ pub(super) fn refresh(asked: &Asked<'_>) -> Result<Minted, Refusal> {
 fn usable(asked: &Asked<'_>, token: &str) -> Result<Usable, Refusal> {
     let tenant = asked.tenant;
     let now = tenant.now();
-    let (found, switches) = {
+    let (found, number, switches) = {
         let live = tenant.live();
         let known = live.people.families.of_token(token);
         let is_theirs = known.is_some_and(|it| it.grant.client_id == asked.application.id);
@@ -57,23 +60,26 @@ fn usable(asked: &Asked<'_>, token: &str) -> Result<Usable, Refusal> {
         } else {
             Redemption::Unknown
         };
-        (found, switches)
+        let number = live.people.families.number(token);
+        (found, number, switches)
     };
     let description = match found {
         Redemption::Current(family) => {
             return Ok(Usable {
                 family,
+                number,
                 is_replay: false,
             });
         }
         Redemption::Replay(family) => {
             return Ok(Usable {
                 family,
+                number,
                 is_replay: true,
             });
         }
         Redemption::Reused(family) => {
-            reused(asked, &family, &switches);
+            reused(asked, &family, number, &switches);
             "the refresh token was used before; its family is revoked"
         }
         Redemption::Dead(_) => "the refresh token is revoked",
@@ -85,7 +91,7 @@ fn usable(asked: &Asked<'_>, token: &str) -> Result<Usable, Refusal> {
 
 /// Documented: the second use of a refresh token is presumed theft, its family dies, and that is an
 /// audited event beside `user.session_revoked`.
-fn reused(asked: &Asked<'_>, family: &Family, switches: &Switches) {
+fn reused(asked: &Asked<'_>, family: &Family, number: Option<u64>, switches: &Switches) {
     let tenant = asked.tenant;
     let grant = &family.grant;
     if let Some(family) = tenant.live().people.families.find_mut(&grant.family) {
@@ -94,7 +100,8 @@ fn reused(asked: &Asked<'_>, family: &Family, switches: &Switches) {
     tenant.end_family(&grant.family, FamilyDeath::Reuse);
     let context = asked.exchange.audit_context();
     let actor = || AuditParty::new("application", asked.application.id.as_str());
-    let data = json!({ "user": grant.user, "family": grant.family, "reason": "reuse" });
+    let data = json!({ "user": grant.user, "family": grant.family, "reason": "reuse",
+        "refresh_token_number": number });
     tenant.record(Event {
         kind: "oauth.refresh_token_reused",
         actor: actor(),

@@ -85,6 +85,19 @@ pub enum RefreshTokenState {
     Unknown,
 }
 
+/// A refresh token's place in its family.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RefreshTokenRecord {
+    /// The family's id, `fam_...`.
+    pub family: String,
+    /// How many tokens of the family came before it: 0 is the sign-in's own. The audit log says the same
+    /// of each refresh and of each reuse, as `refresh_token_number`.
+    pub number: u64,
+    /// What it is worth right now.
+    pub state: RefreshTokenState,
+}
+
 impl RefreshTokenState {
     /// Whether a refresh with it would be answered with tokens.
     pub const fn is_accepted(self) -> bool {

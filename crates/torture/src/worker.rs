@@ -1,0 +1,319 @@
+//! One of the processes: it uses the SDK as any program would.
+
+use std::io::{Read as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use intelliauth::{
+    AccessToken, CacheMode, Client, Error, FileStore, RefreshAhead, Source, StoreErrorKind,
+    TokenRequest,
+};
+use serde_json::Value;
+
+use crate::clock;
+use crate::issuer::{APPLICATION, audience};
+use crate::options::{Part, Sabotage};
+use crate::report::Report;
+use crate::sabotage::{TornWrites, Unlocked};
+
+/// Plays the part, and returns as any `main` does.
+pub(crate) fn run(part: &Part) -> Result<()> {
+    let mut draw = fastrand::Rng::with_seed(part.seed);
+    let mut runtime = match draw.u8(0..3) {
+        0 => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = runtime.worker_threads(2).enable_all().build()?;
+    let is_over = until_stdin_ends()?;
+    let outcome = runtime.block_on(play(part, draw, is_over));
+    // The end of `main`: whatever the client still does in the background ends as it can.
+    drop(runtime);
+    outcome
+}
+
+async fn play(part: &Part, mut draw: fastrand::Rng, is_over: Arc<AtomicBool>) -> Result<()> {
+    let kind = Kind::drawn(&mut draw);
+    let worker = Arc::new(Worker {
+        client: client(part, kind.ahead(&mut draw))?,
+        audiences: (0..part.audiences).map(audience).collect(),
+        report: Mutex::default(),
+        is_over,
+        has_complained: AtomicBool::new(false),
+        must_close: AtomicBool::new(false),
+    });
+    match kind {
+        Kind::Program => worker.program(&mut draw).await,
+        Kind::LeavesInWindow => worker.leave_in_window(&mut draw).await,
+        Kind::Service => {
+            let tasks: Vec<_> = (0..draw.usize(1..4))
+                .map(|_| tokio::spawn(Arc::clone(&worker).serve(draw.fork())))
+                .collect();
+            for task in tasks {
+                task.await?;
+            }
+        }
+    }
+    worker.tell();
+    let closes = kind != Kind::LeavesInWindow && draw.bool();
+    if closes || worker.must_close.load(Ordering::Relaxed) {
+        worker.client.close().await;
+    }
+    Ok(())
+}
+
+/// What kind of program it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Gets some tokens and ends.
+    Program,
+    /// Makes a call in the refresh window and ends at once, without `close`.
+    LeavesInWindow,
+    /// Runs for a while, with several tasks.
+    Service,
+}
+
+impl Kind {
+    fn drawn(draw: &mut fastrand::Rng) -> Self {
+        match draw.u8(0..10) {
+            0..3 => Self::Program,
+            3..5 => Self::LeavesInWindow,
+            _ => Self::Service,
+        }
+    }
+
+    fn ahead(self, draw: &mut fastrand::Rng) -> RefreshAhead {
+        let is_inline = match self {
+            Self::Program => draw.u8(0..4) > 0,
+            Self::LeavesInWindow => false,
+            Self::Service => draw.u8(0..4) == 0,
+        };
+        if is_inline {
+            RefreshAhead::Inline
+        } else {
+            RefreshAhead::Background
+        }
+    }
+}
+
+fn client(part: &Part, ahead: RefreshAhead) -> Result<Client> {
+    let files = FileStore::in_directory(&part.directory);
+    let builder = Client::for_person(part.issuer.as_str(), APPLICATION).refresh_ahead(ahead);
+    let builder = match part.sabotage {
+        None => builder.store(files),
+        Some(Sabotage::NoLock) => builder.store(Unlocked(files)),
+        Some(Sabotage::TornWrites) => builder.store(TornWrites {
+            files,
+            directory: part.directory.clone(),
+        }),
+        Some(Sabotage::WrongAudience) => builder.store(files).danger_skip_audience_check(),
+    };
+    builder.build().context("the client could not be built")
+}
+
+struct Worker {
+    client: Client,
+    audiences: Vec<String>,
+    report: Mutex<Told>,
+    is_over: Arc<AtomicBool>,
+    /// An API has answered 401 once.
+    has_complained: AtomicBool,
+    /// Somebody has given up on a call: what it began may still be in the air.
+    must_close: AtomicBool,
+}
+
+/// What has not been told yet, and when something was.
+#[derive(Default)]
+struct Told {
+    report: Report,
+    at: Option<Instant>,
+}
+
+impl Worker {
+    async fn program(&self, draw: &mut fastrand::Rng) {
+        for _ in 0..draw.u8(1..4) {
+            self.ask(self.drawn(draw), CacheMode::Prefer).await;
+        }
+    }
+
+    async fn serve(self: Arc<Self>, mut draw: fastrand::Rng) {
+        let end = clock::now() + Duration::from_millis(draw.u64(500..6000));
+        while clock::now() < end && !self.is_over() {
+            let audience = self.drawn(&mut draw);
+            let mode = match draw.u8(0..100) {
+                0..3 => CacheMode::Refresh,
+                _ => CacheMode::Prefer,
+            };
+            if draw.u8(0..100) < 2 {
+                self.give_up(audience, Duration::from_millis(draw.u64(1..30)))
+                    .await;
+            }
+            let token = self.ask(audience, mode).await;
+            if let Some(token) = token.filter(|_| draw.u8(0..100) < 2) {
+                self.complain(&token).await;
+            }
+            tokio::time::sleep(Duration::from_millis(draw.u64(2..60))).await;
+        }
+    }
+
+    async fn leave_in_window(&self, draw: &mut fastrand::Rng) {
+        let audience = self.drawn(draw);
+        let Some(token) = self.ask(audience, CacheMode::Prefer).await else {
+            return;
+        };
+        // The window is the part of its life from 0.3 before the end, or somewhat earlier, to 0.1.
+        let in_window = token.lifetime().mul_f64(draw.f64().mul_add(0.12, 0.14));
+        let left = token.expires_at().duration_since(clock::wall());
+        let until = left.unwrap_or_default().saturating_sub(in_window);
+        let end = clock::now() + until;
+        while clock::now() < end && !self.is_over() {
+            tokio::time::sleep(Duration::from_millis(10).min(end - clock::now())).await;
+        }
+        let again = self.ask(audience, CacheMode::Prefer).await;
+        let left = again
+            .filter(|again| again.source() == Source::Cache)
+            .and_then(|again| again.expires_at().duration_since(clock::wall()).ok());
+        let is_in_window = left.is_some_and(|left| left < token.lifetime().mul_f64(0.3));
+        let mut told = self.told();
+        told.report.leaves_in_window += u64::from(is_in_window);
+    }
+
+    /// Asks the issuer, and soon has no time to wait for it.
+    async fn give_up(&self, audience: &str, patience: Duration) {
+        self.must_close.store(true, Ordering::Relaxed);
+        let request = TokenRequest::new(audience).cache_mode(CacheMode::Refresh);
+        // Whatever came of it is somebody else's.
+        let _ = tokio::time::timeout(patience, self.client.get_access_token(request)).await;
+    }
+
+    /// The API has answered 401 to it. Once: the client takes a second time for the API's fault.
+    async fn complain(&self, token: &AccessToken) {
+        if self.has_complained.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let started = clock::now();
+        let outcome = self.client.after_unauthorized(token).await;
+        self.note(token.audience().as_str(), started, &outcome);
+    }
+
+    async fn ask(&self, audience: &str, mode: CacheMode) -> Option<AccessToken> {
+        let started = clock::now();
+        let request = TokenRequest::new(audience).cache_mode(mode);
+        let outcome = self.client.get_access_token(request).await;
+        self.note(audience, started, &outcome);
+        if outcome.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        outcome.ok()
+    }
+
+    fn note(&self, audience: &str, started: Instant, outcome: &Result<AccessToken, Error>) {
+        let mut told = self.told();
+        let Told { report, at } = &mut *told;
+        match outcome {
+            Ok(token) => {
+                report.tokens += 1;
+                let (is_wrong, is_expired) = check(token, audience);
+                report.wrong_audience += u64::from(is_wrong);
+                report.expired += u64::from(is_expired);
+                let waited = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+                report.longest_wait = report.longest_wait.max(waited);
+            }
+            Err(error) => note_error(report, error),
+        }
+        let is_urgent = !report.login_asked.is_empty();
+        if is_urgent || at.is_none_or(|at| at.elapsed() > TELL_EVERY) {
+            tell(&mut told);
+        }
+    }
+
+    fn tell(&self) {
+        tell(&mut self.told());
+    }
+
+    fn told(&self) -> std::sync::MutexGuard<'_, Told> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn drawn(&self, draw: &mut fastrand::Rng) -> &str {
+        let number = draw.usize(0..self.audiences.len());
+        self.audiences.get(number).map_or("", String::as_str)
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+}
+
+fn note_error(report: &mut Report, error: &Error) {
+    let is_expected = match error {
+        Error::Login(_) => {
+            let now = clock::since_epoch().as_millis();
+            report
+                .login_asked
+                .push(u64::try_from(now).unwrap_or(u64::MAX));
+            true
+        }
+        Error::Unavailable(_) => true,
+        Error::Store(error) => error.kind() == StoreErrorKind::Locked,
+        _ => false,
+    };
+    *report.failed.entry(error.kind().to_owned()).or_default() += 1;
+    if !is_expected {
+        report.surprises.push(format!("{}: {error}", error.kind()));
+    }
+}
+
+/// Whether the token is for somebody else, and whether it has expired: read here, by nobody else's rules.
+fn check(token: &AccessToken, audience: &str) -> (bool, bool) {
+    let claims = claims(token.secret()).unwrap_or_default();
+    let is_for = match &claims["aud"] {
+        Value::String(one) => one == audience,
+        Value::Array(several) => several.iter().any(|one| one == audience),
+        _ => false,
+    };
+    // `exp` is in whole seconds, rounded down: the issuer's own end comes up to one second later.
+    let end = claims["exp"]
+        .as_u64()
+        .map(|end| UNIX_EPOCH + Duration::from_secs(end + 1));
+    let now = clock::wall();
+    let is_live = end.is_some_and(|end| now < end) && now < token.expires_at();
+    (!is_for, !is_live)
+}
+
+fn claims(token: &str) -> Option<Value> {
+    let payload = token.split('.').nth(1)?;
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+}
+
+/// Writes what is not told yet, as one line.
+fn tell(told: &mut Told) {
+    told.at = Some(clock::now());
+    let report = std::mem::take(&mut told.report);
+    if report.is_empty() {
+        return;
+    }
+    if let Ok(mut line) = serde_json::to_vec(&report) {
+        line.push(b'\n');
+        // If nobody listens any more, there is nobody to tell.
+        let _ = std::io::stdout().write_all(&line);
+    }
+}
+
+/// Becomes true when the coordinator wants this process to end, or is gone.
+fn until_stdin_ends() -> Result<Arc<AtomicBool>> {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&is_over);
+    let wait = move || {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        told.store(true, Ordering::Relaxed);
+    };
+    std::thread::Builder::new().spawn(wait)?;
+    Ok(is_over)
+}
+
+/// How often a process tells what has happened: one that is killed takes so much with it.
+const TELL_EVERY: Duration = Duration::from_millis(100);

@@ -1,0 +1,261 @@
+//! [`ProtectedRouter`]: every route says what it needs, or that it is open.
+
+use axum::{
+    Router,
+    handler::Handler,
+    routing::{MethodFilter, MethodRouter, any, on},
+};
+use http::Method;
+
+use super::route::Route;
+use crate::resource_server::{requirement::Requirement, verifier::Verifier};
+
+/// A router that takes no route without a [`Requirement`], except those that are called open.
+///
+/// It has no `route`, `merge`, `nest` or `fallback` for plain axum parts: forgetting a requirement
+/// does not compile. [`routes`](Self::routes) lists what each route needs, for a review or a test.
+/// What is not declared is answered 404, or 405 with another method, without a look at the token.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use intelliauth::resource_server::{Claims, ProtectedRouter, Verifier, require_scope};
+///
+/// async fn transactions(claims: Claims) -> String {
+///     format!("those of {}", claims.subject().unwrap_or("nobody"))
+/// }
+///
+/// let verifier = Verifier::builder("https://banking-cymmetri.intelliauth.local", "api.banking.cymmetri.com").build()?;
+/// let router = ProtectedRouter::new(verifier)
+///     .get("/transactions", require_scope("read:transactions")?, transactions)
+///     .open("/healthz", axum::routing::get(|| async { "ok" }));
+///
+/// let open: Vec<&str> = router.routes().iter().filter(|r| r.is_open()).map(|r| r.path()).collect();
+/// assert_eq!(open, ["/healthz"]);
+/// let app: axum::Router = router.into_router();
+/// # let _ = app;
+/// # Ok(()) }
+/// ```
+///
+/// A route without a requirement does not compile:
+///
+/// ```compile_fail
+/// # use intelliauth::resource_server::{ProtectedRouter, Verifier};
+/// # fn build(verifier: Verifier) -> ProtectedRouter {
+/// ProtectedRouter::new(verifier).get("/transactions", || async { "all of them" })
+/// # }
+/// ```
+///
+/// ```compile_fail
+/// # use intelliauth::resource_server::{ProtectedRouter, Verifier};
+/// # fn build(verifier: Verifier) -> ProtectedRouter {
+/// ProtectedRouter::new(verifier).merge(axum::Router::new())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ProtectedRouter<S = ()> {
+    verifier: Verifier,
+    parts: Vec<Part<S>>,
+    routes: Vec<Route>,
+    fallback: Option<Fallback<S>>,
+}
+
+#[derive(Clone, Debug)]
+enum Part<S> {
+    Route(String, Box<MethodRouter<S>>),
+    Router(String, Router<S>),
+}
+
+/// What answers where no route does, in the two forms that it can take.
+#[derive(Clone, Debug)]
+struct Fallback<S> {
+    router: Router<S>,
+    below_prefix: MethodRouter<S>,
+}
+
+impl<S: Clone + Send + Sync + 'static> ProtectedRouter<S> {
+    /// A router without routes, for tokens that `verifier` accepts.
+    pub fn new(verifier: Verifier) -> Self {
+        Self {
+            verifier,
+            parts: Vec::new(),
+            routes: Vec::new(),
+            fallback: None,
+        }
+    }
+
+    /// `GET` (and `HEAD`) at `path`, for tokens that meet `requirement`.
+    pub fn get<H, T>(self, path: &str, requirement: Requirement, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.protect((Method::GET, MethodFilter::GET), path, requirement, handler)
+    }
+
+    /// `POST` at `path`, for tokens that meet `requirement`.
+    pub fn post<H, T>(self, path: &str, requirement: Requirement, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.protect(
+            (Method::POST, MethodFilter::POST),
+            path,
+            requirement,
+            handler,
+        )
+    }
+
+    /// `PUT` at `path`, for tokens that meet `requirement`.
+    pub fn put<H, T>(self, path: &str, requirement: Requirement, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.protect((Method::PUT, MethodFilter::PUT), path, requirement, handler)
+    }
+
+    /// `PATCH` at `path`, for tokens that meet `requirement`.
+    pub fn patch<H, T>(self, path: &str, requirement: Requirement, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.protect(
+            (Method::PATCH, MethodFilter::PATCH),
+            path,
+            requirement,
+            handler,
+        )
+    }
+
+    /// `DELETE` at `path`, for tokens that meet `requirement`.
+    pub fn delete<H, T>(self, path: &str, requirement: Requirement, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.protect(
+            (Method::DELETE, MethodFilter::DELETE),
+            path,
+            requirement,
+            handler,
+        )
+    }
+
+    fn protect<H, T>(
+        mut self,
+        (method, filter): (Method, MethodFilter),
+        path: &str,
+        requirement: Requirement,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        // The layer is around the handler of this method alone: another method at the same path has
+        // its own, or is answered 405.
+        let layer = self.verifier.layer().requiring(requirement.clone());
+        let handler = on(filter, handler).route_layer(layer);
+        self.parts
+            .push(Part::Route(path.to_owned(), Box::new(handler)));
+        self.routes.push(Route {
+            method: Some(method),
+            path: path.to_owned(),
+            requirement: Some(requirement),
+        });
+        self
+    }
+
+    /// Routes that need no token.
+    pub fn open(mut self, path: &str, handlers: MethodRouter<S>) -> Self {
+        self.parts
+            .push(Part::Route(path.to_owned(), Box::new(handlers)));
+        self.routes.push(Route::open(path.to_owned()));
+        self
+    }
+
+    /// A whole router of routes that need no token, below `prefix`.
+    pub fn open_router(mut self, prefix: &str, router: Router<S>) -> Self {
+        self.parts.push(Part::Router(prefix.to_owned(), router));
+        self.routes.push(Route::open(joined(prefix, "/{*rest}")));
+        self
+    }
+
+    /// What is answered, to everybody, where there is no route; 404 by default.
+    pub fn open_fallback<H, T>(mut self, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.fallback = Some(Fallback {
+            router: Router::new().fallback(handler.clone()),
+            below_prefix: any(handler),
+        });
+        self
+    }
+
+    /// The routes of another protected router, below `prefix`; each keeps its own requirement.
+    ///
+    /// A handler sees the whole path: nothing is stripped.
+    pub fn nest(mut self, prefix: &str, other: Self) -> Self {
+        for part in other.parts {
+            self.parts.push(match part {
+                Part::Route(path, handlers) => Part::Route(joined(prefix, &path), handlers),
+                Part::Router(path, router) => Part::Router(joined(prefix, &path), router),
+            });
+        }
+        if let Some(fallback) = other.fallback {
+            let path = joined(prefix, "/{*rest}");
+            self.parts
+                .push(Part::Route(path, Box::new(fallback.below_prefix)));
+        }
+        self.routes
+            .extend(other.routes.into_iter().map(|route| Route {
+                path: joined(prefix, &route.path),
+                ..route
+            }));
+        self
+    }
+
+    /// The routes of another protected router; each keeps its own requirement.
+    pub fn merge(mut self, other: Self) -> Self {
+        self.parts.extend(other.parts);
+        self.routes.extend(other.routes);
+        self.fallback = self.fallback.or(other.fallback);
+        self
+    }
+
+    /// Every route with what it needs, in the order in which they were declared.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// The axum router, to be layered and served. What is added to it from here on is not protected.
+    ///
+    /// # Panics
+    ///
+    /// As axum's router does: when two routes are the same, or a path does not begin with a slash.
+    pub fn into_router(self) -> Router<S> {
+        let fallback = self.fallback.map(|fallback| fallback.router);
+        self.parts
+            .into_iter()
+            .fold(fallback.unwrap_or_default(), |router, part| match part {
+                Part::Route(path, handlers) => router.route(&path, *handlers),
+                Part::Router(prefix, inner) => router.nest(&prefix, inner),
+            })
+    }
+}
+
+/// A path below a prefix; the root below it is the prefix itself.
+fn joined(prefix: &str, path: &str) -> String {
+    let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+    match path {
+        "/" if !prefix.is_empty() => prefix.to_owned(),
+        path => format!("{prefix}{path}"),
+    }
+}

@@ -1,0 +1,237 @@
+//! The tower layers: [`AuthenticateLayer`] says who calls, [`RequireLayer`] what they may.
+
+use std::{
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response, request};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{
+    bearer::{Credentials, credentials, is_preflight},
+    challenge::Challenge,
+    claims::Claims,
+    requirement::Requirement,
+    verifier::Verifier,
+};
+
+/// Lets only requests with a good token through, and puts its [`Claims`] into their extensions.
+///
+/// It fits services of requests and responses of the `http` crate whose body can be made of a text.
+#[derive(Clone, Debug)]
+pub struct AuthenticateLayer {
+    verifier: Verifier,
+    requirement: Option<Arc<Requirement>>,
+    passes_preflight: bool,
+}
+
+impl AuthenticateLayer {
+    pub(super) fn new(verifier: Verifier) -> Self {
+        Self {
+            verifier,
+            requirement: None,
+            passes_preflight: false,
+        }
+    }
+
+    /// Requires something of every token too.
+    #[must_use]
+    pub fn requiring(mut self, requirement: Requirement) -> Self {
+        self.requirement = Some(Arc::new(match self.requirement {
+            Some(before) => Requirement::clone(&before).and(requirement),
+            None => requirement,
+        }));
+        self
+    }
+
+    /// Lets CORS preflights through without a token: `OPTIONS` with `Origin` and
+    /// `Access-Control-Request-Method`.
+    ///
+    /// Browsers never send a token with them. It is for a CORS layer that stands *behind* this one;
+    /// where it stands in front, which is better, this is not needed. Whatever handles `OPTIONS`
+    /// behind this layer is then open to everybody.
+    #[must_use]
+    pub fn pass_preflight(mut self) -> Self {
+        self.passes_preflight = true;
+        self
+    }
+}
+
+impl<S> Layer<S> for AuthenticateLayer {
+    type Service = Authenticate<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Authenticate {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// The service that [`AuthenticateLayer`] makes.
+#[derive(Clone, Debug)]
+pub struct Authenticate<S> {
+    inner: S,
+    layer: AuthenticateLayer,
+}
+
+/// A request that was let through as a preflight, without claims.
+#[derive(Clone, Copy, Debug)]
+struct Preflight;
+
+/// The future of both services.
+type Answering<R, E> = Pin<Box<dyn Future<Output = Result<Response<R>, E>> + Send>>;
+
+impl<S, B, R> Service<Request<B>> for Authenticate<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Send + 'static,
+    R: From<String>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = Answering<R, S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let layer = self.layer.clone();
+        let mut inner = ready(&mut self.inner);
+        Box::pin(async move {
+            let (mut parts, body) = request.into_parts();
+            match layer.admit(&mut parts).await {
+                Ok(()) => inner.call(Request::from_parts(parts, body)).await,
+                Err(challenge) => Ok(challenge.into_response()),
+            }
+        })
+    }
+}
+
+impl AuthenticateLayer {
+    /// Whether the request goes on; with its claims, if so.
+    async fn admit(&self, parts: &mut request::Parts) -> Result<(), Challenge> {
+        if self.passes_preflight && is_preflight(&parts.method, &parts.headers) {
+            parts.extensions.insert(Preflight);
+            return Ok(());
+        }
+        let token = match credentials(&parts.headers, &parts.uri) {
+            Credentials::Token(token) => token,
+            Credentials::None => return Err(Challenge::missing_token()),
+            Credentials::Malformed => return Err(Challenge::malformed_token()),
+            Credentials::Several => return Err(Challenge::several_tokens()),
+        };
+        let verified = self.verifier.verify(token).await;
+        let claims = verified.map_err(|error| {
+            tracing::debug!(path = parts.uri.path(), reason = %error, "token not accepted");
+            Challenge::from(error)
+        })?;
+        if let Some(requirement) = &self.requirement {
+            check(requirement, &claims, parts)?;
+        }
+        parts.extensions.insert(claims);
+        Ok(())
+    }
+}
+
+fn check(
+    requirement: &Requirement,
+    claims: &Claims,
+    parts: &request::Parts,
+) -> Result<(), Challenge> {
+    requirement.check(claims).map_err(|shortfall| {
+        tracing::debug!(path = parts.uri.path(), %requirement, held = %claims.scopes(), "token not sufficient");
+        Challenge::shortfall(&shortfall)
+    })
+}
+
+/// Lets only requests through whose token meets a [`Requirement`].
+///
+/// It stands behind an [`AuthenticateLayer`]; without one it answers 500 and says so in the log.
+#[derive(Clone, Debug)]
+pub struct RequireLayer {
+    requirement: Arc<Requirement>,
+}
+
+impl RequireLayer {
+    /// A layer for this requirement.
+    pub fn new(requirement: Requirement) -> Self {
+        Self {
+            requirement: Arc::new(requirement),
+        }
+    }
+}
+
+impl<S> Layer<S> for RequireLayer {
+    type Service = Require<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Require {
+            inner,
+            requirement: Arc::clone(&self.requirement),
+        }
+    }
+}
+
+/// The service that [`RequireLayer`] makes.
+#[derive(Clone, Debug)]
+pub struct Require<S> {
+    inner: S,
+    requirement: Arc<Requirement>,
+}
+
+impl<S, B, R> Service<Request<B>> for Require<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Send + 'static,
+    R: From<String>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = Answering<R, S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let requirement = Arc::clone(&self.requirement);
+        let mut inner = ready(&mut self.inner);
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            if parts.extensions.get::<Preflight>().is_none() {
+                let checked = claims(&parts).and_then(|claims| check(&requirement, claims, &parts));
+                if let Err(challenge) = checked {
+                    return Ok(challenge.into_response());
+                }
+            }
+            inner.call(Request::from_parts(parts, body)).await
+        })
+    }
+}
+
+/// The claims that an authentication layer put into the request. Without one nothing is open.
+pub(super) fn claims(parts: &request::Parts) -> Result<&Claims, Challenge> {
+    parts.extensions.get::<Claims>().ok_or_else(|| {
+        tracing::warn!(
+            path = parts.uri.path(),
+            "a route has a requirement, but no authentication layer in front of it: \
+             add Verifier::layer, or use a ProtectedRouter; answered 500"
+        );
+        Challenge::misconfigured()
+    })
+}
+
+/// The service that was polled ready; a clone that was not takes its place.
+fn ready<S: Clone>(inner: &mut S) -> S {
+    let clone = inner.clone();
+    mem::replace(inner, clone)
+}

@@ -1,0 +1,181 @@
+//! [`Seen`]: tokens that were verified a moment ago, compared as a whole.
+
+use std::{fmt, hash::BuildHasher, sync::Arc};
+
+use arc_swap::ArcSwapOption;
+use foldhash::fast::RandomState;
+use zeroize::Zeroizing;
+
+use super::claims::Claims;
+use crate::jwt::KeySet;
+
+/// A bounded table of verified tokens. Only accepted ones get in, so nobody fills it from outside.
+///
+/// A hit compares the whole token; the hash, with a seed of its own in each process, only says where
+/// to look. The table takes no lock. What does not fit displaces what is there.
+pub(super) struct Seen {
+    slots: Box<[ArcSwapOption<Entry>]>,
+    hasher: RandomState,
+}
+
+struct Entry {
+    token: Zeroizing<Box<str>>,
+    /// The keys that it was verified with: with others it has to be verified again.
+    keys: Arc<KeySet>,
+    claims: Claims,
+}
+
+impl Seen {
+    /// Room for about `capacity` tokens; none at all if that is zero.
+    pub(super) fn new(capacity: usize) -> Self {
+        let slots = match capacity {
+            0 => 0,
+            some => some.checked_next_power_of_two().unwrap_or(some),
+        };
+        Self {
+            slots: (0..slots).map(|_| ArcSwapOption::empty()).collect(),
+            hasher: RandomState::default(),
+        }
+    }
+
+    /// The claims of `token` if it was verified with `keys`; whether it has expired is not looked at.
+    pub(super) fn get(&self, place: Place, token: &str, keys: &Arc<KeySet>) -> Option<Claims> {
+        self.slots(place).into_iter().flatten().find_map(|slot| {
+            let entry = slot.load();
+            let entry = entry.as_ref()?;
+            let is_it = Arc::ptr_eq(&entry.keys, keys) && **entry.token == *token;
+            is_it.then(|| entry.claims.clone())
+        })
+    }
+
+    pub(super) fn put(&self, place: Place, token: &str, keys: &Arc<KeySet>, claims: &Claims) {
+        let [Some(first), Some(second)] = self.slots(place) else {
+            return;
+        };
+        let is_current = |slot: &ArcSwapOption<Entry>| {
+            let entry = slot.load();
+            entry
+                .as_ref()
+                .is_some_and(|entry| Arc::ptr_eq(&entry.keys, keys))
+        };
+        let slot = if is_current(first) { second } else { first };
+        slot.store(Some(Arc::new(Entry {
+            token: Zeroizing::new(Box::from(token)),
+            keys: Arc::clone(keys),
+            claims: claims.clone(),
+        })));
+    }
+
+    /// Where `token` can be; nowhere, if it is too large or nothing is remembered.
+    pub(super) fn place(&self, token: &str) -> Place {
+        let is_remembered = !self.slots.is_empty() && token.len() <= REMEMBERED_MAX;
+        Place(is_remembered.then(|| self.hasher.hash_one(token.as_bytes())))
+    }
+
+    /// The two slots of a place.
+    fn slots(&self, place: Place) -> [Option<&ArcSwapOption<Entry>>; 2] {
+        let Some(hash) = place.0 else {
+            return [None, None];
+        };
+        let mask = self.slots.len().wrapping_sub(1);
+        let slot = |hash: u64| {
+            let at = usize::try_from(hash & u64::from(u32::MAX)).unwrap_or_default() & mask;
+            self.slots.get(at)
+        };
+        [slot(hash), slot(hash >> 32)]
+    }
+}
+
+/// Where a token can be, so that it is hashed once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place(Option<u64>);
+
+impl fmt::Debug for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seen")
+            .field("slots", &self.slots.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Larger tokens (in bytes) are verified each time: a full table holds at most 16 MiB of them.
+const REMEMBERED_MAX: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{jwt::signer::Signer, resource_server::claims::Parts, scope::Scopes};
+
+    fn claims(subject: &str) -> Claims {
+        Claims::new(Parts {
+            subject: Some(subject.into()),
+            client_id: None,
+            scopes: Scopes::none(),
+            expires: 0.0,
+            level: None,
+            payload: Vec::new(),
+        })
+    }
+
+    fn keys() -> Arc<KeySet> {
+        Arc::new(Signer::ed25519().keys("k"))
+    }
+
+    #[test]
+    fn a_token_is_found_as_a_whole_and_with_its_keys() {
+        let (seen, keys) = (Seen::new(64), keys());
+        seen.put(seen.place("a.b.c"), "a.b.c", &keys, &claims("alice"));
+        let found = |token: &str| {
+            seen.get(seen.place(token), token, &keys)
+                .map(|claims| claims.subject().unwrap().to_owned())
+        };
+        assert_eq!(found("a.b.c").as_deref(), Some("alice"));
+        for other in ["a.b.", "a.b.cc", "A.b.c", "", "a.b.d"] {
+            assert_eq!(found(other), None, "{other}");
+        }
+        assert!(
+            seen.get(seen.place("a.b.c"), "a.b.c", &self::keys())
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn the_table_is_bounded_and_never_mixes_tokens_up() {
+        let (seen, keys) = (Seen::new(8), keys());
+        for n in 0..1000 {
+            let token = format!("token-{n}");
+            seen.put(
+                seen.place(&token),
+                &token,
+                &keys,
+                &claims(&format!("person-{n}")),
+            );
+        }
+        let kept: Vec<usize> = (0..1000)
+            .filter(|n| {
+                let found = seen.get(
+                    seen.place(&format!("token-{n}")),
+                    &format!("token-{n}"),
+                    &keys,
+                );
+                found.is_some_and(|claims| {
+                    assert_eq!(claims.subject(), Some(format!("person-{n}").as_str()));
+                    true
+                })
+            })
+            .collect();
+        assert!((1..=8).contains(&kept.len()), "{kept:?}");
+    }
+
+    #[test]
+    fn very_large_tokens_and_a_table_of_none_are_fine() {
+        let keys = keys();
+        let large = "a".repeat(REMEMBERED_MAX + 1);
+        let seen = Seen::new(8);
+        seen.put(seen.place(&large), &large, &keys, &claims("alice"));
+        assert!(seen.get(seen.place(&large), &large, &keys).is_none());
+        let none = Seen::new(0);
+        none.put(none.place("a"), "a", &keys, &claims("alice"));
+        assert!(none.get(none.place("a"), "a", &keys).is_none());
+    }
+}

@@ -1,0 +1,9 @@
+//! The other end of the token, over HTTP: what is accepted, what is answered, what the issuer is asked.
+
+mod answers;
+mod corpus;
+mod emulator;
+mod issuer;
+mod keys;
+mod routes;
+mod secrets;

@@ -1,0 +1,287 @@
+//! What is declared is protected, and what is not declared is not there.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    task::{Context, Poll},
+};
+
+use axum::{Router, routing};
+use http::{Request, Response};
+use intelliauth::resource_server::{
+    Claims, Permission, Permitted, ProtectedRouter, RequireLayer, require_scope,
+};
+use serde_json::json;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::issuer::{Answer, Api, Issuer};
+
+fn protected(issuer: &Issuer) -> ProtectedRouter {
+    ProtectedRouter::new(issuer.verifier().build().unwrap())
+}
+
+async fn ok() -> &'static str {
+    "ok"
+}
+
+#[tokio::test]
+async fn every_route_says_what_it_needs() {
+    let issuer = Issuer::silent().await;
+    let admin = protected(&issuer)
+        .post("/", require_scope("write:settings").unwrap(), ok)
+        .delete("/{id}", require_scope("manage:applications").unwrap(), ok);
+    let router = protected(&issuer)
+        .get(
+            "/transactions",
+            require_scope("read:transactions").unwrap(),
+            ok,
+        )
+        .put(
+            "/transactions/{id}",
+            require_scope("write:transactions").unwrap(),
+            ok,
+        )
+        .open("/healthz", routing::get(ok))
+        .open_router("/docs", Router::new().route("/a", routing::get(ok)))
+        .nest("/admin/", admin);
+    let list: Vec<String> = router.routes().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        list,
+        [
+            "GET /transactions: read:transactions",
+            "PUT /transactions/{id}: write:transactions",
+            "/healthz: open",
+            "/docs/{*rest}: open",
+            "POST /admin: write:settings",
+            "DELETE /admin/{id}: manage:applications",
+        ]
+    );
+    assert_eq!(
+        router
+            .routes()
+            .iter()
+            .filter(|route| route.is_open())
+            .count(),
+        2
+    );
+}
+
+#[tokio::test]
+async fn other_methods_and_paths_are_not_there() {
+    let issuer = Issuer::start().await;
+    let router = protected(&issuer)
+        .get(
+            "/transactions",
+            require_scope("read:transactions").unwrap(),
+            ok,
+        )
+        .post(
+            "/transactions",
+            require_scope("write:transactions").unwrap(),
+            ok,
+        )
+        .get(
+            "/transactions/{id}",
+            require_scope("read:transactions").unwrap(),
+            ok,
+        );
+    let api = Api::serve(router.into_router()).await;
+    let reader = issuer.token(&json!({}));
+    for (method, path, status) in [
+        ("GET", "/transactions", 200),
+        ("HEAD", "/transactions", 200),
+        ("POST", "/transactions", 403),
+        ("GET", "/transactions/7", 200),
+        ("GET", "/transactions/..%2f..%2fx", 200),
+        ("PUT", "/transactions", 405),
+        ("OPTIONS", "/transactions", 405),
+        ("GET", "/transactions/", 404),
+        ("GET", "/%74ransactions", 404),
+        ("GET", "/TRANSACTIONS", 404),
+        ("GET", "//transactions", 404),
+        ("GET", "/nothing", 404),
+    ] {
+        let answer = api.call(method, path, &reader).await;
+        assert_eq!(answer.status, status, "{method} {path}");
+        let anonymous = Answer::of(api.request(method, path)).await;
+        let expected = if status == 200 || status == 403 {
+            401
+        } else {
+            status
+        };
+        assert_eq!(anonymous.status, expected, "{method} {path}");
+        if expected != 401 {
+            assert!(anonymous.challenge.is_none() && anonymous.body.is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn nested_and_merged_routes_keep_their_requirements() {
+    let issuer = Issuer::start().await;
+    let admin = protected(&issuer)
+        .post("/", require_scope("write:settings").unwrap(), ok)
+        .post(
+            "/applications",
+            require_scope("manage:applications").unwrap(),
+            async |uri: http::Uri| uri.path().to_owned(),
+        )
+        .open_fallback(async || (http::StatusCode::NOT_FOUND, "no such setting"));
+    let router = protected(&issuer)
+        .nest("/admin", admin)
+        .merge(protected(&issuer).get(
+            "/transactions",
+            require_scope("read:transactions").unwrap(),
+            ok,
+        ))
+        .open_fallback(async || (http::StatusCode::NOT_FOUND, "nothing here"));
+    let api = Api::serve(router.into_router()).await;
+    let manager = issuer.token(&json!({ "scope": "manage:applications" }));
+    let status = async |method, path| api.call(method, path, &manager).await.status;
+    assert_eq!(status("POST", "/admin").await, 403);
+    assert_eq!(status("GET", "/transactions").await, 403);
+    assert_eq!(
+        api.call("POST", "/admin/applications", &manager).await.body,
+        "/admin/applications"
+    );
+    assert_eq!(
+        Answer::of(api.request("GET", "/admin/x/y")).await.body,
+        "no such setting"
+    );
+    assert_eq!(
+        Answer::of(api.request("GET", "/x")).await.body,
+        "nothing here"
+    );
+    assert_eq!(
+        Answer::of(api.request("POST", "/admin/applications"))
+            .await
+            .status,
+        401
+    );
+}
+
+struct ReadTransactions;
+
+impl Permission for ReadTransactions {
+    const SCOPES: &'static [&'static str] = &["read:transactions"];
+}
+
+struct Impossible;
+
+impl Permission for Impossible {
+    const SCOPES: &'static [&'static str] = &["two words"];
+}
+
+#[tokio::test]
+async fn a_requirement_without_authentication_is_never_open() {
+    let issuer = Issuer::start().await;
+    let token = issuer.token(&json!({}));
+    let require = RequireLayer::new(require_scope("read:transactions").unwrap());
+    let router = Router::new()
+        .route("/layer", routing::get(ok).layer(require.clone()))
+        .route("/claims", routing::get(async |_: Claims| "ok"))
+        .route(
+            "/permitted",
+            routing::get(async |_: Permitted<ReadTransactions>| "ok"),
+        )
+        .route(
+            "/optional",
+            routing::get(async |claims: Option<Claims>| format!("{}", claims.is_some())),
+        );
+    let bare = Api::serve(router.clone()).await;
+    for path in ["/layer", "/claims", "/permitted"] {
+        let answer = bare.get(path, &token).await;
+        assert_eq!((answer.status, answer.challenge), (500, None), "{path}");
+        assert_eq!(answer.body, r#"{"error":"server_error"}"#);
+    }
+    assert_eq!(bare.get("/optional", &token).await.body, "false");
+    // The wrong way round, the requirement is outside.
+    let wrong = Router::new()
+        .route("/", routing::get(ok))
+        .layer(issuer.verifier().build().unwrap().layer())
+        .layer(require);
+    let wrong = Api::serve(wrong).await;
+    assert_eq!(wrong.get("/", &token).await.status, 500);
+    let layered = Api::serve(router.layer(issuer.verifier().build().unwrap().layer())).await;
+    for path in ["/layer", "/claims", "/permitted", "/optional"] {
+        assert_eq!(layered.get(path, &token).await.status, 200, "{path}");
+    }
+    let impossible = Router::new()
+        .route("/", routing::get(async |_: Permitted<Impossible>| "ok"))
+        .layer(issuer.verifier().build().unwrap().layer());
+    let impossible = Api::serve(impossible).await;
+    assert_eq!(impossible.get("/", &token).await.status, 500);
+}
+
+#[tokio::test]
+async fn preflights_pass_where_that_is_wanted_and_nothing_else_does() {
+    let issuer = Issuer::start().await;
+    let require = RequireLayer::new(require_scope("read:transactions").unwrap());
+    let handlers = || {
+        routing::get(ok)
+            .options(async || "preflight")
+            .layer(require.clone())
+    };
+    let layer = issuer.verifier().build().unwrap().layer();
+    let closed = Api::serve(Router::new().route("/", handlers()).layer(layer.clone())).await;
+    let open = Api::serve(
+        Router::new()
+            .route("/", handlers())
+            .layer(layer.pass_preflight()),
+    )
+    .await;
+    let preflight = |api: &Api, method: &str| {
+        api.request(method, "/")
+            .header("origin", "https://app.example")
+            .header("access-control-request-method", "GET")
+    };
+    assert_eq!(Answer::of(preflight(&closed, "OPTIONS")).await.status, 401);
+    assert_eq!(
+        Answer::of(preflight(&open, "OPTIONS")).await.body,
+        "preflight"
+    );
+    assert_eq!(Answer::of(preflight(&open, "GET")).await.status, 401);
+    assert_eq!(Answer::of(open.request("OPTIONS", "/")).await.status, 401);
+}
+
+/// A service without any framework.
+#[derive(Clone)]
+struct Plain;
+
+impl Service<Request<()>> for Plain {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<String>, Infallible>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Self::Future {
+        let claims: &Claims = request.extensions().get().unwrap();
+        ready(Ok(Response::new(claims.subject().unwrap().to_owned())))
+    }
+}
+
+#[tokio::test]
+async fn the_layers_fit_any_service_of_the_http_crate() {
+    let issuer = Issuer::start().await;
+    let require = RequireLayer::new(require_scope("read:transactions").unwrap());
+    let layer = issuer.verifier().build().unwrap().layer();
+    let mut service = layer.layer(require.layer(Plain));
+    let mut call = async |token: &str| {
+        let request = Request::get("/").header("authorization", format!("Bearer {token}"));
+        service.call(request.body(()).unwrap()).await.unwrap()
+    };
+    let response = call(&issuer.token(&json!({}))).await;
+    assert_eq!(
+        (response.status().as_u16(), response.body().as_str()),
+        (200, "usr_alice")
+    );
+    assert_eq!(
+        call(&issuer.token(&json!({ "scope": "x" }))).await.status(),
+        403
+    );
+    assert_eq!(call("x").await.status(), 401);
+}
