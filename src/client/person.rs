@@ -19,8 +19,9 @@ impl Client {
     /// Has the person sign in, and keeps their session.
     ///
     /// `how` says what the one prompt asks for: scopes of several APIs, if it likes. It replaces what
-    /// the session had before, also if another person signs in; callers who ask for the same while a
-    /// prompt is open wait for that one.
+    /// the session had before, also if another person signs in; just the refresh token stays if the same
+    /// person comes back without a new one. Callers who ask for the same while a prompt is open wait for
+    /// that one.
     ///
     /// # Errors
     ///

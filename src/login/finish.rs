@@ -68,21 +68,30 @@ impl Finish<'_> {
         if let Some(before) = &before {
             carry_over(&mut covers, before, &obtained);
         }
-        let (mut families, tokens) = match before {
-            // One sign-in more, beside those for other APIs.
-            Some(before) if is_apart => (before.families, before.tokens),
-            _ => (Vec::new(), Vec::new()),
-        };
         let first = obtained.asked.first();
         let audience = first
             .filter(|_| is_apart)
             .map(|asked| asked.audience.to_string());
-        families.retain(|family| family.audience != audience);
-        families.push(Family {
+        let family = Family {
             audience,
             refresh_token: obtained.reply.refresh_token.clone(),
             covers,
             unanswered: 0,
+        };
+        let stays = |kept: &Family| kept.outlives(&family);
+        let outliving = before
+            .as_ref()
+            .filter(|before| before.account.is_surely(&obtained.account))
+            .and_then(|before| before.families.iter().find(|kept| stays(kept)).cloned());
+        let (mut families, tokens) = match before {
+            // One sign-in more, beside those for other APIs; or one that changed no refresh token.
+            Some(before) if is_apart || outliving.is_some() => (before.families, before.tokens),
+            _ => (Vec::new(), Vec::new()),
+        };
+        families.retain(|kept| kept.audience != family.audience);
+        families.push(match outliving {
+            Some(kept) => kept.with_withheld(&family),
+            None => family,
         });
         let mut signed_in = SignedIn {
             account: obtained.account,

@@ -54,14 +54,14 @@ impl Account {
         self.email.as_deref()
     }
 
-    /// Whether both are known to be the same person.
-    pub(crate) fn is_surely(&self, other: &Self) -> bool {
-        self.subject.is_some() && self.subject == other.subject
-    }
-
     /// Whether both are known to be different people.
     pub(crate) fn is_other_than(&self, other: &Self) -> bool {
         matches!((&self.subject, &other.subject), (Some(one), Some(two)) if one != two)
+    }
+
+    /// Whether both are known to be the same person.
+    pub(crate) fn is_surely(&self, other: &Self) -> bool {
+        matches!((&self.subject, &other.subject), (Some(one), Some(two)) if one == two)
     }
 }
 

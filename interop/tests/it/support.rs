@@ -12,7 +12,9 @@ pub(crate) use folder::Folder;
 pub(crate) use part::Part;
 pub(crate) use peer::{Peer, Question, ours};
 pub(crate) use person::{Person, Visit};
-pub(crate) use server::{BANKING, DESKTOP, HEALTH, Server, Settings, TRICKY_SECRET};
+pub(crate) use server::{
+    BANKING, DESKTOP, HEALTH, PORTAL_CALLBACK, Server, Settings, TRICKY_SECRET,
+};
 
 /// The HTTP client of the tests themselves, for what is asked beside the client under test.
 pub(crate) fn http() -> reqwest::Client {

@@ -24,6 +24,30 @@ pub(crate) struct Family {
     pub(crate) unanswered: u32,
 }
 
+impl Family {
+    /// Whether this refresh token stays when a new sign-in has brought none.
+    ///
+    /// OpenID Connect Core section 11: an issuer may ignore `offline_access`, as with `prompt=none`.
+    pub(crate) fn outlives(&self, newer: &Self) -> bool {
+        let is_successor = self.audience == newer.audience;
+        is_successor && self.refresh_token.is_some() && newer.refresh_token.is_none()
+    }
+
+    /// The same, knowing what the issuer withheld from a newer sign-in.
+    ///
+    /// What that one was granted is not this refresh token's.
+    pub(crate) fn with_withheld(mut self, newer: &Self) -> Self {
+        for (audience, coverage) in &mut self.covers {
+            if let Some(newer) = newer.covers.get(audience) {
+                let granted = coverage.granted();
+                let withheld = coverage.withheld().union(&newer.withheld());
+                *coverage = Coverage::new(&granted, &withheld.difference(&granted));
+            }
+        }
+        self
+    }
+}
+
 /// What is known of one audience.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Coverage {
@@ -47,5 +71,51 @@ impl Coverage {
 
     pub(crate) fn withheld(&self) -> Scopes {
         Scopes::from_reply(&self.withheld)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scopes(text: &str) -> Scopes {
+        Scopes::from_reply(text)
+    }
+
+    fn family(refresh_token: Option<&str>, covers: &[(&str, &str, &str)]) -> Family {
+        let coverage = |(audience, granted, withheld): &(&str, &str, &str)| {
+            let coverage = Coverage::new(&scopes(granted), &scopes(withheld));
+            ((*audience).to_owned(), coverage)
+        };
+        Family {
+            audience: None,
+            refresh_token: refresh_token.map(Secret::from),
+            covers: covers.iter().map(coverage).collect(),
+            unanswered: 0,
+        }
+    }
+
+    #[test]
+    fn a_refresh_token_outlives_a_sign_in_that_brings_none() {
+        let (old, none) = (family(Some("R0"), &[]), family(None, &[]));
+        assert!(old.outlives(&none));
+        assert!(!old.outlives(&family(Some("R1"), &[])));
+        assert!(!none.outlives(&none), "a refused one is gone");
+        let for_another = Family {
+            audience: Some("api".to_owned()),
+            ..none
+        };
+        assert!(!old.outlives(&for_another));
+    }
+
+    #[test]
+    fn what_outlives_covers_no_more_than_before_and_knows_what_was_withheld() {
+        let old = family(Some("R0"), &[("one", "a b", "c")]);
+        let newer = family(None, &[("one", "a d", "b e"), ("two", "x", "y")]);
+        let kept = old.with_withheld(&newer);
+        assert_eq!(kept.covers.len(), 1, "nothing of the other API");
+        let one = &kept.covers["one"];
+        assert_eq!(one.granted(), scopes("a b"));
+        assert_eq!(one.withheld(), scopes("c e"));
     }
 }

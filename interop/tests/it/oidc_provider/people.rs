@@ -10,7 +10,9 @@ mod silent;
 
 use std::sync::Arc;
 
-use intelliauth::{Account, AuthorizationCode, Client, TokenRequest};
+use intelliauth::{
+    Account, AuthorizationCode, Client, Clock, ManualClock, SystemClock, TokenRequest,
+};
 
 use serde_json::json;
 use url::Url;
@@ -69,4 +71,9 @@ fn redemptions(server: &mut Server, status: u16) -> u64 {
 fn all(url: &Url, name: &str) -> Vec<String> {
     let pairs = url.query_pairs().filter(|(known, _)| known == name);
     pairs.map(|(_, value)| value.into_owned()).collect()
+}
+
+/// A clock that stands where the server's is, which dates the ID tokens.
+fn clock() -> ManualClock {
+    ManualClock::at(SystemClock::new().now().wall())
 }

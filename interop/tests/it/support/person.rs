@@ -28,6 +28,8 @@ pub(crate) struct Visit {
 enum Word {
     Allow,
     Deny,
+    /// To a device whose code they see.
+    TurnAway,
 }
 
 impl Person {
@@ -48,6 +50,11 @@ impl Person {
     /// Signs in where that is asked, and then says no.
     pub(crate) async fn deny(&self, page: &Url) -> Visit {
         self.visit(page, Word::Deny).await
+    }
+
+    /// Says no to a device as soon as its code is shown.
+    pub(crate) async fn turn_away(&self, page: &Url) -> Visit {
+        self.visit(page, Word::TurnAway).await
     }
 
     async fn visit(&self, page: &Url, word: Word) -> Visit {
@@ -82,14 +89,13 @@ impl Person {
     fn answer(&self, html: &str, word: Word) -> Option<(String, Option<Fields>)> {
         let action = between(html, "action=\"", "\"")?.to_owned();
         let mut fields = hidden(html);
-        let is_denial = word == Word::Deny;
         if html.contains("name=\"login\"") {
             fields.push(("login".to_owned(), self.name.clone()));
             fields.push(("password".to_owned(), "any".to_owned()));
-        } else if is_denial && html.contains("name=\"prompt\" value=\"consent\"") {
+        } else if word == Word::Deny && html.contains("name=\"prompt\" value=\"consent\"") {
             let way_out = between(html, "<a href=\"", "\"").unwrap();
             return Some((way_out.to_owned(), None));
-        } else if is_denial && html.contains("name=\"abort\"") {
+        } else if word == Word::TurnAway && html.contains("name=\"abort\"") {
             fields.push(("abort".to_owned(), "yes".to_owned()));
         } else if html.contains("id=\"op.deviceInputForm\"") {
             // Nobody knows the code here, or it was just refused.

@@ -12,6 +12,9 @@ use super::{Part, http};
 pub(crate) const BANKING: &str = "https://api.banking.cymmetri.com";
 pub(crate) const HEALTH: &str = "https://api.health.cymmetri.com/v1";
 
+/// Where the client `portal` is at home.
+pub(crate) const PORTAL_CALLBACK: &str = "https://portal.example/callback";
+
 /// Every character that one encoding or another gets wrong.
 pub(crate) const TRICKY_SECRET: &str = "a+b%c&d=e:f/g h";
 
@@ -80,7 +83,16 @@ impl Server {
 
     /// The client [`DESKTOP`], by the machine's clock.
     pub(crate) fn desktop(&self) -> ClientBuilder {
-        Client::for_person(&self.issuer, DESKTOP)
+        self.person(DESKTOP)
+    }
+
+    /// The client `portal`, likewise.
+    pub(crate) fn portal(&self) -> ClientBuilder {
+        self.person("portal").client_secret("portal-secret")
+    }
+
+    pub(crate) fn person(&self, id: &str) -> ClientBuilder {
+        Client::for_person(&self.issuer, id)
             .dialect(Dialect::resource_indicators())
             .retries(0)
     }
@@ -195,7 +207,7 @@ fn start(settings: Settings) -> (Part, Value) {
     });
     if settings.people {
         let clients = wire["clients"].as_array_mut().unwrap();
-        clients.push(desktop());
+        clients.extend([desktop(), elliptic(), portal()]);
     }
     Part::node("oidc-provider", "server.mjs", &wire)
 }
@@ -221,6 +233,26 @@ fn website() -> Value {
         "response_types": ["code"],
         "redirect_uris": ["https://website.example/callback"],
     })
+}
+
+/// The back end of a website: it keeps a secret, and its address is its own.
+fn portal() -> Value {
+    json!({
+        "client_id": "portal",
+        "client_secret": "portal-secret",
+        "id_token_signed_response_alg": "RS256",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "redirect_uris": [PORTAL_CALLBACK],
+    })
+}
+
+/// The same program, registered for ID tokens with another signature.
+fn elliptic() -> Value {
+    let mut client = desktop();
+    client["client_id"] = json!("elliptic");
+    client["id_token_signed_response_alg"] = json!("ES256");
+    client
 }
 
 /// A program on a person's machine: it cannot keep a secret, and comes back to any port.

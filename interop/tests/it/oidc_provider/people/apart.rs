@@ -1,18 +1,18 @@
 //! [`TokenFamily::PerAudience`]: each API with a sign-in and a refresh token of its own.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use intelliauth::{AuthorizationCode, Dialect, Error, ManualClock, TokenFamily};
+use intelliauth::{AuthorizationCode, Dialect, Error, TokenFamily};
 use serde_json::json;
 
-use super::{CALLBACK, all, banking, health, redemptions, sign_in};
+use super::{CALLBACK, all, banking, clock, health, redemptions, sign_in};
 use crate::support::{BANKING, HEALTH, Person, Server};
 
 #[tokio::test]
 async fn each_api_has_a_sign_in_and_a_refresh_token_of_its_own() {
     let mut server = Server::for_people();
     let alice = Person::new("alice");
-    let clock = ManualClock::at(SystemTime::now());
+    let clock = clock();
     let mut dialect = Dialect::resource_indicators();
     dialect.token_family = TokenFamily::PerAudience;
     let client = server.desktop().dialect(dialect).clock(clock.clone());

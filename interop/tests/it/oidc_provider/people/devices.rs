@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use intelliauth::{DeniedReason, DeviceCode, Error};
+use intelliauth::{Clock, DeniedReason, DeviceCode, Error, SystemClock};
 use serde_json::json;
 use url::Url;
 
@@ -16,6 +16,7 @@ use crate::support::{BANKING, HEALTH, Person, Server, Visit};
 enum Word {
     Allow,
     Deny,
+    TurnAway,
 }
 
 /// The person goes to the page with the code in it; what they saw comes through the channel.
@@ -29,6 +30,7 @@ fn device(person: &Arc<Person>, word: Word) -> (DeviceCode, tokio::sync::mpsc::R
             let visit = match word {
                 Word::Allow => person.approve(&page).await,
                 Word::Deny => person.deny(&page).await,
+                Word::TurnAway => person.turn_away(&page).await,
             };
             sender.send(visit).await.unwrap();
         });
@@ -43,9 +45,10 @@ async fn a_device_is_let_in_for_both_apis_and_keeps_to_the_pace() {
     server.slow_down(1);
     let client = server.desktop().build().unwrap();
     let (login, mut visits) = device(&Arc::new(Person::new("alice")), Word::Allow);
-    let begun = std::time::Instant::now();
+    let begun = SystemClock::new().now();
     let account = client.sign_in(login).await.unwrap();
-    assert!(begun.elapsed().as_secs() >= 15, "5 s, and then 10 s");
+    let waited = SystemClock::new().now().since(begun);
+    assert!(waited.as_secs() >= 15, "5 s, and then 10 s");
     assert_eq!(account.subject(), Some("alice"));
     let visit = visits.recv().await.unwrap();
     assert_eq!(
@@ -92,16 +95,24 @@ async fn a_device_waits_until_the_person_has_answered() {
 
 #[tokio::test]
 async fn a_device_that_is_turned_away_is_told_so_whenever_the_person_decides() {
-    // At the page that shows the code, and at the one that asks for consent.
     let server = Server::for_people();
-    let client = server.desktop().build().unwrap();
-    let (login, mut visits) = device(&Arc::new(Person::new("alice")), Word::Deny);
-    let error = client.sign_in(login).await.unwrap_err();
-    let Error::Denied(denied) = &error else {
-        panic!("{error}")
+    let turned_away = async |word, headings: &[&str]| {
+        let client = server.desktop().build().unwrap();
+        let (login, mut visits) = device(&Arc::new(Person::new("alice")), word);
+        let error = client.sign_in(login).await.unwrap_err();
+        let Error::Denied(denied) = &error else {
+            panic!("{error}")
+        };
+        assert_eq!(denied.reason(), DeniedReason::AccessDenied);
+        assert_eq!(visits.recv().await.unwrap().headings(), headings);
+        assert_eq!(client.account().await.unwrap(), None);
     };
-    assert_eq!(denied.reason(), DeniedReason::AccessDenied);
-    let visit = visits.recv().await.unwrap();
-    assert_eq!(visit.headings(), ["Confirm Device", "Sign-in"]);
-    assert_eq!(client.account().await.unwrap(), None);
+    // At the page that shows the code, and at the one that asks for consent. Both end where they began.
+    tokio::join!(
+        turned_away(Word::TurnAway, &["Confirm Device", "Sign-in"]),
+        turned_away(
+            Word::Deny,
+            &["Confirm Device", "Sign-in", "Authorize", "Sign-in"]
+        ),
+    );
 }

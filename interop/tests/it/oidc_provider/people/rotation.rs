@@ -1,15 +1,12 @@
 //! Refresh tokens that rotate, at a server that ends the session when one is used twice.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use intelliauth::{AccessToken, Client, Error, FileStore, ManualClock, TokenRequest};
 use serde_json::json;
 use tokio::{sync::Barrier, task::JoinSet};
 
-use super::{banking, both, health, redemptions, sign_in};
+use super::{banking, both, clock, health, redemptions, sign_in};
 use crate::support::{BANKING, DESKTOP, Folder, HEALTH, Person, Server, Settings, http};
 
 /// Two clients that share nothing but a directory, as two processes do.
@@ -46,7 +43,7 @@ async fn race(clients: &[Client], tasks: usize) -> Vec<AccessToken> {
 async fn a_race_for_ended_tokens_redeems_once_for_each_api_and_the_session_survives() {
     const ROUNDS: u64 = 5;
     let mut server = Server::for_people();
-    let (folder, clock) = (Folder::new(), ManualClock::at(SystemTime::now()));
+    let (folder, clock) = (Folder::new(), clock());
     let clients = two(&server, &folder, Some(&clock));
     sign_in(&clients[0], &Person::new("alice"), both()).await;
     for round in 1..=ROUNDS {
@@ -126,7 +123,7 @@ async fn a_token_that_was_used_twice_ends_the_session_and_a_sign_in_mends_it() {
 async fn signing_out_revokes_the_refresh_token_there() {
     let mut server = Server::for_people();
     let (folder, alice) = (Folder::new(), Person::new("alice"));
-    let clock = ManualClock::at(SystemTime::now());
+    let clock = clock();
     let [client, other] = two(&server, &folder, Some(&clock));
     sign_in(&client, &alice, both()).await;
     client.get_access_token(health()).await.unwrap();
@@ -146,6 +143,22 @@ async fn signing_out_revokes_the_refresh_token_there() {
     // The other client looks at the directory once a second.
     clock.advance(Duration::from_secs(1));
     other.get_access_token(health()).await.unwrap();
+}
+
+/// The server keeps one grant for each browser and client, and revocation ends that.
+#[tokio::test]
+async fn two_sessions_of_one_person_share_a_grant_there_and_end_together() {
+    let server = Server::for_people();
+    let alice = Person::new("alice");
+    let client = server.desktop().build().unwrap();
+    let (work, home) = (client.session("work"), client.session("home"));
+    for session in [&work, &home] {
+        sign_in(session, &alice, both()).await;
+    }
+    work.sign_out().await.unwrap();
+    let error = home.get_access_token(health()).await.unwrap_err();
+    assert_eq!(error.answer().unwrap().code(), Some("invalid_grant"));
+    assert!(matches!(error, Error::Login(_)), "{error}");
 }
 
 /// The refresh token in the only session of the folder, as a thief would find it.

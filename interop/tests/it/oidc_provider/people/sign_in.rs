@@ -1,15 +1,12 @@
 //! One sign-in, a token for each API from it, and a second run that asks nobody.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use intelliauth::{AuthorizationCode, Dialect, Error, FileStore, ManualClock, Violation};
 use serde_json::json;
 use url::Url;
 
-use super::{CALLBACK, all, banking, both, health, loopback, sign_in};
+use super::{CALLBACK, all, banking, both, clock, health, loopback, sign_in};
 use crate::support::{BANKING, DESKTOP, Folder, HEALTH, Person, Server};
 
 #[tokio::test]
@@ -98,7 +95,7 @@ async fn a_second_run_finds_the_session_on_disk_and_asks_nobody() {
         let store = FileStore::in_directory(folder.path());
         client.store(store).build().unwrap()
     };
-    let now = ManualClock::at(SystemTime::now());
+    let now = clock();
     let first = build(&now);
     let login = loopback(&alice).request(banking()).request(health());
     let account = first.sign_in(login).await.unwrap();
@@ -165,4 +162,32 @@ async fn an_answer_to_another_sign_in_is_refused_before_its_code_is_used() {
     };
     assert!(matches!(violation.violation(), Violation::Reply(_)));
     assert_eq!(server.token_requests(), 0);
+}
+
+#[tokio::test]
+async fn a_sign_in_for_no_api_says_who_it_is_and_consent_follows() {
+    let mut server = Server::for_people();
+    let client = server.desktop().build().unwrap();
+    let alice = Person::new("alice");
+    let nothing = AuthorizationCode::redirect_to(CALLBACK);
+    let (account, _) = sign_in(&client, &alice, nothing).await;
+    assert_eq!(account.subject(), Some("alice"));
+    let error = client.get_access_token(banking()).await.unwrap_err();
+    assert_eq!(server.token_requests(), 1);
+    let Error::Consent(consent) = error else {
+        panic!("{error}")
+    };
+    let (page, pending) = consent.authorization_url(CALLBACK).unwrap();
+    let visit = alice.approve(&page).await;
+    client.finish(&pending, visit.callback()).await.unwrap();
+    client.get_access_token(banking()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_id_token_may_be_signed_with_whatever_the_metadata_names() {
+    let server = Server::for_people();
+    let client = server.person("elliptic").build().unwrap();
+    let (account, _) = sign_in(&client, &Person::new("alice"), both()).await;
+    assert_eq!(account.subject(), Some("alice"));
+    client.get_access_token(health()).await.unwrap();
 }

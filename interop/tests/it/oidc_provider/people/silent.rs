@@ -1,11 +1,11 @@
 //! Where no page is to be shown, and where another person is there than was expected.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use intelliauth::{AuthorizationCode, Client, Error, Prompt, Violation};
 
-use super::{CALLBACK, banking, both, health, loopback, sign_in};
-use crate::support::{HEALTH, Person, Server};
+use super::{CALLBACK, banking, both, clock, health, loopback, redemptions, sign_in};
+use crate::support::{BANKING, HEALTH, PORTAL_CALLBACK, Person, Server};
 
 async fn asked_silently(client: &Client, person: &Person) -> Error {
     let login = AuthorizationCode::redirect_to(CALLBACK)
@@ -66,4 +66,45 @@ async fn a_hint_binds_nobody_there_so_another_person_is_refused_here() {
         .verify(token.unwrap().secret(), HEALTH)
         .await
         .unwrap();
+}
+
+/// `offline_access` needs a consent page, so an answer without any page brings no refresh token.
+#[tokio::test]
+async fn a_back_end_that_asks_silently_keeps_the_refresh_token_it_had() {
+    let mut server = Server::for_people();
+    let alice = Person::new("alice");
+    let clock = clock();
+    let client = server.portal().clock(clock.clone()).build().unwrap();
+    let both = || {
+        AuthorizationCode::redirect_to(PORTAL_CALLBACK)
+            .request(banking())
+            .request(health())
+    };
+    sign_in(&client, &alice, both()).await;
+    let (account, visit) = sign_in(&client, &alice, both().prompt(Prompt::None)).await;
+    assert_eq!(account.subject(), Some("alice"));
+    assert!(visit.pages.is_empty(), "{visit:#?}");
+
+    clock.advance(Duration::from_secs(600));
+    for (request, audience) in [(banking(), BANKING), (health(), HEALTH)] {
+        let token = client.get_access_token(request).await.unwrap();
+        server.verify(token.secret(), audience).await.unwrap();
+    }
+    assert_eq!(redemptions(&mut server, 200), 2);
+}
+
+#[tokio::test]
+async fn a_person_who_signed_in_too_long_ago_does_so_again() {
+    let server = Server::for_people();
+    let client = server.desktop().build().unwrap();
+    let alice = Person::new("alice");
+    sign_in(&client, &alice, both()).await;
+    for (age, headings) in [(3600, &["Authorize"][..]), (0, &["Sign-in", "Authorize"])] {
+        let login = both().max_age(Duration::from_secs(age));
+        let (_, visit) = sign_in(&client, &alice, login).await;
+        assert_eq!(visit.headings(), headings, "{age} s");
+    }
+    // It also can be asked for whenever that was, beside the consent.
+    let (_, visit) = sign_in(&client, &alice, both().prompt(Prompt::Login)).await;
+    assert_eq!(visit.headings(), ["Sign-in", "Authorize"]);
 }
