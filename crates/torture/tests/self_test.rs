@@ -1,5 +1,9 @@
 //! The torture test can fail: whoever breaks a rule on purpose is found out.
 #![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the lints spare test functions, and these helpers serve nothing else"
+)]
 
 use std::process::Command;
 
