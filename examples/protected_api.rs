@@ -20,7 +20,7 @@ use std::env;
 use anyhow::{Context, bail};
 use axum::{Json, routing};
 use intelliauth::{
-    Client, TokenRequest,
+    AccessToken, Client, TokenRequest,
     resource_server::{Algorithm, Claims, ProtectedRouter, Verifier, require_all, require_scope},
 };
 use intelliauth_emulator::{Api, Application, Config, Emulator};
@@ -130,27 +130,15 @@ fn tenant_to_try() -> Config {
 
 /// Prints requests with real tokens, and what they are answered.
 async fn print_requests(emulator: &Emulator, base: &str) -> anyhow::Result<()> {
-    let token = async |id: &str, secret: &str, scopes: &[&str]| {
-        let client = Client::for_application(emulator.issuer(), id)
-            .client_secret(secret)
-            .build()?;
-        let request = scopes
-            .iter()
-            .fold(TokenRequest::new(AUDIENCE), |request, scope| {
-                request.scope(*scope)
-            });
-        client
-            .get_access_token(&request)
-            .await
-            .map_err(anyhow::Error::from)
-    };
-    let reader = token(READER, "sample-reader-secret", &["read:transactions"]).await?;
-    let admin = token(
-        ADMIN,
-        "sample-admin-secret",
-        &["manage:applications", "write:settings"],
+    let reader = token(
+        emulator,
+        READER,
+        "sample-reader-secret",
+        &["read:transactions"],
     )
     .await?;
+    let all = ["manage:applications", "write:settings"];
+    let admin = token(emulator, ADMIN, "sample-admin-secret", &all).await?;
     println!(
         "An issuer runs at {}. Its tokens last an hour; try them:\n",
         emulator.issuer()
@@ -177,6 +165,19 @@ async fn print_requests(emulator: &Emulator, base: &str) -> anyhow::Result<()> {
     }
     println!();
     Ok(())
+}
+
+async fn token(
+    emulator: &Emulator,
+    id: &str,
+    secret: &str,
+    scopes: &[&str],
+) -> anyhow::Result<AccessToken> {
+    let client = Client::for_application(emulator.issuer(), id)
+        .client_secret(secret)
+        .build()?;
+    let request = TokenRequest::new(AUDIENCE).scopes(scopes.iter().copied());
+    Ok(client.get_access_token(&request).await?)
 }
 
 /// A variable of the environment; one that is empty counts as none.

@@ -16,6 +16,10 @@
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about an issuer"
+)]
 pub struct Dialect {
     /// Which parameter carries the audience.
     ///
@@ -43,6 +47,13 @@ pub struct Dialect {
     /// RFC 6749 section 6 leaves the refresh token as it was; three of six servers that were tried
     /// narrow it for good, so by default a refresh names no scopes.
     pub narrows_per_token: bool,
+    /// Whether a sign-in that asks for `offline_access` also asks for `prompt=consent`.
+    ///
+    /// OpenID Connect Core section 11 has it so, unless the server has other ways to permit it. One that
+    /// keeps to the letter drops `offline_access` without a word otherwise: then there is no refresh
+    /// token, and the session ends with its access tokens. The price is a consent page at each sign-in;
+    /// the platform needs none.
+    pub offline_needs_consent: bool,
 }
 
 /// What one sign-in covers.
@@ -77,14 +88,17 @@ impl Dialect {
             token_family: TokenFamily::One,
             refresh_may_exceed: false,
             narrows_per_token: false,
+            offline_needs_consent: false,
         }
     }
 
-    /// A server that follows RFC 8707: the audience goes out as `resource`.
+    /// A server that follows RFC 8707 and OpenID Connect Core: the audience goes out as `resource`, and
+    /// staying signed in is consented to each time.
     #[must_use]
     pub fn resource_indicators() -> Self {
         Self {
             audience_parameter: AudienceParameter::Resource,
+            offline_needs_consent: true,
             ..Self::intelliauth()
         }
     }

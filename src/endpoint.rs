@@ -75,6 +75,8 @@ pub(crate) struct Entrance {
     pub(crate) authorization_endpoint: Option<Url>,
     /// Whether its answers name the issuer (RFC 9207 section 3).
     pub(crate) names_issuer: bool,
+    /// What it says that it signs ID tokens with.
+    pub(crate) id_token_algorithms: Vec<String>,
 }
 
 /// A usable answer, and the instant before the request for it was sent.
@@ -171,6 +173,7 @@ impl Endpoint {
         Ok(Entrance {
             authorization_endpoint: metadata.authorization_endpoint.clone(),
             names_issuer: metadata.authorization_response_iss_parameter_supported,
+            id_token_algorithms: metadata.id_token_algorithms.clone(),
         })
     }
 

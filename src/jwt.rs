@@ -16,6 +16,10 @@ mod algorithm;
 mod claim_set;
 pub(crate) mod id_token;
 mod json;
+#[cfg_attr(
+    not(feature = "resource-server"),
+    expect(dead_code, reason = "the resource server keeps headers")
+)]
 mod jws;
 mod key;
 mod key_set;
@@ -36,7 +40,7 @@ pub use algorithm::Algorithm;
 #[cfg(feature = "resource-server")]
 pub(crate) use claim_set::{ClaimSet, LEEWAY, seconds};
 #[cfg(feature = "resource-server")]
-pub(crate) use jws::{Compact, Kind};
+pub(crate) use jws::{Compact, Headers, Kind};
 pub(crate) use key_set::{KeySet, KeySetError};
 pub(crate) use refused::Refused;
 pub use unverified::UnverifiedClaims;

@@ -68,6 +68,9 @@ impl Scope {
         let name = name.into();
         // RFC 6749 section 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
         let allowed = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+        if !name.is_empty() && name.bytes().all(allowed) {
+            return Ok(Self(name.into()));
+        }
         match name
             .char_indices()
             .find(|(_, c)| !u8::try_from(*c).is_ok_and(allowed))

@@ -23,7 +23,7 @@ pub(crate) struct Goal {
 }
 
 impl Goal {
-    fn at_most(name: impl Into<String>, figure: f64, limit: f64, unit: &str) -> Self {
+    pub(crate) fn at_most(name: impl Into<String>, figure: f64, limit: f64, unit: &str) -> Self {
         Self {
             name: name.into(),
             figure: format!("{figure:.2}{unit}"),

@@ -22,6 +22,8 @@ mod subject;
 mod table;
 mod timing;
 mod tokens;
+#[cfg(feature = "verify")]
+mod verify;
 mod window;
 
 use std::{env, process::ExitCode};
@@ -48,8 +50,20 @@ fn run() -> Result<()> {
         Task::Run(options) => {
             let results = results::measure(&options)?;
             print!("{}", table::of(&results));
-            print!("{}", goals::table(&goals::of(&results)));
-            let json = serde_json::to_string_pretty(&results.rows())? + "\n";
+            #[cfg_attr(
+                not(feature = "verify"),
+                expect(unused_mut, reason = "only verifying adds to them")
+            )]
+            let (mut rows, mut goals) = (results.rows(), goals::of(&results));
+            #[cfg(feature = "verify")]
+            {
+                let verified = verify::measure(&options)?;
+                print!("{}", verify::table(&verified));
+                rows.extend(verified.rows());
+                goals.extend(verified.goals());
+            }
+            print!("{}", goals::table(&goals));
+            let json = serde_json::to_string_pretty(&rows)? + "\n";
             progress(&format!(
                 "written: {}",
                 rows::write("bench.json", &json)?.display()

@@ -170,6 +170,7 @@ mod tests {
             authorization_endpoint: None,
             device_authorization_endpoint: None,
             authorization_response_iss_parameter_supported: false,
+            id_token_algorithms: Vec::new(),
         }
     }
 

@@ -36,6 +36,8 @@ pub(super) struct Metadata {
     pub(super) device_authorization_endpoint: Option<Url>,
     /// RFC 9207 section 3.
     pub(super) authorization_response_iss_parameter_supported: bool,
+    /// `id_token_signing_alg_values_supported`; empty where the issuer does not say.
+    pub(super) id_token_algorithms: Vec<String>,
     /// Where its public keys are, where the issuer says.
     pub(super) jwks_uri: Option<Url>,
 }
@@ -74,6 +76,7 @@ impl Discovery {
                 authorization_endpoint: None,
                 device_authorization_endpoint: None,
                 authorization_response_iss_parameter_supported: false,
+                id_token_algorithms: Vec::new(),
                 jwks_uri: None,
             })
         });

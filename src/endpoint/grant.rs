@@ -1,6 +1,6 @@
 //! One token request for each grant: as `oauth2` builds it, or by hand where it cannot.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Mutex};
 
 use oauth2::{
     AuthType, Client, EndpointNotSet, EndpointSet, RequestTokenError, StandardRevocableToken,
@@ -49,6 +49,8 @@ pub(crate) enum GrantKind<'a> {
         refresh_token: &'a Secret,
         /// Whether it asks for the named scopes only: that is permanent at some issuers.
         narrows: bool,
+        /// Takes the new refresh token of an answer that is unusable otherwise: the old one is spent.
+        rotated: &'a Mutex<Option<Secret>>,
     },
     /// RFC 8628 section 3.4. Whoever polls is the retry: nothing is sent again here.
     DeviceCode {
@@ -85,6 +87,7 @@ pub(super) async fn reply(post: &Post<'_>, metadata: &Metadata) -> Result<Reply,
         GrantKind::RefreshToken {
             refresh_token,
             narrows,
+            ..
         } => refresh(post, metadata, refresh_token, *narrows).await,
         GrantKind::DeviceCode { device_code: code } => device_code(post, metadata, code).await,
         GrantKind::Extension {

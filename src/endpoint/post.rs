@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, sync::Mutex};
 
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 
-use super::{ClientAuthentication, Endpoint, Grant, wire};
+use super::{ClientAuthentication, Endpoint, Grant, GrantKind, wire};
 use crate::{error::Error, time::Moment};
 
 /// Posts one token request: the HTTP client that `oauth2` sees.
@@ -45,7 +45,13 @@ impl Post<'_> {
         let asked = self.grant.asked;
         let transport = self.endpoint.transport(self.grant.is_apart);
         let answer = transport.send(request, wire::TOKEN_LIMIT).await;
-        wire::normalise(&answer.map_err(|error| error.about(asked))?, asked)
+        let answer = answer.map_err(|error| error.about(asked))?;
+        if let GrantKind::RefreshToken { rotated, .. } = &self.grant.kind
+            && let Ok(mut rotated) = rotated.lock()
+        {
+            *rotated = wire::refresh_token(&answer);
+        }
+        wire::normalise(&answer, asked)
     }
 
     pub(super) fn sent_at(&self) -> Moment {

@@ -120,6 +120,17 @@ fn scope(value: Option<&Value>) -> Result<Option<String>, &'static str> {
     }
 }
 
+/// The refresh token in a successful answer, whatever else is wrong with that.
+pub(super) fn refresh_token(answer: &Answer) -> Option<Secret> {
+    let members = object(answer).filter(|_| answer.status.is_success())?;
+    let data = members.get("data").and_then(Value::as_object);
+    let text = |members: &Map<String, Value>| {
+        let text = members.get("refresh_token")?.as_str()?;
+        (!text.is_empty()).then(|| Secret::from(text))
+    };
+    text(&members).or_else(|| text(data?))
+}
+
 /// Reads what [`normalise`] wrote.
 pub(super) fn read_normalised(body: &[u8], asked: &Asked) -> Result<Reply, Error> {
     serde_json::from_slice(body).map_err(|_unshown| {

@@ -168,6 +168,7 @@ pub(crate) struct Resume {
     /// Nothing while the issuer's metadata could not be read.
     pub(crate) authorization_endpoint: Option<Url>,
     pub(crate) iss_parameter_supported: bool,
+    pub(crate) offline_needs_consent: bool,
     /// The names of the parameter that carries an audience.
     pub(crate) audience_parameters: &'static [&'static str],
     /// What the session covers already: a new sign-in asks for it again, so that it stays covered.

@@ -117,6 +117,7 @@ impl RefreshToken {
             session: open.name().to_owned(),
             iss_parameter_supported: entrance.as_ref().is_some_and(|one| one.names_issuer),
             authorization_endpoint: entrance.and_then(|one| one.authorization_endpoint),
+            offline_needs_consent: cx.endpoint.dialect().offline_needs_consent,
             audience_parameters: cx.endpoint.dialect().audience_parameter.names(),
             covered,
             identity_scopes: Scopes::from_reply(identity_scopes.unwrap_or_default()),

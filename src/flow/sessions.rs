@@ -20,7 +20,7 @@ pub(crate) use guard::{SessionGuard, Written};
 use tokio::sync::watch;
 
 use crate::{
-    error::{Error, StoreError, StoreErrorKind},
+    error::{Error, StoreError, StoreErrorKind, UnavailableReason},
     scope::Audience,
     secret::Secret,
     store::{Account, BoxedStore, Session, SessionKey, SessionRecord, SignedIn, Unusable},
@@ -135,7 +135,10 @@ impl Sessions {
         self: &Arc<Self>,
         open: &Arc<OpenSession>,
     ) -> Result<SessionGuard, Error> {
-        let held = Arc::clone(&open.family).lock_owned().await;
+        // Whoever waits longer than its flight would redeem for nobody.
+        let turn = Arc::clone(&open.family).lock_owned();
+        let held = tokio::time::timeout(LOCK_PATIENCE, turn).await;
+        let held = held.map_err(|_elapsed| Error::unavailable(UnavailableReason::Timeout))?;
         let lock = self.store.lock(&open.key, LOCK_PATIENCE).await;
         let lock = lock.map_err(Error::Store)?;
         Ok(SessionGuard::new(

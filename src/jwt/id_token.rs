@@ -8,7 +8,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use super::{
     algorithm::Algorithm,
     claim_set::{ClaimSet, LEEWAY, seconds},
-    jws::{Compact, Kind},
+    jws::{Compact, Headers, Kind},
     key_set::KeySet,
     refused::Refused,
 };
@@ -66,6 +66,20 @@ impl std::fmt::Debug for IdToken {
 /// `OpenID` Connect Core section 3.1.3.7, number 7: RS256 unless something else was registered.
 pub(crate) const ALGORITHMS: &[Algorithm] = &[Algorithm::Rs256];
 
+/// What of `advertised` (`id_token_signing_alg_values_supported`) may sign: all that verifies with a
+/// public key. An issuer that says nothing signs with RS256, which every one must offer.
+pub(crate) fn algorithms(advertised: &[String]) -> Vec<Algorithm> {
+    let known: Vec<_> = advertised
+        .iter()
+        .filter_map(|name| Algorithm::named(name))
+        .collect();
+    if known.is_empty() {
+        ALGORITHMS.to_vec()
+    } else {
+        known
+    }
+}
+
 /// Checks `token` by all the rules for a client.
 ///
 /// [`Refused::UnknownKey`] may mean that the keys have rotated: it is worth another try with newer
@@ -75,7 +89,7 @@ pub(crate) fn check(
     keys: &KeySet,
     expected: &Expected<'_>,
 ) -> Result<IdToken, Refused> {
-    let token = Compact::parse(token)?;
+    let token = Compact::parse(token, &Headers::default())?;
     // RFC 8725 section 3.11: an access token of the same issuer is no answer to a sign-in.
     if !matches!(token.kind(), Kind::Untold | Kind::Jwt) {
         return Err(Refused::Type);
@@ -115,7 +129,7 @@ fn check_parties(claims: &ClaimSet<'_>, expected: &Expected<'_>) -> Result<(), R
     let audiences = claims.check_audience(expected.client_id)?;
     let is_ours = match claims.text("azp")? {
         Some(party) => party == expected.client_id,
-        None => audiences.len() == 1,
+        None => audiences == 1,
     };
     // OpenID Connect Back-Channel Logout section 2.4: a logout token has events, and no nonce.
     if claims.has("events") {

@@ -4,7 +4,11 @@
 //! there twice is refused; two readers that pick different ones are a hole, so it is. `serde_json`
 //! takes the last, and hands over numbers in a form that another crate of the same program decides.
 
+mod reader;
+
 use std::borrow::Cow;
+
+use reader::Reader;
 
 /// A value, borrowed from its text where it has no escapes.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +25,8 @@ pub(crate) enum Json<'a> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Object<'a> {
     members: Vec<(Cow<'a, str>, Json<'a>)>,
+    /// The [`mark`]s of all names: most questions are about names that are not there.
+    marks: u128,
     /// Whether a name stands here twice, or in something below.
     has_duplicates: bool,
 }
@@ -34,14 +40,14 @@ impl<'a> Object<'a> {
     /// Reads an object; each object in it knows whether a name stands in it twice.
     pub(crate) fn lenient(bytes: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
-        let mut reader = Reader { text, at: 0 };
-        reader.skip_space();
-        let object = reader.object(0)?;
-        reader.skip_space();
-        (reader.at == text.len()).then_some(object)
+        Reader::document(text)
     }
 
+    #[inline]
     pub(crate) fn get(&self, name: &str) -> Option<&Json<'a>> {
+        if self.marks & mark(name) == 0 {
+            return None;
+        }
         self.members
             .iter()
             .find(|(key, _)| key == name)
@@ -56,17 +62,32 @@ impl<'a> Object<'a> {
         self.has_duplicates
     }
 
+    fn add(&mut self, name: Cow<'a, str>, value: Json<'a>) {
+        let is_few = self.members.len() < FEW;
+        self.has_duplicates |= value.has_duplicates() || (is_few && self.has(&name));
+        self.marks |= mark(&name);
+        self.members.push((name, value));
+    }
+
+    /// Whether one of very many names stands here twice; of few, each was compared as it came.
     fn is_repeated(&self) -> bool {
         if self.members.len() <= FEW {
-            let is_new = |(at, (name, _)): (usize, &(Cow<'_, str>, Json<'_>))| {
-                self.members.iter().take(at).all(|(other, _)| other != name)
-            };
-            return !self.members.iter().enumerate().all(is_new);
+            return false;
         }
         let mut names: Vec<&str> = self.members.iter().map(|(name, _)| &**name).collect();
         names.sort_unstable();
         names.windows(2).any(|pair| pair.first() == pair.last())
     }
+}
+
+/// One bit of 128 for a name, by its length and three of its bytes.
+#[inline]
+fn mark(name: &str) -> u128 {
+    let bytes = name.as_bytes();
+    let byte = |at: usize| bytes.get(at).map_or(0, |byte| usize::from(*byte));
+    let last = byte(bytes.len().wrapping_sub(1));
+    let mixed = byte(0) * 5 + byte(1) * 17 + last * 3 + bytes.len() * 29;
+    1 << (mixed % 128)
 }
 
 impl<'a> Json<'a> {
@@ -107,205 +128,16 @@ impl<'a> Json<'a> {
     }
 }
 
-/// RFC 8259, without anything that it merely permits.
-struct Reader<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn take(&mut self, byte: u8) -> Option<()> {
-        (self.peek() == Some(byte)).then(|| self.at += 1)
-    }
-
-    /// Passes bytes for as long as they are `wanted`; how many that were.
-    fn pass(&mut self, wanted: impl Fn(u8) -> bool) -> usize {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        let length = rest
-            .iter()
-            .position(|byte| !wanted(*byte))
-            .unwrap_or(rest.len());
-        self.at += length;
-        length
-    }
-
-    fn skip_space(&mut self) {
-        self.pass(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
-    }
-
-    fn value(&mut self, depth: usize) -> Option<Json<'a>> {
-        match self.peek()? {
-            b'{' => self.object(depth).map(Json::Object),
-            b'[' => self.array(depth).map(Json::Array),
-            b'"' => self.string().map(Json::Text),
-            b't' => self.word("true", Json::Bool(true)),
-            b'f' => self.word("false", Json::Bool(false)),
-            b'n' => self.word("null", Json::Null),
-            _ => self.number().map(Json::Number),
-        }
-    }
-
-    fn word(&mut self, word: &str, value: Json<'a>) -> Option<Json<'a>> {
-        self.text.get(self.at..)?.starts_with(word).then(|| {
-            self.at += word.len();
-            value
-        })
-    }
-
-    fn object(&mut self, depth: usize) -> Option<Object<'a>> {
-        self.take(b'{')?;
-        let depth = deeper(depth)?;
-        let mut object = Object::default();
-        self.skip_space();
-        if self.take(b'}').is_some() {
-            return Some(object);
-        }
-        object.members.reserve(USUAL_MEMBERS);
-        loop {
-            let name = self.string()?;
-            self.skip_space();
-            self.take(b':')?;
-            self.skip_space();
-            let value = self.value(depth)?;
-            object.has_duplicates |= value.has_duplicates();
-            object.members.push((name, value));
-            self.skip_space();
-            if self.take(b'}').is_some() {
-                object.has_duplicates |= object.is_repeated();
-                return Some(object);
-            }
-            self.take(b',')?;
-            self.skip_space();
-        }
-    }
-
-    fn array(&mut self, depth: usize) -> Option<Vec<Json<'a>>> {
-        self.take(b'[')?;
-        let depth = deeper(depth)?;
-        let mut items = Vec::new();
-        self.skip_space();
-        if self.take(b']').is_some() {
-            return Some(items);
-        }
-        loop {
-            items.push(self.value(depth)?);
-            self.skip_space();
-            if self.take(b']').is_some() {
-                return Some(items);
-            }
-            self.take(b',')?;
-            self.skip_space();
-        }
-    }
-
-    fn string(&mut self) -> Option<Cow<'a, str>> {
-        self.take(b'"')?;
-        let start = self.at;
-        self.pass(is_plain);
-        let plain = self.text.get(start..self.at)?;
-        if self.take(b'"').is_some() {
-            return Some(Cow::Borrowed(plain));
-        }
-        let mut text = plain.to_owned();
-        loop {
-            if self.take(b'"').is_some() {
-                return Some(Cow::Owned(text));
-            }
-            self.take(b'\\')?;
-            text.push(self.escape()?);
-            let start = self.at;
-            self.pass(is_plain);
-            text.push_str(self.text.get(start..self.at)?);
-        }
-    }
-
-    fn escape(&mut self) -> Option<char> {
-        let kind = self.peek()?;
-        self.at += 1;
-        Some(match kind {
-            b'"' | b'\\' | b'/' => char::from(kind),
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => return self.unicode(),
-            _ => return None,
-        })
-    }
-
-    /// `\uXXXX`, or two of them that make a pair; half a pair is no text.
-    fn unicode(&mut self) -> Option<char> {
-        let high = self.hex()?;
-        if !(0xD800..0xDC00).contains(&high) {
-            return char::from_u32(high);
-        }
-        self.take(b'\\')?;
-        self.take(b'u')?;
-        let low = self.hex()?;
-        let is_pair = (0xDC00..0xE000).contains(&low);
-        is_pair.then(|| char::from_u32(0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00)))?
-    }
-
-    fn hex(&mut self) -> Option<u32> {
-        let digits = self.text.get(self.at..self.at + 4)?;
-        let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        self.at += 4;
-        is_hex.then(|| u32::from_str_radix(digits, 16).ok())?
-    }
-
-    fn number(&mut self) -> Option<f64> {
-        let start = self.at;
-        let is_digit = |byte: u8| byte.is_ascii_digit();
-        let _sign = self.take(b'-');
-        if self.take(b'0').is_none() && self.pass(is_digit) == 0 {
-            return None;
-        }
-        if self.take(b'.').is_some() && self.pass(is_digit) == 0 {
-            return None;
-        }
-        if self.take(b'e').or_else(|| self.take(b'E')).is_some() {
-            let _sign = self.take(b'+').or_else(|| self.take(b'-'));
-            if self.pass(is_digit) == 0 {
-                return None;
-            }
-        }
-        let text = self.text.get(start..self.at)?;
-        if text.len() > NUMBER_LENGTH {
-            return None;
-        }
-        text.parse().ok().filter(|number: &f64| number.is_finite())
-    }
-}
-
-fn deeper(depth: usize) -> Option<usize> {
-    (depth < DEPTH).then_some(depth + 1)
-}
-
-/// RFC 8259 section 7: control characters stand in a text as escapes alone.
-fn is_plain(byte: u8) -> bool {
-    byte >= 0x20 && byte != b'"' && byte != b'\\'
-}
-
-/// Claims nest a few levels; hundreds of them are an attack on the stack.
-const DEPTH: usize = 32;
-
-/// No date, count or amount needs as many digits.
-const NUMBER_LENGTH: usize = 40;
-
-/// Up to as many names are compared pairwise, which is quicker than sorting them.
-const FEW: usize = 16;
-
-/// Room for what a token usually says.
-const USUAL_MEMBERS: usize = 12;
+/// From here on names are sorted to find those that are the same: comparing each with all others would
+/// let a large header cost its sender less than its reader.
+const FEW: usize = 32;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        reader::{DEPTH, NUMBER_LENGTH},
+        *,
+    };
 
     fn reads(text: &str) -> bool {
         Object::strict(text.as_bytes()).is_some()
@@ -411,6 +243,18 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400)) {
             let _ = Object::lenient(&bytes);
+        }
+
+        #[test]
+        fn texts_end_where_they_end(text in "[ -~\u{80}-\u{ff}\u{1}\u{1f}]{0,30}", more in "[a-z\"\\\\]{0,12}") {
+            let json = format!("{{\"a\":\"{text}\",\"b\":\"{more}\"}}");
+            let expected: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_str(&json).ok();
+            let found = Object::lenient(json.as_bytes());
+            proptest::prop_assert_eq!(found.is_some(), expected.is_some(), "{}", json);
+            if let (Some(found), Some(expected)) = (found, expected) {
+                let read = found.get("a").and_then(Json::as_text);
+                proptest::prop_assert_eq!(read, expected["a"].as_str());
+            }
         }
 
         #[test]

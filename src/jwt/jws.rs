@@ -1,24 +1,55 @@
 //! [`Compact`]: a JWS in its compact form (RFC 7515 section 7.1), parsed and verified strictly.
 
+use std::{fmt, sync::Arc};
+
+use arc_swap::ArcSwapOption;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{algorithm::Algorithm, json::Object, key_set::KeySet, refused::Refused};
 
 /// A compact JWS whose header can be accepted and whose signature nobody has checked.
-#[derive(Debug)]
 pub(crate) struct Compact<'a> {
-    header: Header,
+    header: Arc<Header>,
+    /// The header's own text, if it is not the last one that was kept.
+    new: Option<&'a str>,
     /// What was signed: header and payload as they stand in the token.
     signed: &'a str,
     payload: &'a str,
     signature: &'a str,
 }
 
-#[derive(Debug)]
 struct Header {
     algorithm: Algorithm,
     key_id: Option<Box<str>>,
     kind: Kind,
+}
+
+/// The header of the last good token: an issuer writes the same one for as long as it has one key.
+///
+/// It is compared as a whole. Whether what it says is allowed is asked anew each time.
+#[derive(Default)]
+pub(crate) struct Headers(ArcSwapOption<(Box<str>, Arc<Header>)>);
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Headers").finish_non_exhaustive()
+    }
+}
+
+impl Headers {
+    fn find(&self, part: &str) -> Option<Arc<Header>> {
+        let last = self.0.load();
+        let (text, header) = last.as_deref()?;
+        (**text == *part).then(|| Arc::clone(header))
+    }
+
+    /// Keeps the header of a token that was good.
+    pub(crate) fn keep(&self, token: &Compact<'_>) {
+        if let Some(text) = token.new {
+            let header = Arc::clone(&token.header);
+            self.0.store(Some(Arc::new((text.into(), header))));
+        }
+    }
 }
 
 /// What the header member `typ` calls a token (RFC 7515 section 4.1.9: in any case, and
@@ -36,18 +67,29 @@ pub(crate) enum Kind {
 
 impl<'a> Compact<'a> {
     /// Takes `token` apart; of its three parts only the header is looked into.
-    pub(crate) fn parse(token: &'a str) -> Result<Self, Refused> {
+    pub(crate) fn parse(token: &'a str, headers: &Headers) -> Result<Self, Refused> {
         if token.len() > TOKEN_LIMIT {
             return Err(Refused::TooLarge);
         }
-        let (signed, signature) = token.rsplit_once('.').ok_or(Refused::NotCompact)?;
-        let (header, payload) = signed.split_once('.').ok_or(Refused::NotCompact)?;
-        if payload.contains('.') {
+        let (header, rest) = token.split_once('.').ok_or(Refused::NotCompact)?;
+        let (payload, signature) = rest.split_once('.').ok_or(Refused::NotCompact)?;
+        if signature.contains('.') {
             // Five parts are a JWE, which would be for another reader.
             return Err(Refused::NotCompact);
         }
+        // Not a byte of it is moved: header, payload and the point between them.
+        let signed = token
+            .get(..=header.len() + payload.len())
+            .unwrap_or_default();
+        let known = headers.find(header);
+        let new = known.is_none().then_some(header);
+        let header = match known {
+            Some(known) => known,
+            None => Arc::new(Header::read(header)?),
+        };
         Ok(Self {
-            header: Header::read(header)?,
+            header,
+            new,
             signed,
             payload,
             signature,
@@ -147,7 +189,7 @@ mod tests {
 
     fn parse(header: &str) -> Result<Kind, Refused> {
         let token = format!("{}.e30.c2ln", URL_SAFE_NO_PAD.encode(header));
-        Compact::parse(&token).map(|token| token.kind())
+        Compact::parse(&token, &Headers::default()).map(|token| token.kind())
     }
 
     #[test]
@@ -194,10 +236,14 @@ mod tests {
 
     #[test]
     fn only_the_compact_form_is_taken() {
-        let refused = |token: &str| Compact::parse(token).map(|_| ()).unwrap_err();
+        let refused = |token: &str| {
+            Compact::parse(token, &Headers::default())
+                .map(|_| ())
+                .unwrap_err()
+        };
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256"}"#);
         let spaced = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256" }"#);
-        assert!(Compact::parse(&format!("{spaced}.e30.c2ln")).is_ok());
+        assert!(Compact::parse(&format!("{spaced}.e30.c2ln"), &Headers::default()).is_ok());
         for token in [
             "",
             "a",
@@ -209,6 +255,14 @@ mod tests {
             assert_eq!(refused(token), Refused::NotCompact, "{token}");
         }
         assert_eq!(refused("..."), Refused::NotCompact);
+        let parts = Compact::parse("e30.b.c", &Headers::default());
+        assert_eq!(parts.map(|_| ()).unwrap_err(), Refused::Header("alg"));
+        let token = format!("{header}.b.c");
+        let token = Compact::parse(&token, &Headers::default()).unwrap();
+        assert_eq!(
+            (token.signed, token.payload, token.signature),
+            (&*format!("{header}.b"), "b", "c")
+        );
         assert_eq!(refused(".."), Refused::Json);
         for token in [
             format!("{header}=.e30.c2ln"),
@@ -228,7 +282,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_text_makes_it_panic(text in ".*", header in ".*") {
-            let _ = Compact::parse(&text);
+            let _ = Compact::parse(&text, &Headers::default());
             let _ = parse(&header);
         }
     }

@@ -3,7 +3,7 @@
 use oauth2::{CsrfToken, PkceCodeChallenge};
 use url::Url;
 
-use super::{AuthorizationCode, PendingLogin, authorization_code::Back};
+use super::{AuthorizationCode, PendingLogin, Prompt, authorization_code::Back};
 use crate::{error::Error, secret::Secret, time::Moment};
 
 /// Where a person is sent, and by whom.
@@ -16,6 +16,8 @@ pub(crate) struct Authorization {
     pub(crate) audience_parameters: &'static [&'static str],
     /// Whether the answer must name the issuer (RFC 9207 section 3).
     pub(crate) names_issuer: bool,
+    /// Whether `offline_access` has to go with `prompt=consent`.
+    pub(crate) offline_needs_consent: bool,
 }
 
 impl AuthorizationCode {
@@ -60,6 +62,7 @@ impl AuthorizationCode {
             // RFC 7636 section 4.2: never `plain`.
             .append_pair("code_challenge_method", "S256")
             .extend_pairs(self.audience_parameters(authorization))
+            .extend_pairs(self.prompts(authorization))
             .extend_pairs(&self.parameters);
         let pending = PendingLogin {
             version: super::pending::VERSION,
@@ -84,6 +87,21 @@ impl AuthorizationCode {
         Ok((url, pending))
     }
 
+    /// OpenID Connect Core section 11: `consent` goes with `offline_access`, beside whatever else is
+    /// asked of the person. Section 3.1.2.1: nothing goes with `none`.
+    fn prompts(&self, authorization: &Authorization) -> Option<(&'static str, String)> {
+        let needs_consent =
+            authorization.offline_needs_consent && self.wanted.scopes().contains("offline_access");
+        let consent = needs_consent.then_some(Prompt::Consent);
+        let prompts = match (self.prompt, consent) {
+            (Some(Prompt::None), _) => [self.prompt, None],
+            (own, consent) if own == consent => [own, None],
+            both => [both.0, both.1],
+        };
+        let names: Vec<_> = prompts.iter().flatten().map(|one| one.as_str()).collect();
+        (!names.is_empty()).then(|| ("prompt", names.join(" ")))
+    }
+
     /// One for each audience (RFC 8707 section 2 has `resource` repeated).
     fn audience_parameters<'a>(
         &'a self,
@@ -93,5 +111,42 @@ impl AuthorizationCode {
         let asked = self.wanted.asked().iter();
         let asked = asked.map(|asked| asked.audience.as_str());
         asked.flat_map(move |audience| names.iter().map(move |name| (*name, audience)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prompt(login: AuthorizationCode, offline_needs_consent: bool) -> Option<String> {
+        let authorization = Authorization {
+            endpoint: Url::parse("https://issuer.example/authorize").unwrap(),
+            issuer: "https://issuer.example".to_owned(),
+            client_id: "app".to_owned(),
+            audience_parameters: &["resource"],
+            names_issuer: false,
+            offline_needs_consent,
+        };
+        let now = Moment::START;
+        let (url, _) = login.start(&authorization, "alice", now).unwrap();
+        let mut pairs = url.query_pairs();
+        let found = pairs.find(|(name, _)| name == "prompt");
+        found.map(|(_, value)| value.into_owned())
+    }
+
+    #[test]
+    fn offline_access_goes_with_consent_where_the_issuer_wants_it() {
+        let login = || AuthorizationCode::redirect_to("https://app.example/callback");
+        assert_eq!(prompt(login(), false), None);
+        assert_eq!(prompt(login(), true).unwrap(), "consent");
+        for (own, sent) in [
+            (Prompt::None, "none"),
+            (Prompt::Login, "login consent"),
+            (Prompt::Consent, "consent"),
+            (Prompt::SelectAccount, "select_account consent"),
+        ] {
+            assert_eq!(prompt(login().prompt(own), false).unwrap(), own.as_str());
+            assert_eq!(prompt(login().prompt(own), true).unwrap(), sent);
+        }
     }
 }

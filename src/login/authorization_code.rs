@@ -36,6 +36,7 @@ pub struct AuthorizationCode {
     pub(super) wanted: Wanted,
     /// Parameters of the authorization request beyond those of the flow itself.
     pub(super) parameters: Vec<(String, String)>,
+    pub(super) prompt: Option<Prompt>,
     pub(super) max_age: Option<Duration>,
     pub(super) goes_on: bool,
     pub(super) announce: Announce,
@@ -74,7 +75,7 @@ pub enum Prompt {
 }
 
 impl Prompt {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Login => "login",
@@ -103,6 +104,7 @@ impl AuthorizationCode {
             back,
             wanted: Wanted::new(),
             parameters: Vec::new(),
+            prompt: None,
             max_age: None,
             goes_on: false,
             announce: Arc::new(announce),
@@ -150,8 +152,9 @@ impl AuthorizationCode {
     }
 
     /// What the issuer asks of the person, whatever it knows of them.
-    pub fn prompt(self, prompt: Prompt) -> Self {
-        self.set("prompt", prompt.as_str())
+    pub fn prompt(mut self, prompt: Prompt) -> Self {
+        self.prompt = Some(prompt);
+        self
     }
 
     /// Who is expected to sign in: what the person would type there.

@@ -41,25 +41,22 @@ impl Finish<'_> {
             .as_ref()
             .is_some_and(|before| before.account.is_other_than(&account));
         let refresh_token = obtained.reply.refresh_token.clone();
-        let outcome = if is_other && self.same_person {
-            Err(Error::protocol(asked.as_ref(), Violation::OtherAccount))
-        } else {
-            let kept = before.filter(|_| !is_other);
-            let signed_in = self.signed_in(obtained, kept);
-            match guard.write(Some(signed_in)).await {
-                Written::Saved | Written::Kept => Ok(account),
-                Written::Superseded => {
-                    Err(Error::request("the person has signed out while signing in"))
-                }
-            }
-        };
+        if is_other && self.same_person {
+            // Their token is forgotten, not revoked: RFC 7009 section 2.1 has the issuer end all that
+            // came of the same grant, and this person may have a session of their own here.
+            return Err(Error::protocol(asked.as_ref(), Violation::OtherAccount));
+        }
+        let kept = before.filter(|_| !is_other);
+        let signed_in = self.signed_in(obtained, kept);
+        let written = guard.write(Some(signed_in)).await;
         drop(guard);
-        if outcome.is_err()
-            && let Some(refresh_token) = refresh_token
-        {
+        if written != Written::Superseded {
+            return Ok(account);
+        }
+        if let Some(refresh_token) = refresh_token {
             self.endpoint.revoke(&refresh_token).await;
         }
-        outcome
+        Err(Error::request("the person has signed out while signing in"))
     }
 
     fn signed_in(&self, obtained: Obtained, before: Option<SignedIn>) -> SignedIn {

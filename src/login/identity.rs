@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Violation},
     jwt::{
         Refused,
-        id_token::{self, ALGORITHMS, IdToken},
+        id_token::{self, IdToken},
     },
     store::Account,
     time::Moment,
@@ -31,13 +31,14 @@ pub(super) async fn identify(
     let Some(token) = &reply.id_token else {
         return Ok(Account::default());
     };
+    let algorithms = id_token::algorithms(&endpoint.entrance(false).await?.id_token_algorithms);
     let expected = id_token::Expected {
         issuer: endpoint.issuer(),
         client_id: endpoint.client_id(),
         nonce: expected.nonce,
         access_token: Some(reply.access_token.expose()),
         max_age: expected.max_age,
-        algorithms: ALGORITHMS,
+        algorithms: &algorithms,
         now: expected.now.wall(),
     };
     let source = endpoint.keys();

@@ -268,6 +268,7 @@ mod tests {
             client_id: "app".to_owned(),
             audience_parameters: &["audience", "resource"],
             names_issuer,
+            offline_needs_consent: false,
         }
     }
 

@@ -78,6 +78,7 @@ fn start(
         client_id: resume.client_id.clone(),
         audience_parameters: resume.audience_parameters,
         names_issuer: resume.iss_parameter_supported,
+        offline_needs_consent: resume.offline_needs_consent,
     };
     let login = AuthorizationCode::redirect_to(redirect_uri).going_on(asked, Some(resume));
     login.start(&authorization, &resume.session, SystemClock::new().now())

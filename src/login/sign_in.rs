@@ -193,6 +193,7 @@ impl Endpoint {
             client_id: self.client_id().to_owned(),
             audience_parameters: self.dialect().audience_parameter.names(),
             names_issuer: entrance.names_issuer,
+            offline_needs_consent: self.dialect().offline_needs_consent,
         })
     }
 }

@@ -1,7 +1,9 @@
 //! axum: a router that takes no route without a requirement, and extractors.
 
 mod extract;
+mod route;
 mod router;
 
 pub use extract::{Permission, Permitted};
-pub use router::{ProtectedRouter, Route};
+pub use route::Route;
+pub use router::ProtectedRouter;

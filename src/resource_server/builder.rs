@@ -9,12 +9,11 @@ use super::{
 };
 use crate::{
     endpoint::keys::{HttpSettings, KeySource, Proxy},
-    jwt::Algorithm,
+    jwt::{Algorithm, Headers},
     time::{Clock, TimeSource},
 };
 
 /// Settings of a [`Verifier`].
-#[derive(Debug)]
 #[must_use]
 pub struct VerifierBuilder {
     rules: Rules,
@@ -127,9 +126,22 @@ impl VerifierBuilder {
         Ok(Verifier::new(Parts {
             keys: keys.map_err(wrong)?,
             rules: self.rules,
+            headers: Headers::default(),
             seen: Seen::new(self.remembered.min(REMEMBERED_MAX)),
             clock: self.clock,
         }))
+    }
+}
+
+impl fmt::Debug for VerifierBuilder {
+    /// Without issuer and proxy, whose URLs may have a password by mistake.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifierBuilder")
+            .field("audience", &self.rules.audience)
+            .field("algorithms", &self.rules.algorithms)
+            .field("remembered", &self.remembered)
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
     }
 }
 

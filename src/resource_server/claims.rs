@@ -8,7 +8,7 @@ use std::{
 
 use serde::de::DeserializeOwned;
 
-use crate::scope::Scopes;
+use crate::{jwt::ClaimSet, scope::Scopes};
 
 /// The claims of an access token that was verified. Cheap to clone.
 ///
@@ -21,13 +21,10 @@ pub struct Claims(Arc<Parts>);
 pub(super) struct Parts {
     pub(super) subject: Option<Box<str>>,
     pub(super) client_id: Option<Box<str>>,
-    pub(super) audiences: Vec<String>,
     pub(super) scopes: Scopes,
     /// In seconds since 1970.
     pub(super) expires: f64,
     pub(super) level: Option<AssuranceLevel>,
-    pub(super) acr: Option<Box<str>>,
-    pub(super) amr: Vec<String>,
     /// A JSON object, as it was signed.
     pub(super) payload: Vec<u8>,
 }
@@ -48,8 +45,10 @@ impl Claims {
     }
 
     /// `aud`: all the APIs that the token is for; the verifier's own is among them.
-    pub fn audiences(&self) -> &[String] {
-        &self.0.audiences
+    ///
+    /// This and the other lists are read from the token at each call.
+    pub fn audiences(&self) -> Vec<String> {
+        self.list("aud")
     }
 
     /// What the token allows.
@@ -69,13 +68,28 @@ impl Claims {
     }
 
     /// `acr`: the class of the sign-in, by the issuer's own names (RFC 9068 section 2.2.1).
-    pub fn acr(&self) -> Option<&str> {
-        self.0.acr.as_deref()
+    pub fn acr(&self) -> Option<String> {
+        let claims = ClaimSet::read(&self.0.payload).ok()?;
+        claims.text("acr").ok()?.map(str::to_owned)
     }
 
     /// `amr`: how the person signed in, for example `pwd` and `totp` (RFC 8176).
-    pub fn amr(&self) -> &[String] {
-        &self.0.amr
+    pub fn amr(&self) -> Vec<String> {
+        self.list("amr")
+    }
+
+    /// A claim that was found to be a text or an array of texts.
+    fn list(&self, name: &'static str) -> Vec<String> {
+        let claims = ClaimSet::read(&self.0.payload);
+        let texts = claims
+            .as_ref()
+            .ok()
+            .and_then(|claims| claims.one_or_many(name).ok());
+        texts
+            .unwrap_or_default()
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
     }
 
     /// The claims as a type of yours; nothing if they do not fit it.
@@ -107,7 +121,7 @@ impl Claims {
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Claims")
-            .field("audiences", &self.0.audiences)
+            .field("audiences", &self.audiences())
             .field("scopes", &self.0.scopes)
             .field("expires_at", &self.expires_at())
             .field("assurance_level", &self.0.level)

@@ -31,25 +31,19 @@ impl Rules {
         let payload = token.verify(keys, &self.algorithms)?;
         let claims = ClaimSet::read(&payload)?;
         claims.check_issuer(&self.issuer)?;
-        let audiences = claims.check_audience(&self.audience)?;
+        claims.check_audience(&self.audience)?;
+        claims.check_texts("amr")?;
         check_purpose(&claims)?;
         let expires = claims.check_times(now, LEEWAY)?;
         if self.is_profile_strict {
             check_profile(&claims)?;
         }
         let parts = Parts {
-            audiences: audiences.into_iter().map(str::to_owned).collect(),
             subject: claims.text("sub")?.map(Box::from),
             client_id: client_id(&claims)?.map(Box::from),
             scopes: self.scopes(&claims)?,
             expires,
             level: level(&claims)?,
-            acr: claims.text("acr")?.map(Box::from),
-            amr: claims
-                .texts("amr")?
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
             payload: Vec::new(),
         };
         Ok(Claims::new(Parts { payload, ..parts }))
@@ -72,25 +66,21 @@ impl Rules {
 
     /// `scope`, separated by spaces (RFC 9068 section 2.2.3), and `scp` where that is an option.
     fn scopes(&self, claims: &ClaimSet<'_>) -> Result<Scopes, Refused> {
-        let mut names = self.scope_names(claims, "scope")?;
-        if self.takes_scp {
-            names.extend(self.scope_names(claims, "scp")?);
+        let scopes = self.scopes_in(claims, "scope")?;
+        if !self.takes_scp {
+            return Ok(scopes);
         }
-        // RFC 6749 section 3.3: what is no scope can be no requirement either.
-        let scopes = names.into_iter().filter_map(|name| Scope::new(name).ok());
-        Ok(scopes.collect())
+        Ok(scopes.union(&self.scopes_in(claims, "scp")?))
     }
 
-    fn scope_names<'b>(
-        &self,
-        claims: &'b ClaimSet<'_>,
-        name: &'static str,
-    ) -> Result<Vec<&'b str>, Refused> {
+    fn scopes_in(&self, claims: &ClaimSet<'_>, name: &'static str) -> Result<Scopes, Refused> {
+        // RFC 6749 section 3.3: what is no scope can be no requirement either.
+        let scope = |name: &str| Scope::new(name).ok();
         if self.takes_scope_arrays && claims.is_array(name) {
-            return claims.texts(name);
+            return Ok(claims.texts(name)?.into_iter().filter_map(scope).collect());
         }
         let text = claims.text(name)?.unwrap_or_default();
-        Ok(text.split(' ').collect())
+        Ok(text.split(' ').filter_map(scope).collect())
     }
 }
 

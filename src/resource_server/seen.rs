@@ -39,8 +39,8 @@ impl Seen {
     }
 
     /// The claims of `token` if it was verified with `keys`; whether it has expired is not looked at.
-    pub(super) fn get(&self, token: &str, keys: &Arc<KeySet>) -> Option<Claims> {
-        self.places(token).into_iter().flatten().find_map(|slot| {
+    pub(super) fn get(&self, place: Place, token: &str, keys: &Arc<KeySet>) -> Option<Claims> {
+        self.slots(place).into_iter().flatten().find_map(|slot| {
             let entry = slot.load();
             let entry = entry.as_ref()?;
             let is_it = Arc::ptr_eq(&entry.keys, keys) && **entry.token == *token;
@@ -48,11 +48,8 @@ impl Seen {
         })
     }
 
-    pub(super) fn put(&self, token: &str, keys: &Arc<KeySet>, claims: &Claims) {
-        if token.len() > REMEMBERED_MAX {
-            return;
-        }
-        let [Some(first), Some(second)] = self.places(token) else {
+    pub(super) fn put(&self, place: Place, token: &str, keys: &Arc<KeySet>, claims: &Claims) {
+        let [Some(first), Some(second)] = self.slots(place) else {
             return;
         };
         let is_current = |slot: &ArcSwapOption<Entry>| {
@@ -69,9 +66,17 @@ impl Seen {
         })));
     }
 
-    /// The two places where `token` can be.
-    fn places(&self, token: &str) -> [Option<&ArcSwapOption<Entry>>; 2] {
-        let hash = self.hasher.hash_one(token.as_bytes());
+    /// Where `token` can be; nowhere, if it is too large or nothing is remembered.
+    pub(super) fn place(&self, token: &str) -> Place {
+        let is_remembered = !self.slots.is_empty() && token.len() <= REMEMBERED_MAX;
+        Place(is_remembered.then(|| self.hasher.hash_one(token.as_bytes())))
+    }
+
+    /// The two slots of a place.
+    fn slots(&self, place: Place) -> [Option<&ArcSwapOption<Entry>>; 2] {
+        let Some(hash) = place.0 else {
+            return [None, None];
+        };
         let mask = self.slots.len().wrapping_sub(1);
         let slot = |hash: u64| {
             let at = usize::try_from(hash & u64::from(u32::MAX)).unwrap_or_default() & mask;
@@ -80,6 +85,10 @@ impl Seen {
         [slot(hash), slot(hash >> 32)]
     }
 }
+
+/// Where a token can be, so that it is hashed once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place(Option<u64>);
 
 impl fmt::Debug for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -101,12 +110,9 @@ mod tests {
         Claims::new(Parts {
             subject: Some(subject.into()),
             client_id: None,
-            audiences: Vec::new(),
             scopes: Scopes::none(),
             expires: 0.0,
             level: None,
-            acr: None,
-            amr: Vec::new(),
             payload: Vec::new(),
         })
     }
@@ -118,31 +124,40 @@ mod tests {
     #[test]
     fn a_token_is_found_as_a_whole_and_with_its_keys() {
         let (seen, keys) = (Seen::new(64), keys());
-        seen.put("a.b.c", &keys, &claims("alice"));
+        seen.put(seen.place("a.b.c"), "a.b.c", &keys, &claims("alice"));
         let found = |token: &str| {
-            seen.get(token, &keys)
+            seen.get(seen.place(token), token, &keys)
                 .map(|claims| claims.subject().unwrap().to_owned())
         };
         assert_eq!(found("a.b.c").as_deref(), Some("alice"));
         for other in ["a.b.", "a.b.cc", "A.b.c", "", "a.b.d"] {
             assert_eq!(found(other), None, "{other}");
         }
-        assert!(seen.get("a.b.c", &self::keys()).is_none());
+        assert!(
+            seen.get(seen.place("a.b.c"), "a.b.c", &self::keys())
+                .is_none()
+        );
     }
 
     #[test]
     fn the_table_is_bounded_and_never_mixes_tokens_up() {
         let (seen, keys) = (Seen::new(8), keys());
         for n in 0..1000 {
+            let token = format!("token-{n}");
             seen.put(
-                &format!("token-{n}"),
+                seen.place(&token),
+                &token,
                 &keys,
                 &claims(&format!("person-{n}")),
             );
         }
         let kept: Vec<usize> = (0..1000)
             .filter(|n| {
-                let found = seen.get(&format!("token-{n}"), &keys);
+                let found = seen.get(
+                    seen.place(&format!("token-{n}")),
+                    &format!("token-{n}"),
+                    &keys,
+                );
                 found.is_some_and(|claims| {
                     assert_eq!(claims.subject(), Some(format!("person-{n}").as_str()));
                     true
@@ -157,10 +172,10 @@ mod tests {
         let keys = keys();
         let large = "a".repeat(REMEMBERED_MAX + 1);
         let seen = Seen::new(8);
-        seen.put(&large, &keys, &claims("alice"));
-        assert!(seen.get(&large, &keys).is_none());
+        seen.put(seen.place(&large), &large, &keys, &claims("alice"));
+        assert!(seen.get(seen.place(&large), &large, &keys).is_none());
         let none = Seen::new(0);
-        none.put("a", &keys, &claims("alice"));
-        assert!(none.get("a", &keys).is_none());
+        none.put(none.place("a"), "a", &keys, &claims("alice"));
+        assert!(none.get(none.place("a"), "a", &keys).is_none());
     }
 }

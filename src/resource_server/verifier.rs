@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     endpoint::keys::KeySource,
-    jwt::{Compact, KeySet, LEEWAY, Refused, seconds},
+    jwt::{Compact, Headers, KeySet, LEEWAY, Refused, seconds},
     time::{Moment, TimeSource},
 };
 
@@ -32,6 +32,7 @@ pub struct Verifier(Arc<Parts>);
 pub(super) struct Parts {
     pub(super) rules: Rules,
     pub(super) keys: KeySource,
+    pub(super) headers: Headers,
     pub(super) seen: Seen,
     pub(super) clock: TimeSource,
 }
@@ -75,11 +76,13 @@ impl Verifier {
     pub async fn verify(&self, token: &str) -> Result<Claims, VerifyError> {
         let parts = &*self.0;
         let now = parts.clock.now();
-        let fresh = parts.keys.fresh(now);
-        if let Some(known) = fresh.as_ref().and_then(|keys| self.seen(token, keys, now)) {
-            return Ok(known?);
+        let (fresh, place) = (parts.keys.fresh(now), parts.seen.place(token));
+        let known = |keys: &Arc<KeySet>| parts.seen.get(place, token, keys);
+        if let Some(claims) = fresh.as_ref().and_then(known) {
+            let is_alive = claims.is_alive(seconds(now.wall()), LEEWAY);
+            return Ok(is_alive.then_some(claims).ok_or(Refused::Expired)?);
         }
-        let compact = Compact::parse(token)?;
+        let compact = Compact::parse(token, &parts.headers)?;
         parts.rules.check_header(&compact)?;
         let keys = match fresh {
             Some(keys) => keys,
@@ -92,23 +95,12 @@ impl Verifier {
             },
             checked => (checked?, keys),
         };
-        parts.seen.put(token, &verified.1, &verified.0);
+        parts.headers.keep(&compact);
+        parts.seen.put(place, token, &verified.1, &verified.0);
         Ok(verified.0)
     }
 
     fn check(&self, token: &Compact<'_>, keys: &KeySet, now: Moment) -> Result<Claims, Refused> {
         self.0.rules.check(token, keys, now.wall())
-    }
-
-    /// A token that was verified with the same keys; refused by now, if it has expired since.
-    fn seen(
-        &self,
-        token: &str,
-        keys: &Arc<KeySet>,
-        now: Moment,
-    ) -> Option<Result<Claims, Refused>> {
-        let claims = self.0.seen.get(token, keys)?;
-        let is_alive = claims.is_alive(seconds(now.wall()), LEEWAY);
-        Some(is_alive.then_some(claims).ok_or(Refused::Expired))
     }
 }

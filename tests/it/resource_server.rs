@@ -6,3 +6,4 @@ mod emulator;
 mod issuer;
 mod keys;
 mod routes;
+mod secrets;

@@ -176,6 +176,31 @@ async fn a_redemption_whose_answer_was_lost_is_repeated_once_ever() {
 }
 
 #[tokio::test]
+async fn the_new_refresh_token_of_an_unusable_answer_is_kept() {
+    for (member, value) in [
+        ("expires_in", json!(0)),
+        ("token_type", json!("DPoP")),
+        ("access_token", json!(7)),
+        ("scope", json!(7)),
+    ] {
+        let server = Server::for_people().await;
+        let client = server.person().build().unwrap();
+        server.sign_in(&client).await;
+        server
+            .refresh("R0")
+            .member("refresh_token", json!("R1"))
+            .member(member, value)
+            .expect(1)
+            .mount()
+            .await;
+        server.refresh("R1").expect(1).mount().await;
+        let error = client.get_access_token(BANKING).await.unwrap_err();
+        assert!(matches!(error, Error::Protocol(_)), "{member}: {error}");
+        client.get_access_token(HEALTH).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_lost_answer_that_the_issuer_repeats_costs_nothing() {
     let server = Server::for_people().await;
     let client = server.person().build().unwrap();

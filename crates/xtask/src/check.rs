@@ -42,6 +42,15 @@ pub(crate) fn steps(root: &Path) -> Vec<Step<'_>> {
             run(cargo(root).args(CLIPPY))?;
             Ok(Outcome::Passed)
         }),
+        Step::new("features", || {
+            for features in FEATURES {
+                let mut command = cargo(root);
+                command.args(["clippy", "--package", "intelliauth", "--lib"]);
+                command.args(["--no-default-features", "--features", features]);
+                run(command.args(["--", "-D", "warnings"]))?;
+            }
+            Ok(Outcome::Passed)
+        }),
         Step::new("rustdoc", || {
             let mut command = cargo(root);
             command.env("RUSTDOCFLAGS", "-D warnings");
@@ -50,6 +59,10 @@ pub(crate) fn steps(root: &Path) -> Vec<Step<'_>> {
         }),
     ]
 }
+
+/// Tests and examples are built with all features, so that the others have to be asked for. All of them
+/// together are what the other steps build.
+const FEATURES: [&str; 3] = ["", "resource-server", "axum"];
 
 const CLIPPY: [&str; 7] = [
     "clippy",

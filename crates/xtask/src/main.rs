@@ -120,6 +120,7 @@ Tasks:
                          lock file, no ignored test
             marks        files over 300 lines, functions over 40: printed only
             clippy       every target and feature, warnings are errors
+            features     the SDK without features and with each, warnings are errors
             rustdoc      warnings are errors
   bench   What the crate costs beside its limits and its peers. Arguments go to the
           program in benches/: `cargo xtask bench --quick` takes about a minute.

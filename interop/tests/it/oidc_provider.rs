@@ -2,6 +2,8 @@
 
 mod lifetimes;
 mod outages;
+mod people;
 mod refusals;
 mod secrets;
 mod tokens;
+mod verified;

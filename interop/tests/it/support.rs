@@ -1,14 +1,18 @@
 //! The foreign parts: how they are started, asked and ended.
 
 mod chromium;
+mod folder;
 mod part;
 mod peer;
+mod person;
 mod server;
 
 pub(crate) use chromium::Chromium;
+pub(crate) use folder::Folder;
 pub(crate) use part::Part;
 pub(crate) use peer::{Peer, Question, ours};
-pub(crate) use server::{BANKING, HEALTH, Server, Settings, TRICKY_SECRET};
+pub(crate) use person::{Person, Visit};
+pub(crate) use server::{BANKING, DESKTOP, HEALTH, Server, Settings, TRICKY_SECRET};
 
 /// The HTTP client of the tests themselves, for what is asked beside the client under test.
 pub(crate) fn http() -> reqwest::Client {

@@ -33,19 +33,15 @@ impl Discovery {
         if let Some(open) = self.unencrypted_endpoint(document) {
             return Err(violation(format!("{open} is not encrypted")));
         }
-        let methods = document
-            .get("token_endpoint_auth_methods_supported")
-            .and_then(Value::as_array);
-        let authentication_methods = methods.map(|list| {
-            list.iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect()
-        });
         let url = |name: &str| text(name).and_then(|url| Url::parse(url).ok());
+        let texts = |name: &str| {
+            let list = document.get(name)?.as_array()?.iter();
+            Some(list.filter_map(Value::as_str).map(str::to_owned).collect())
+        };
         Ok(Metadata {
             token_endpoint,
-            authentication_methods,
+            authentication_methods: texts("token_endpoint_auth_methods_supported"),
+            id_token_algorithms: texts("id_token_signing_alg_values_supported").unwrap_or_default(),
             revocation_endpoint: url("revocation_endpoint"),
             authorization_endpoint: url("authorization_endpoint"),
             device_authorization_endpoint: url("device_authorization_endpoint"),

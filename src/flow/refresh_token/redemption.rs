@@ -1,6 +1,6 @@
 //! One redemption of a refresh token, from the guard to the store.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::{Wanted, covers, kept, signed_out};
 use crate::{
@@ -49,8 +49,15 @@ impl Redemption {
         match self.prepare(guard, is_apart).await {
             Ok(Prepared::Adopted(response)) => Turn::Done(Ok(response)),
             Ok(Prepared::Marked(signed_in, refresh_token)) => {
-                let reply = self.ask(&refresh_token, is_apart).await;
-                self.conclude(guard, signed_in, &refresh_token, reply).await
+                let rotated = Mutex::new(None);
+                let reply = self.ask(&refresh_token, &rotated, is_apart).await;
+                let rotated = rotated.into_inner().unwrap_or_default();
+                match (reply, rotated) {
+                    (Err(error), Some(rotated)) => {
+                        Turn::Done(Err(self.salvage(guard, signed_in, rotated, error).await))
+                    }
+                    (reply, _) => self.conclude(guard, signed_in, &refresh_token, reply).await,
+                }
             }
             Err(error) => Turn::Done(Err(error)),
         }
@@ -88,12 +95,18 @@ impl Redemption {
         }
     }
 
-    async fn ask(&self, refresh_token: &Secret, is_apart: bool) -> Result<TokenReply, Error> {
+    async fn ask(
+        &self,
+        refresh_token: &Secret,
+        rotated: &Mutex<Option<Secret>>,
+        is_apart: bool,
+    ) -> Result<TokenReply, Error> {
         let narrows = self.endpoint.dialect().narrows_per_token;
         let grant = Grant {
             kind: GrantKind::RefreshToken {
                 refresh_token,
                 narrows,
+                rotated,
             },
             asked: &self.wanted.asked,
             parameters: &self.wanted.parameters,
@@ -125,6 +138,22 @@ impl Redemption {
                 Turn::Done(Err(error))
             }
         }
+    }
+
+    /// Keeps the new refresh token of an answer that is unusable otherwise.
+    async fn salvage(
+        &self,
+        guard: &mut SessionGuard,
+        mut signed_in: SignedIn,
+        rotated: Secret,
+        error: Error,
+    ) -> Error {
+        if let Some(family) = signed_in.family_mut(&self.wanted.asked.audience) {
+            family.refresh_token = Some(rotated);
+            family.unanswered = 0;
+        }
+        guard.write(Some(signed_in)).await;
+        error
     }
 
     /// Writes the new refresh token before anything is handed up.

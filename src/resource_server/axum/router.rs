@@ -1,7 +1,5 @@
 //! [`ProtectedRouter`]: every route says what it needs, or that it is open.
 
-use std::fmt;
-
 use axum::{
     Router,
     handler::Handler,
@@ -9,6 +7,7 @@ use axum::{
 };
 use http::Method;
 
+use super::route::Route;
 use crate::resource_server::{requirement::Requirement, verifier::Verifier};
 
 /// A router that takes no route without a [`Requirement`], except those that are called open.
@@ -258,56 +257,5 @@ fn joined(prefix: &str, path: &str) -> String {
     match path {
         "/" if !prefix.is_empty() => prefix.to_owned(),
         path => format!("{prefix}{path}"),
-    }
-}
-
-/// A route of a [`ProtectedRouter`] and what it needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    method: Option<Method>,
-    path: String,
-    requirement: Option<Requirement>,
-}
-
-impl Route {
-    fn open(path: String) -> Self {
-        Self {
-            method: None,
-            path,
-            requirement: None,
-        }
-    }
-
-    /// The method; nothing for open routes, whose handlers say it themselves.
-    pub fn method(&self) -> Option<&Method> {
-        self.method.as_ref()
-    }
-
-    /// The path, as axum writes it.
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// What a token must meet; nothing for open routes.
-    pub fn requirement(&self) -> Option<&Requirement> {
-        self.requirement.as_ref()
-    }
-
-    /// Whether it needs no token.
-    pub fn is_open(&self) -> bool {
-        self.requirement.is_none()
-    }
-}
-
-impl fmt::Display for Route {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.method {
-            Some(method) => write!(f, "{method} {}: ", self.path)?,
-            None => write!(f, "{}: ", self.path)?,
-        }
-        match &self.requirement {
-            Some(requirement) => requirement.fmt(f),
-            None => f.write_str("open"),
-        }
     }
 }

@@ -110,6 +110,12 @@ impl Browser {
         button.click().await.unwrap();
     }
 
+    pub(crate) async fn follow(&self, link: &str) {
+        let path = format!("//a[normalize-space()='{link}']");
+        let link = self.wait_for(Locator::XPath(&path)).await;
+        link.click().await.unwrap();
+    }
+
     /// Types into whatever has the focus.
     pub(crate) async fn keys(&self, text: &str) {
         let focused = self.client.active_element().await.unwrap();
@@ -305,8 +311,10 @@ fn decoded(text: &str) -> Vec<u8> {
         .unwrap()
 }
 
-const ARGUMENTS: [&str; 9] = [
+const ARGUMENTS: [&str; 10] = [
     "--headless",
+    // Some foreign pages want a font from elsewhere: nothing but this machine is to be found.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     // The sandbox wants a user that is not root; only pages of our own are opened.
     "--no-sandbox",
     "--disable-gpu",

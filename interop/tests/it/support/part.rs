@@ -4,7 +4,10 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::{
+        Mutex,
+        mpsc::{Receiver, channel},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -20,7 +23,8 @@ pub(crate) struct Part {
     child: Child,
     /// Nothing once it is to end.
     stdin: Option<ChildStdin>,
-    answers: Receiver<String>,
+    /// Never locked: so that what holds a part can be shared between threads.
+    answers: Mutex<Receiver<String>>,
     complaints: Option<JoinHandle<String>>,
 }
 
@@ -59,7 +63,7 @@ impl Part {
         let mut child = spawned.unwrap_or_else(|error| {
             panic!("{name} could not be started ({error}): {INSTALL}");
         });
-        let answers = lines(child.stdout.take().unwrap());
+        let answers = Mutex::new(lines(child.stdout.take().unwrap()));
         let complaints = Some(text(child.stderr.take().unwrap()));
         let stdin = child.stdin.take();
         let mut part = Self {
@@ -78,7 +82,7 @@ impl Part {
         let stdin = self.stdin.as_mut().unwrap();
         // A program that has ended is told apart below, with what it had to say.
         let _ = writeln!(stdin, "{question}");
-        match self.answers.recv_timeout(PATIENCE) {
+        match self.answers.get_mut().unwrap().recv_timeout(PATIENCE) {
             Ok(line) => serde_json::from_str(&line).unwrap(),
             Err(error) => {
                 let complaints = self.end();

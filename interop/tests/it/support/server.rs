@@ -15,6 +15,9 @@ pub(crate) const HEALTH: &str = "https://api.health.cymmetri.com/v1";
 /// Every character that one encoding or another gets wrong.
 pub(crate) const TRICKY_SECRET: &str = "a+b%c&d=e:f/g h";
 
+/// The client of people: all scopes of both APIs.
+pub(crate) const DESKTOP: &str = "desktop";
+
 /// An authorization server in a process of its own, on a free port.
 pub(crate) struct Server {
     part: Part,
@@ -30,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) host: Ipv4Addr,
     pub(crate) port: u16,
     pub(crate) lifetime: u64,
+    /// Whether somebody can sign in there.
+    pub(crate) people: bool,
 }
 
 impl Default for Settings {
@@ -38,6 +43,7 @@ impl Default for Settings {
             host: Ipv4Addr::LOCALHOST,
             port: 0,
             lifetime: 300,
+            people: false,
         }
     }
 }
@@ -64,6 +70,21 @@ impl Server {
         self.client("jobs", "jobs-secret")
     }
 
+    /// A server that people can sign in at.
+    pub(crate) fn for_people() -> Self {
+        Self::with(Settings {
+            people: true,
+            ..Settings::default()
+        })
+    }
+
+    /// The client [`DESKTOP`], by the machine's clock.
+    pub(crate) fn desktop(&self) -> ClientBuilder {
+        Client::for_person(&self.issuer, DESKTOP)
+            .dialect(Dialect::resource_indicators())
+            .retries(0)
+    }
+
     /// A client in the dialect that is to be proven, which tries each request once.
     pub(crate) fn client(&self, id: &str, secret: &str) -> ClientBuilder {
         Client::for_application(&self.issuer, id)
@@ -75,7 +96,25 @@ impl Server {
 
     /// How many requests its token endpoint got.
     pub(crate) fn token_requests(&mut self) -> u64 {
-        let count = self.part.ask(&json!({"do": "count", "path": "/token"}));
+        self.count("/token", &json!({}))
+    }
+
+    /// How many requests of this path had all of these members.
+    pub(crate) fn count(&mut self, path: &str, such: &Value) -> u64 {
+        let mut question = json!({"do": "count", "path": path});
+        let members = question.as_object_mut().unwrap();
+        members.extend(such.as_object().unwrap().clone());
+        self.part.ask(&question).as_u64().unwrap()
+    }
+
+    /// The next so many requests of its token endpoint are answered with `slow_down`.
+    pub(crate) fn slow_down(&mut self, times: u32) {
+        self.part.ask(&json!({"do": "slow_down", "times": times}));
+    }
+
+    /// How many requests asked for its public keys.
+    pub(crate) fn key_requests(&mut self) -> u64 {
+        let count = self.part.ask(&json!({"do": "count", "path": "/jwks"}));
         count.as_u64().unwrap()
     }
 
@@ -137,10 +176,11 @@ pub(crate) struct Verified {
 }
 
 fn start(settings: Settings) -> (Part, Value) {
-    let settings = json!({
+    let mut wire = json!({
         "host": settings.host,
         "port": settings.port,
         "lifetime": settings.lifetime,
+        "people": settings.people,
         "apis": {
             BANKING: "read:accounts read:transactions write:transactions",
             HEALTH: "read:records",
@@ -153,7 +193,11 @@ fn start(settings: Settings) -> (Part, Value) {
             website(),
         ],
     });
-    Part::node("oidc-provider", "server.mjs", &settings)
+    if settings.people {
+        let clients = wire["clients"].as_array_mut().unwrap();
+        clients.push(desktop());
+    }
+    Part::node("oidc-provider", "server.mjs", &wire)
 }
 
 fn machine(id: &str, secret: &str, method: &str) -> Value {
@@ -176,5 +220,22 @@ fn website() -> Value {
         "grant_types": ["authorization_code"],
         "response_types": ["code"],
         "redirect_uris": ["https://website.example/callback"],
+    })
+}
+
+/// A program on a person's machine: it cannot keep a secret, and comes back to any port.
+fn desktop() -> Value {
+    json!({
+        "client_id": DESKTOP,
+        "application_type": "native",
+        "token_endpoint_auth_method": "none",
+        "id_token_signed_response_alg": "RS256",
+        "grant_types": [
+            "authorization_code",
+            "refresh_token",
+            "urn:ietf:params:oauth:grant-type:device_code",
+        ],
+        "response_types": ["code"],
+        "redirect_uris": ["http://127.0.0.1/callback"],
     })
 }

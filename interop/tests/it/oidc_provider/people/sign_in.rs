@@ -1,0 +1,168 @@
+//! One sign-in, a token for each API from it, and a second run that asks nobody.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use intelliauth::{AuthorizationCode, Dialect, Error, FileStore, ManualClock, Violation};
+use serde_json::json;
+use url::Url;
+
+use super::{CALLBACK, all, banking, both, health, loopback, sign_in};
+use crate::support::{BANKING, DESKTOP, Folder, HEALTH, Person, Server};
+
+#[tokio::test]
+async fn one_sign_in_yields_a_token_for_each_api() {
+    let mut server = Server::for_people();
+    let client = server.desktop().build().unwrap();
+    let alice = Person::new("alice");
+    let (account, visit) = sign_in(&client, &alice, both()).await;
+    assert_eq!(account.subject(), Some("alice"));
+    assert_eq!(visit.headings(), ["Sign-in", "Authorize"]);
+    let consent = visit.consent();
+    for asked in [
+        &format!("{BANKING}: read:transactions"),
+        &format!("{HEALTH}: read:records"),
+        "offline access",
+    ] {
+        assert!(consent.contains(asked), "{consent}");
+    }
+
+    for (request, audience, scope) in [
+        (banking(), BANKING, "read:transactions"),
+        (health(), HEALTH, "read:records"),
+    ] {
+        let token = client.get_access_token(request).await.unwrap();
+        assert!(token.audience_is_checked());
+        let verified = server.verify(token.secret(), audience).await.unwrap();
+        assert_eq!(verified.claims["sub"], "alice");
+        assert_eq!(verified.claims["client_id"], DESKTOP);
+        assert_eq!(verified.claims["scope"], scope);
+    }
+    let redemption = json!({"grant": "refresh_token", "resource": HEALTH, "status": 200});
+    assert_eq!(server.count("/token", &redemption), 1);
+    assert_eq!(
+        server.token_requests(),
+        2,
+        "the code brought the first token, one refresh the second"
+    );
+}
+
+#[tokio::test]
+async fn what_is_sent_and_what_comes_back_keep_to_the_rules() {
+    let server = Server::for_people();
+    let client = server.desktop().build().unwrap();
+    let (page, pending) = client.start(both()).await.unwrap();
+    assert_eq!(all(&page, "resource"), [BANKING, HEALTH]);
+    assert_eq!(all(&page, "code_challenge_method"), ["S256"]);
+    assert_eq!(all(&page, "prompt"), ["consent"], "for offline_access");
+    let visit = Person::new("alice").approve(&page).await;
+    let callback = Url::parse(visit.callback()).unwrap();
+    assert_eq!(all(&callback, "iss"), [server.issuer.as_str()]);
+
+    // The server announces `iss`, so an answer without it is none, nor is another's.
+    for iss in [None, Some("https://elsewhere.example")] {
+        let mut altered = callback.clone();
+        let kept = callback.query_pairs().filter(|(name, _)| name != "iss");
+        altered.query_pairs_mut().clear().extend_pairs(kept);
+        if let Some(iss) = iss {
+            altered.query_pairs_mut().append_pair("iss", iss);
+        }
+        let error = client.finish(&pending, altered.as_str()).await.unwrap_err();
+        assert!(matches!(error, Error::Protocol(_)), "{error}");
+    }
+    // Nothing was sent for those, so the code is good still.
+    client.finish(&pending, callback.as_str()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_person_without_consent_for_offline_access_has_no_refresh_token() {
+    let server = Server::for_people();
+    let mut dialect = Dialect::resource_indicators();
+    dialect.offline_needs_consent = false;
+    let client = server.desktop().dialect(dialect).build().unwrap();
+    sign_in(&client, &Person::new("alice"), both()).await;
+    client.get_access_token(banking()).await.unwrap();
+    // `offline_access` was dropped without a word.
+    let error = client.get_access_token(health()).await.unwrap_err();
+    assert!(matches!(error, Error::Login(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_second_run_finds_the_session_on_disk_and_asks_nobody() {
+    let mut server = Server::for_people();
+    let (folder, alice) = (Folder::new(), Arc::new(Person::new("alice")));
+    let build = |clock: &ManualClock| {
+        let client = server.desktop().clock(clock.clone());
+        let store = FileStore::in_directory(folder.path());
+        client.store(store).build().unwrap()
+    };
+    let now = ManualClock::at(SystemTime::now());
+    let first = build(&now);
+    let login = loopback(&alice).request(banking()).request(health());
+    let account = first.sign_in(login).await.unwrap();
+    assert_eq!(account.subject(), Some("alice"));
+    let before = first.get_access_token(health()).await.unwrap();
+    first.close().await;
+    drop(first);
+
+    let second = build(&now);
+    let after = second.get_access_token(health()).await.unwrap();
+    assert_eq!(before.secret(), after.secret(), "it was still valid");
+
+    // Later: the access tokens have ended, the session has not.
+    now.advance(Duration::from_secs(3600));
+    let third = build(&now);
+    let banking = third.get_access_token(banking()).await.unwrap();
+    let health = third.get_access_token(health()).await.unwrap();
+    assert_ne!(before.secret(), health.secret());
+    server.verify(banking.secret(), BANKING).await.unwrap();
+    server.verify(health.secret(), HEALTH).await.unwrap();
+    assert_eq!(server.count("/auth", &json!({})), 1, "one sign-in ever");
+    let redemptions = json!({"grant": "refresh_token", "status": 200});
+    assert_eq!(server.count("/token", &redemptions), 3);
+    assert_eq!(server.token_requests(), 4, "and the code");
+}
+
+#[tokio::test]
+async fn keys_that_rotate_between_two_sign_ins_are_fetched_again() {
+    let mut server = Server::for_people();
+    let client = server.desktop().build().unwrap();
+    sign_in(&client, &Person::new("alice"), both()).await;
+    server.rotate_keys();
+    let (account, _) = sign_in(&client.session("bob"), &Person::new("bob"), both()).await;
+    assert_eq!(account.subject(), Some("bob"));
+}
+
+#[tokio::test]
+async fn a_code_counts_once_and_its_second_use_ends_what_it_brought() {
+    let server = Server::for_people();
+    let client = server.desktop().build().unwrap();
+    let (page, pending) = client.start(both()).await.unwrap();
+    let visit = Person::new("alice").approve(&page).await;
+    client.finish(&pending, visit.callback()).await.unwrap();
+    let error = client.finish(&pending, visit.callback()).await.unwrap_err();
+    assert!(matches!(error, Error::Login(_)), "{error}");
+    // RFC 6749 section 4.1.2: the server revokes all that the code has led to.
+    let error = client.get_access_token(health()).await.unwrap_err();
+    assert!(matches!(error, Error::Login(_)), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_to_another_sign_in_is_refused_before_its_code_is_used() {
+    let mut server = Server::for_people();
+    let client = server.desktop().build().unwrap();
+    let (page, _) = client.start(both()).await.unwrap();
+    let (_, other) = client
+        .start(AuthorizationCode::redirect_to(CALLBACK))
+        .await
+        .unwrap();
+    let visit = Person::new("alice").approve(&page).await;
+    let error = client.finish(&other, visit.callback()).await.unwrap_err();
+    let Error::Protocol(violation) = error else {
+        panic!("{error}")
+    };
+    assert!(matches!(violation.violation(), Violation::Reply(_)));
+    assert_eq!(server.token_requests(), 0);
+}
