@@ -138,8 +138,8 @@
 //! # The other end of the token
 //!
 //! An API that gets such tokens accepts those for its own audience alone, and wants a scope on every
-//! route: with the feature `resource-server` there is [`resource_server`], a verifier as strict as the
-//! standards, and with `axum` a router that takes no route without a requirement.
+//! route: with the feature `resource-server` there is the module `resource_server`, a verifier as strict
+//! as the standards, and with `axum` a router that takes no route without a requirement.
 //!
 //! # The end
 //!

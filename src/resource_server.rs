@@ -54,6 +54,21 @@
 //! | a sign-in that was too weak | 401, `error="insufficient_user_authentication"` (RFC 9470) |
 //! | keys that cannot be had | 503 with `Retry-After` |
 //!
+//! # Numbers
+//!
+//! | what | default | why |
+//! |---|---|---|
+//! | algorithms | RS256 | what the platform signs with; [`algorithms`](VerifierBuilder::algorithms) lists others |
+//! | leeway | 30 s | what the platform's own SDKs allow, for `exp`, `nbf` and `iat` |
+//! | largest token | 16,384 bytes | a larger one fits no header of a usual server |
+//! | deepest JSON | 32 levels | claims nest a few |
+//! | tokens remembered | 4,096 | the callers of one API within a token's life; [`remembered_tokens`](VerifierBuilder::remembered_tokens) |
+//! | life of keys | 10 min, refreshed from 8 min on | a withdrawn key stops working within it |
+//! | keys in an outage | 24 h | longer than a repair takes; then 503 |
+//! | a fetch for unknown keys | one in 30 s | such a token costs its sender nothing |
+//! | pause after a failed fetch | 1 s, doubled up to 30 s | also if the issuer asks for a longer one: without keys an API is down |
+//! | waiting for keys | 5 s, 2 s where old ones are there | then 503, or the old ones |
+//!
 //! # What it does not do
 //!
 //! It asks nobody whether a token was revoked: that would be a request per request, and tokens are

@@ -118,7 +118,7 @@ impl AuthorizationCode {
 mod tests {
     use super::*;
 
-    fn prompt(login: AuthorizationCode, offline_needs_consent: bool) -> Option<String> {
+    fn prompt(login: &AuthorizationCode, offline_needs_consent: bool) -> Option<String> {
         let authorization = Authorization {
             endpoint: Url::parse("https://issuer.example/authorize").unwrap(),
             issuer: "https://issuer.example".to_owned(),
@@ -137,16 +137,16 @@ mod tests {
     #[test]
     fn offline_access_goes_with_consent_where_the_issuer_wants_it() {
         let login = || AuthorizationCode::redirect_to("https://app.example/callback");
-        assert_eq!(prompt(login(), false), None);
-        assert_eq!(prompt(login(), true).unwrap(), "consent");
+        assert_eq!(prompt(&login(), false), None);
+        assert_eq!(prompt(&login(), true).unwrap(), "consent");
         for (own, sent) in [
             (Prompt::None, "none"),
             (Prompt::Login, "login consent"),
             (Prompt::Consent, "consent"),
             (Prompt::SelectAccount, "select_account consent"),
         ] {
-            assert_eq!(prompt(login().prompt(own), false).unwrap(), own.as_str());
-            assert_eq!(prompt(login().prompt(own), true).unwrap(), sent);
+            assert_eq!(prompt(&login().prompt(own), false).unwrap(), own.as_str());
+            assert_eq!(prompt(&login().prompt(own), true).unwrap(), sent);
         }
     }
 }

@@ -43,9 +43,9 @@ async fn no_token_is_shown_whatever_becomes_of_it() {
         }
         for token in &tokens {
             let answer = api.get("/", token).await;
-            let verified = verifier.verify(token).await;
-            write!(shown, "{answer:?} {verified:?}").unwrap();
-            if let Err(error) = &verified {
+            let outcome = verifier.verify(token).await;
+            write!(shown, "{answer:?} {outcome:?}").unwrap();
+            if let Err(error) = &outcome {
                 write!(shown, "{error} {error:#?}").unwrap();
             }
         }
