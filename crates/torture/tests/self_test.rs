@@ -4,10 +4,6 @@
     reason = "a test fails where something is missing"
 )]
 #![cfg(target_os = "linux")]
-#![expect(
-    clippy::unwrap_used,
-    reason = "the lints spare test functions, and these helpers serve nothing else"
-)]
 
 use std::process::Command;
 
