@@ -68,6 +68,7 @@ fn figures(options: &Options, run: Run) -> Result<Figures> {
         workers: &workers,
         killer: &killer,
         is_merciless: options.merciless,
+        is_sabotaged: options.sabotage.is_some(),
         seen: Watched::default(),
     };
     let stuck = play(options, run.seed, &mut watch)?;
@@ -124,6 +125,7 @@ struct Watch<'a> {
     workers: &'a Workers,
     killer: &'a Killer<'a>,
     is_merciless: bool,
+    is_sabotaged: bool,
     seen: Watched,
 }
 
@@ -259,7 +261,14 @@ impl Watch<'_> {
     }
 
     fn sign_in(&mut self) -> Result<()> {
-        self.runtime.block_on(self.issuer.sign_in(self.client))?;
+        let mut attempts = 1;
+        while let Err(error) = self.runtime.block_on(self.issuer.sign_in(self.client)) {
+            // Whoever writes without the lock also gets in the way of a sign-in.
+            if !self.is_sabotaged || attempts == SIGN_INS {
+                return Err(error);
+            }
+            attempts += 1;
+        }
         self.seen.signed_in = clock::since_epoch();
         self.seen.asked.clear();
         let standing = self.file.standing();
@@ -322,6 +331,9 @@ const DROPS: std::ops::Range<u64> = 1500..5000;
 
 /// When the next answer is delayed.
 const DELAYS: std::ops::Range<u64> = 300..1500;
+
+/// How often a sign-in is tried where a rule is broken on purpose.
+const SIGN_INS: u32 = 20;
 
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
