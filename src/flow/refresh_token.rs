@@ -82,12 +82,8 @@ impl RefreshToken {
             wanted,
             under_way: self.sessions.begin(),
         };
-        let in_background = cx.in_background;
-        let outcome = if in_background {
-            outliving(redemption.run(true)).await
-        } else {
-            tokio::spawn(redemption.run(false)).await
-        };
+        // Also where somebody waits: they may give up, and their program end.
+        let outcome = outliving(redemption.run(true)).await;
         outcome.unwrap_or_else(|_died| Err(Error::unavailable(UnavailableReason::Abandoned)))
     }
 
