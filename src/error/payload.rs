@@ -70,7 +70,7 @@ impl IssuerAnswer {
         self
     }
 
-    /// The HTTP status.
+    /// The HTTP status; 400 for an error that came in a redirect, which has none of its own.
     pub fn status(&self) -> u16 {
         self.status
     }
