@@ -203,6 +203,9 @@ impl AuthorizationCode {
     }
 
     /// How long the person may take; 180 s by default.
+    ///
+    /// Then it is [`Error::Login`](crate::Error::Login): another sign-in helps, repeating a call does
+    /// not.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
         self
