@@ -15,6 +15,7 @@ use tokio::{
     time::timeout,
 };
 
+use super::pending::is_answer;
 use crate::error::Error;
 
 /// Listeners on one port: 127.0.0.1, and `::1` where that can be had.
@@ -151,8 +152,7 @@ impl<T: Send + 'static> Visit<T> {
         let mut request = head.lines().next().unwrap_or_default().split(' ');
         let (method, target) = (request.next(), request.next().unwrap_or_default());
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let mut parameters = url::form_urlencoded::parse(query.as_bytes());
-        let is_answer = parameters.any(|(name, _)| ["state", "code", "error"].contains(&&*name));
+        let is_answer = is_answer(query);
         // A page of another host that was made to resolve to this machine has its own name here.
         let host = header(head, "host");
         let hosts = ["127.0.0.1", "[::1]", "localhost"].map(|host| format!("{host}:{}", self.port));

@@ -243,6 +243,12 @@ impl Answer {
     }
 }
 
+/// Whether a query is an answer of an issuer at all, right or wrong.
+pub(super) fn is_answer(query: &str) -> bool {
+    let mut names = url::form_urlencoded::parse(query.as_bytes());
+    names.any(|(name, _)| ["state", "code", "error"].contains(&&*name))
+}
+
 fn violation(problem: &'static str) -> Error {
     Error::protocol(None, Violation::Callback(problem))
 }
