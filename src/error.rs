@@ -204,6 +204,11 @@ impl Error {
         Self::Login(LoginRequired::code_expired(asked, answer))
     }
 
+    /// A sign-in page that nobody came back from in time.
+    pub(crate) fn nobody_came(asked: &Asked) -> Self {
+        Self::Login(LoginRequired::nobody_came(asked))
+    }
+
     /// No usable answer.
     pub(crate) fn unavailable(reason: UnavailableReason) -> Self {
         Self::Unavailable(Unavailable::new(reason))

@@ -70,7 +70,7 @@ impl IssuerAnswer {
         self
     }
 
-    /// The HTTP status.
+    /// The HTTP status; 400 for an error that came in a redirect, which has none of its own.
     pub fn status(&self) -> u16 {
         self.status
     }
@@ -157,6 +157,8 @@ enum Cause {
     SignedOut,
     /// Nobody entered the device code in time.
     CodeExpired,
+    /// Nobody came back from the page where they were to sign in.
+    NobodyCame,
 }
 
 /// What it takes to go on with the person.
@@ -232,10 +234,16 @@ macro_rules! person_needed {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                if self.0.cause == Cause::CodeExpired {
-                    f.write_str("the device code expired before anybody entered it: ")?;
+                f.write_str(match self.0.cause {
+                    Cause::CodeExpired => "the device code expired before anybody entered it: ",
+                    Cause::NobodyCame => "nobody came back from the sign-in page in time: ",
+                    Cause::Asked | Cause::SignedOut => "",
+                })?;
+                f.write_str($text)?;
+                // A sign-in that asks for no API has none to name.
+                if !self.audience().as_str().is_empty() {
+                    write!(f, " for `{}`", self.audience())?;
                 }
-                write!(f, $text, self.0.asked.audience)?;
                 if !self.0.missing.is_empty() {
                     write!(f, ": scopes `{}`", self.0.missing)?;
                 }
@@ -249,27 +257,21 @@ macro_rules! person_needed {
 
 person_needed! {
     /// A person has to consent before there can be a token for this API.
-    ConsentRequired, "consent is missing for `{}`"
+    ConsentRequired, "consent is missing"
 }
 person_needed! {
     /// A person has to sign in before there can be a token for this API.
-    LoginRequired, "a sign-in is needed for `{}`"
+    LoginRequired, "a sign-in is needed"
 }
 person_needed! {
     /// A person has to prove more before there can be a token for this API.
-    StepUpRequired, "a stronger sign-in is needed for `{}`"
+    StepUpRequired, "a stronger sign-in is needed"
 }
 
 impl LoginRequired {
     /// Nobody is signed in: nothing of the session is to be used any more.
     pub(crate) fn signed_out(asked: &Asked) -> Self {
-        Self(Arc::new(PersonNeeded {
-            asked: asked.clone(),
-            missing: Scopes::none(),
-            answer: None,
-            cause: Cause::SignedOut,
-            resume: None,
-        }))
+        Self::because(Cause::SignedOut, asked, None)
     }
 
     pub(crate) fn is_signed_out(&self) -> bool {
@@ -278,11 +280,20 @@ impl LoginRequired {
 
     /// A device code ended unused (RFC 8628 section 3.5), by the issuer's word or by our clock.
     pub(crate) fn code_expired(asked: &Asked, answer: Option<IssuerAnswer>) -> Self {
+        Self::because(Cause::CodeExpired, asked, answer)
+    }
+
+    /// Nobody came back from the page within the time that they had.
+    pub(crate) fn nobody_came(asked: &Asked) -> Self {
+        Self::because(Cause::NobodyCame, asked, None)
+    }
+
+    fn because(cause: Cause, asked: &Asked, answer: Option<IssuerAnswer>) -> Self {
         Self(Arc::new(PersonNeeded {
             asked: asked.clone(),
             missing: Scopes::none(),
             answer,
-            cause: Cause::CodeExpired,
+            cause,
             resume: None,
         }))
     }
@@ -291,6 +302,13 @@ impl LoginRequired {
         match self.0.cause {
             Cause::CodeExpired => {
                 "start the sign-in again: it shows a new code, which has to be entered in time"
+                    .to_owned()
+            }
+            // The issuer shows these errors on a page of its own, and never comes back.
+            Cause::NobodyCame => {
+                "look whether the page shows an error (a redirect URI that is not registered, above \
+                 all); a browser on another machine cannot come back: use paste_from_stdin or a \
+                 device code; then start the sign-in again"
                     .to_owned()
             }
             Cause::Asked | Cause::SignedOut => {

@@ -4,7 +4,7 @@ use std::{fmt, future::Future, io, pin::Pin, sync::Arc, time::Duration};
 
 use url::Url;
 
-use super::wanted::Wanted;
+use super::{pending, wanted::Wanted};
 use crate::{
     request::{TokenRequest, is_reserved},
     scope::Audience,
@@ -203,6 +203,9 @@ impl AuthorizationCode {
     }
 
     /// How long the person may take; 180 s by default.
+    ///
+    /// Then it is [`Error::Login`](crate::Error::Login): another sign-in helps, repeating a call does
+    /// not.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
         self
@@ -221,15 +224,15 @@ impl AuthorizationCode {
 
     /// Also takes the final URL as a line of standard input.
     ///
-    /// The line is read on a thread that the end of the program does not wait for.
+    /// Lines that are no answer at all are passed over: a slip of the hand ends no sign-in. They are read
+    /// on a thread that the end of the program does not wait for; once the browser was faster, it still
+    /// takes the next line that is typed.
     pub fn paste_from_stdin(self) -> Self {
         self.paste_back(async {
             let (sender, line) = tokio::sync::oneshot::channel();
             let read = move || {
-                let mut line = String::new();
-                let read = io::stdin().read_line(&mut line).map(|_| line);
                 // Nobody listens any more once the browser was faster.
-                let _ = sender.send(read);
+                let _ = sender.send(first_answer(io::stdin().lock()));
             };
             std::thread::Builder::new().spawn(read)?;
             line.await.map_err(io::Error::other)?
@@ -260,6 +263,18 @@ impl fmt::Debug for AuthorizationCode {
     }
 }
 
+/// The first line that could be what a person came back with; empty if there is none.
+fn first_answer(lines: impl io::BufRead) -> io::Result<String> {
+    let is_answer = |line: &str| {
+        let query = line.split_once('?').map_or("", |(_, query)| query);
+        pending::is_answer(query)
+    };
+    let mut lines = lines.lines();
+    lines
+        .find(|line| line.as_ref().map_or(true, |line| is_answer(line)))
+        .unwrap_or_else(|| Ok(String::new()))
+}
+
 /// Tells whoever sits at the terminal where to go.
 fn announce(url: &Url) {
     use std::io::Write;
@@ -286,3 +301,29 @@ const OWN: &[&str] = &[
     "response_type",
     "state",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_are_no_answer_are_passed_over() {
+        let url = "http://127.0.0.1:1/callback?code=c&state=s";
+        for (typed, found) in [
+            (format!("{url}\n"), url),
+            (
+                format!("\nyes\nhttp://127.0.0.1:1/callback\n{url}\nmore\n"),
+                url,
+            ),
+            (
+                "/callback?error=access_denied".to_owned(),
+                "/callback?error=access_denied",
+            ),
+            ("yes\n".to_owned(), ""),
+            (String::new(), ""),
+        ] {
+            assert_eq!(first_answer(typed.as_bytes()).unwrap(), found, "{typed}");
+        }
+        first_answer(&b"\xff\n"[..]).unwrap_err();
+    }
+}

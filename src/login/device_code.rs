@@ -7,7 +7,6 @@ use std::{fmt, io::Write as _, sync::Arc};
 
 use poll::Poll;
 pub use prompt::DevicePrompt;
-use tokio::runtime::Handle;
 
 use super::{Obtained, identity, wanted::Wanted};
 use crate::{
@@ -120,11 +119,6 @@ impl DeviceCode {
         clock: &TimeSource,
     ) -> Result<Obtained, Error> {
         self.wanted.check()?;
-        if Handle::try_current().is_err() {
-            return Err(Error::request(
-                "there is no tokio runtime here: call it within one",
-            ));
-        }
         let (about, scopes) = (self.wanted.first(), self.wanted.scopes());
         let asked = self.wanted.asked();
         let codes = endpoint.authorize_device(asked, &about, &scopes).await?;

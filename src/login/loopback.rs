@@ -15,6 +15,7 @@ use tokio::{
     time::timeout,
 };
 
+use super::pending::is_answer;
 use crate::error::Error;
 
 /// Listeners on one port: 127.0.0.1, and `::1` where that can be had.
@@ -70,6 +71,10 @@ impl Loopback {
     /// Every connection has a task of its own, so that one which says nothing, or asks for an icon,
     /// holds up nobody. Whatever the judge says of the first answer is final: a wrong `state` is a hard
     /// stop, since it means that two sign-ins were mixed up, or that somebody tries to.
+    ///
+    /// So a page that guesses the port could end a sign-in, though never complete one. What it loads in
+    /// the background counts for nothing (see [`is_page_load`]); it would have to open a window on
+    /// each port, which browsers do not let pages do without a click.
     pub(super) async fn answer<T: Send + 'static>(self, judge: Judge<T>) -> Result<T, Error> {
         let (sender, mut answers) = mpsc::channel(1);
         let visit = Arc::new(Visit {
@@ -106,13 +111,13 @@ async fn accept<T: Send + 'static>(listener: TcpListener, visit: Arc<Visit<T>>) 
         match listener.accept().await {
             Ok((stream, _)) => {
                 while connections.try_join_next().is_some() {}
-                if connections.len() < CONNECTIONS {
-                    let visit = Arc::clone(&visit);
-                    connections.spawn(async move {
-                        // Too slow, or gone: it was no answer.
-                        let _ = timeout(CONNECTION_LIMIT, visit.serve(stream)).await;
-                    });
+                if connections.len() >= CONNECTIONS {
+                    // The next ones wait in the system's queue: to be late is no harm, to be lost is.
+                    connections.join_next().await;
                 }
+                let visit = Arc::clone(&visit);
+                // What was too slow, or is gone, was no answer.
+                connections.spawn(async move { visit.serve(stream).await });
             }
             // Out of file descriptors, say: that passes, and must not spin.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -122,16 +127,20 @@ async fn accept<T: Send + 'static>(listener: TcpListener, visit: Arc<Visit<T>>) 
 
 impl<T: Send + 'static> Visit<T> {
     async fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
-        let Some(head) = read_head(&mut stream).await? else {
+        let Some(head) = timeout(CONNECTION_LIMIT, read_head(&mut stream)).await?? else {
             return respond(&mut stream, "431 Request Header Fields Too Large", STRAY).await;
         };
         match self.target(&head) {
             Target::Answer(target) => {
+                // There is one place, taken before anything is judged: no second answer overtakes.
+                let Ok(place) = self.answers.try_reserve() else {
+                    return respond(&mut stream, "200 OK", ANSWERED).await;
+                };
                 let outcome = (self.judge)(target);
                 let page = if outcome.is_ok() { ARRIVED } else { FAILED };
                 // The page first: what listens is gone as soon as the answer is taken.
                 let shown = respond(&mut stream, "200 OK", page).await;
-                let _ = self.answers.try_send(outcome);
+                place.send(outcome);
                 shown
             }
             Target::WrongMethod => respond(&mut stream, "405 Method Not Allowed", STRAY).await,
@@ -140,20 +149,15 @@ impl<T: Send + 'static> Visit<T> {
     }
 
     fn target<'h>(&self, head: &'h str) -> Target<'h> {
-        let mut lines = head.lines();
-        let mut request = lines.next().unwrap_or_default().split(' ');
+        let mut request = head.lines().next().unwrap_or_default().split(' ');
         let (method, target) = (request.next(), request.next().unwrap_or_default());
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let mut parameters = url::form_urlencoded::parse(query.as_bytes());
-        let is_answer = parameters.any(|(name, _)| ["state", "code", "error"].contains(&&*name));
+        let is_answer = is_answer(query);
         // A page of another host that was made to resolve to this machine has its own name here.
-        let host = lines
-            .filter_map(|line| line.split_once(':'))
-            .find(|(name, _)| name.eq_ignore_ascii_case("host"))
-            .map(|(_, value)| value.trim());
+        let host = header(head, "host");
         let hosts = ["127.0.0.1", "[::1]", "localhost"].map(|host| format!("{host}:{}", self.port));
         let is_here = host.is_some_and(|host| hosts.iter().any(|here| here == host));
-        if path != self.path || !is_here || !is_answer {
+        if path != self.path || !is_here || !is_answer || !is_page_load(head) {
             Target::Stray
         } else if method == Some("GET") {
             Target::Answer(target)
@@ -168,6 +172,23 @@ enum Target<'h> {
     WrongMethod,
     /// An icon, a scanner, a page that tries its luck.
     Stray,
+}
+
+/// Whether the person sees what is loaded here, as they do after a redirect.
+///
+/// Browsers say so of requests to this machine, and pages cannot change it (W3C Fetch Metadata sections
+/// 2.1 and 2.5): an image, a script, a frame or a `fetch` of some page elsewhere is none, and
+/// neither is a page that is loaded ahead. Other programs than browsers say nothing.
+fn is_page_load(head: &str) -> bool {
+    let is_document = header(head, "sec-fetch-dest").is_none_or(|what| what == "document");
+    is_document && header(head, "sec-purpose").is_none()
+}
+
+/// The value of the first header of this name.
+fn header<'h>(head: &'h str, wanted: &str) -> Option<&'h str> {
+    let mut headers = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+    let (_, value) = headers.find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+    Some(value.trim())
 }
 
 /// The head of a request; nothing if it is longer than any browser's.
@@ -192,9 +213,12 @@ async fn respond(stream: &mut TcpStream, status: &str, page: &str) -> io::Result
          connection: close\r\n\r\n",
         page.len()
     );
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(page.as_bytes()).await?;
-    stream.shutdown().await
+    let written = async {
+        stream.write_all(head.as_bytes()).await?;
+        stream.write_all(page.as_bytes()).await?;
+        stream.shutdown().await
+    };
+    timeout(PAGE_LIMIT, written).await?
 }
 
 fn unbound(error: &io::Error) -> Error {
@@ -229,6 +253,11 @@ const FAILED: &str = page!(
     "Go back to the application: it says why. You can close this page."
 );
 
+const ANSWERED: &str = page!(
+    "This sign-in was answered already",
+    "Go back to the application. You can close this page."
+);
+
 const STRAY: &str = page!(
     "Nothing here",
     "An application waits for a sign-in at this address."
@@ -239,6 +268,9 @@ const HEAD_LIMIT: usize = 16 * 1024;
 
 /// A browser sends its request at once; what is slower than this is none.
 const CONNECTION_LIMIT: Duration = Duration::from_secs(10);
+
+/// A page fits into the system's buffers: who does not take it must not hold up the sign-in.
+const PAGE_LIMIT: Duration = Duration::from_secs(2);
 
 /// A browser opens a handful of connections.
 const CONNECTIONS: usize = 32;
@@ -352,6 +384,81 @@ mod tests {
             let _ = stream.write_all(two.as_bytes()).await;
         }
         assert!(answer.await.unwrap().unwrap().contains("code=1"));
+    }
+
+    #[tokio::test]
+    async fn a_second_answer_is_not_even_judged() {
+        let (sender, mut answers) = mpsc::channel(1);
+        let visit = Visit {
+            port: 1,
+            path: "/callback".to_owned(),
+            judge: judge(),
+            answers: sender,
+        };
+        // The first answer has its place, and its page is being written still.
+        let place = visit.answers.try_reserve().unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            visit.serve(stream).await.unwrap();
+        };
+        let second = get(1, "/callback?state=right&code=2");
+        let ((), shown) = tokio::join!(served, send("127.0.0.1", address.port(), &second));
+        assert!(shown.contains("answered already"), "{shown}");
+        place.send(Ok("the first".to_owned()));
+        assert_eq!(answers.recv().await.unwrap().unwrap(), "the first");
+        assert!(answers.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn what_a_page_loads_in_the_background_is_a_stray() {
+        let (port, answer) = listening().await;
+        let with = |headers: &str| {
+            let request = get(port, "/callback?error=access_denied");
+            request.replace("\r\n\r\n", &format!("\r\n{headers}\r\n\r\n"))
+        };
+        for headers in [
+            "Sec-Fetch-Dest: image",
+            "sec-fetch-dest: empty\r\nSec-Fetch-Mode: cors",
+            "Sec-Fetch-Dest: iframe\r\nSec-Fetch-Mode: navigate",
+            "Sec-Fetch-Dest: document\r\nSec-Purpose: prefetch;prerender",
+        ] {
+            let shown = send("127.0.0.1", port, &with(headers)).await;
+            assert!(shown.contains("404"), "{headers}: {shown}");
+        }
+        assert!(!answer.is_finished());
+        let redirect =
+            "Sec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Site: cross-site";
+        let shown = send("127.0.0.1", port, &with(redirect)).await;
+        assert!(shown.contains("did not work"), "{shown}");
+        answer.await.unwrap().unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn more_half_open_connections_than_are_served_lose_no_answer() {
+        let (sender, mut answers) = mpsc::channel(1);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let path = "/callback".to_owned();
+        let visit = Visit {
+            port,
+            path,
+            judge: judge(),
+            answers: sender,
+        };
+        let accepting = tokio::spawn(accept(listener, Arc::new(visit)));
+        let mut silent = Vec::new();
+        for _ in 0..CONNECTIONS + 8 {
+            silent.push(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+        }
+        let request = get(port, "/callback?state=right&code=c");
+        let late = tokio::spawn(async move { send("127.0.0.1", port, &request).await });
+        // They go away one after the other, as they would by themselves after a while.
+        drop(silent);
+        assert!(late.await.unwrap().contains("You are signed in"));
+        answers.recv().await.unwrap().unwrap();
+        accepting.abort();
     }
 
     #[tokio::test]

@@ -83,6 +83,7 @@ impl PendingLogin {
         self.check_issuer(&answer, authorization)?;
         match (answer.code, answer.error) {
             (Some(_), Some(_)) => Err(violation("it has a code and an error")),
+            (Some(code), None) if code.is_empty() => Err(violation("its code is empty")),
             (Some(code), None) => Ok(code),
             (None, Some(code)) => {
                 let shown = IssuerAnswer::new(400)
@@ -102,10 +103,13 @@ impl PendingLogin {
                 "the pending sign-in is another client's, or of another version of this crate",
             ));
         }
-        let age = seconds(now).saturating_sub(self.created_at);
-        if age > LIFETIME.as_secs() {
+        let now = seconds(now);
+        let is_old = now.saturating_sub(self.created_at) > LIFETIME.as_secs();
+        // It would not grow old in time.
+        let is_ahead = self.created_at.saturating_sub(now) > CLOCK_SKEW.as_secs();
+        if is_old || is_ahead {
             return Err(Error::request(
-                "the sign-in was started too long ago: start it again",
+                "the sign-in was started too long ago, or in the future: start it again",
             ));
         }
         Ok(())
@@ -209,6 +213,10 @@ impl Answer {
                 "the answer came to another path than the redirect URI's",
             ));
         }
+        // A fragment belongs to response types that were not asked for.
+        if url.fragment().is_some() {
+            return Err(violation("it has a fragment"));
+        }
         let mut answer = Self {
             state: None,
             code: None,
@@ -235,8 +243,14 @@ impl Answer {
     }
 }
 
-fn violation(problem: &str) -> Error {
-    Error::protocol(None, Violation::Reply(problem.to_owned()))
+/// Whether a query is an answer of an issuer at all, right or wrong.
+pub(super) fn is_answer(query: &str) -> bool {
+    let mut names = url::form_urlencoded::parse(query.as_bytes());
+    names.any(|(name, _)| ["state", "code", "error"].contains(&&*name))
+}
+
+fn violation(problem: &'static str) -> Error {
+    Error::protocol(None, Violation::Callback(problem))
 }
 
 pub(super) fn seconds(now: Moment) -> u64 {
@@ -249,6 +263,9 @@ pub(super) const VERSION: u32 = 1;
 
 /// Longer than any person takes, and short enough that a forgotten one is of no use.
 const LIFETIME: Duration = Duration::from_secs(3600);
+
+/// By how much the clocks of two machines of one web back end may differ.
+const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
 mod tests {
@@ -326,6 +343,8 @@ mod tests {
             (false, "code=c&state=other", "protocol"),
             (false, "code=c", "protocol"),
             (false, "state=STATE", "protocol"),
+            (false, "code=&state=STATE", "protocol"),
+            (false, "code=c&state=STATE#code=d", "protocol"),
             (false, "code=c&code=d&state=STATE", "protocol"),
             (false, "code=c&state=STATE&state=STATE", "protocol"),
             (false, "code=c&error=access_denied&state=STATE", "protocol"),
@@ -372,6 +391,15 @@ mod tests {
         other.client_id = "another".to_owned();
         accept(right.clone(), &other).unwrap_err();
         accept(right.clone(), &authorization(false)).unwrap();
+        let mut ahead = pending.clone();
+        ahead.created_at += CLOCK_SKEW.as_secs();
+        let now = clock.now();
+        ahead.accept(&right, &authorization(false), now).unwrap();
+        ahead.created_at += 1;
+        let error = ahead
+            .accept(&right, &authorization(false), now)
+            .unwrap_err();
+        assert!(matches!(error, Error::Request(_)), "{error}");
         clock.advance(LIFETIME + Duration::from_secs(1));
         accept(right, &authorization(false)).unwrap_err();
     }

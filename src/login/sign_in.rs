@@ -1,6 +1,6 @@
 //! Either way to have a person sign in.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::time::timeout;
 use url::Url;
@@ -10,13 +10,7 @@ use super::{
     authorization_code::{Back, PasteBack},
     loopback::{Judge, Loopback},
 };
-use crate::{
-    endpoint::Endpoint,
-    error::{Error, Unavailable, UnavailableReason},
-    scope::Audience,
-    secret::Secret,
-    time::TimeSource,
-};
+use crate::{endpoint::Endpoint, error::Error, scope::Audience, secret::Secret, time::TimeSource};
 
 /// How a person signs in: [`AuthorizationCode`] or [`DeviceCode`].
 #[derive(Debug)]
@@ -118,7 +112,7 @@ impl AuthorizationCode {
         let answer = first_answer(loopback, paste_back, judge);
         match timeout(self.time_limit, answer).await {
             Ok(code) => Ok((pending, code?)),
-            Err(_elapsed) => Err(nobody_came(self.time_limit)),
+            Err(_elapsed) => Err(Error::nobody_came(&self.wanted.first())),
         }
     }
 }
@@ -174,16 +168,6 @@ fn open_browser(url: &Url) {
 
 #[cfg(not(feature = "browser"))]
 fn open_browser(_url: &Url) {}
-
-fn nobody_came(limit: Duration) -> Error {
-    let cause = format!(
-        "nobody came back within {} s: the page may show an error of its own (a redirect URI that is not \
-         registered, above all), or the browser runs on another machine (use paste_from_stdin or a device code)",
-        limit.as_secs()
-    );
-    let cause = std::io::Error::new(std::io::ErrorKind::TimedOut, cause);
-    Error::Unavailable(Unavailable::caused_by(UnavailableReason::Timeout, cause))
-}
 
 impl Endpoint {
     /// Where a person is sent.

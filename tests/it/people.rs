@@ -279,13 +279,16 @@ async fn nobody_comes_back_and_the_error_says_what_to_do() {
         .announce(move |url| seen.lock().unwrap().push(url.clone()))
         .time_limit(Duration::from_millis(50));
     let error = client.sign_in(login).await.unwrap_err();
-    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    assert!(matches!(error, Error::Login(_)), "{error}");
     assert!(
-        cause
-            .as_deref()
-            .is_some_and(|cause| cause.contains("device code")),
-        "{error}: {cause:?}"
+        !error.is_retryable(),
+        "it would open one browser after the other"
     );
+    assert!(error.to_string().starts_with("nobody came back"), "{error}");
+    let next_move = error.next_move();
+    for hint in ["redirect URI", "paste_from_stdin", "device code"] {
+        assert!(next_move.contains(hint), "{next_move}");
+    }
     assert_eq!(urls.lock().unwrap().len(), 1);
 }
 

@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-use intelliauth::{Error, ManualClock, TokenRequest, TokenResponse, UnavailableReason};
+use intelliauth::{
+    AuthorizationCode, Client, Error, ManualClock, TokenRequest, TokenResponse, UnavailableReason,
+};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::support::{Server, Source, at_once, joined, spawn_calls};
@@ -262,4 +264,16 @@ async fn a_flow_that_panics_is_not_called_again_with_every_call() {
         client.close().await;
     }
     assert_eq!(source.count(), 1);
+}
+
+#[test]
+fn a_sign_in_outside_of_a_runtime_is_an_error_and_not_a_panic() {
+    let client = Client::for_person("http://127.0.0.1:1", "app_test").build();
+    let error = outside(async move {
+        let login = AuthorizationCode::loopback().without_browser();
+        client?.sign_in(login).await?;
+        Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    });
+    let shown = error.map_or_else(|error| error.to_string(), |()| "signed in".to_owned());
+    assert!(shown.contains("no tokio runtime"), "{shown}");
 }

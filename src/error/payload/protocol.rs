@@ -40,6 +40,8 @@ pub enum Violation {
     Metadata(String),
     /// The token endpoint's answer lacks something or names something that cannot be used.
     Reply(String),
+    /// What came back from a sign-in is not the answer to it (RFC 6749 section 4.1.2, RFC 9207).
+    Callback(&'static str),
     /// The answer is about another person than the one who signed in (OpenID Connect Core section
     /// 12.2).
     OtherAccount,
@@ -100,6 +102,11 @@ impl ProtocolViolation {
             Violation::Metadata(_) => {
                 "check the issuer's address, or give the endpoints by hand".to_owned()
             }
+            Violation::Callback(_) => {
+                "do not use this answer; start the sign-in again, and if that repeats itself, find out \
+                 who else sends people to the redirect URI"
+                    .to_owned()
+            }
             Violation::OtherAccount => "have the same person sign in again".to_owned(),
             Violation::Redirect => {
                 "configure the address that the redirect leads to, if you trust it".to_owned()
@@ -144,6 +151,9 @@ impl fmt::Display for ProtocolViolation {
             }
             Violation::Reply(problem) => write!(f, "unusable answer: {problem}")?,
             Violation::OtherAccount => f.write_str("the answer is about another person")?,
+            Violation::Callback(problem) => {
+                write!(f, "what came back is no answer to this sign-in: {problem}")?;
+            }
             Violation::Redirect => f.write_str("the issuer answered with a redirect")?,
             Violation::TooLarge(limit) => write!(f, "the answer is larger than {limit} bytes")?,
         }
