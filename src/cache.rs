@@ -165,10 +165,10 @@ impl TokenCache {
             return;
         };
         let remembered = place.entry().needs_person(self.clock.now());
-        if let Some(generation) = remembered
-            && sessions.generation(&open).await != generation
+        if let Some(revision) = remembered
+            && sessions.revision(&open).await != revision
         {
-            place.entry().forgive_generation(generation);
+            place.entry().forgive_revision(revision);
         }
     }
 
@@ -180,7 +180,15 @@ impl TokenCache {
         let (Some(sessions), Principal::Session(name)) = (&self.sessions, principal) else {
             return None;
         };
-        Some((sessions, sessions.open(name)))
+        let open = sessions.open(name);
+        let swept = sessions.take_swept();
+        if !swept.is_empty() {
+            let sequence = self.next_sequence();
+            let is_swept = |principal: &Principal| matches!(principal, Principal::Session(name) if swept.contains(name));
+            self.index
+                .of_principals(is_swept, |slot| slot.clear(sequence));
+        }
+        Some((sessions, open))
     }
 
     /// Boards a flight and waits for it; nothing if the place was given up in the meantime.
@@ -240,14 +248,14 @@ impl TokenCache {
             return Ok(());
         };
         let now = self.clock.now();
+        if let Some((_, open)) = self.session(principal) {
+            open.reject(rejected.secret());
+        }
         if place.entry().reject(rejected, now) {
-            if let Some((_, open)) = self.session(principal) {
-                open.reject(rejected.secret());
-            }
             tracing::debug!(%audience, "token was rejected by its API and is forgotten");
             return Ok(());
         }
-        if Arc::ptr_eq(&place.entry().current(), rejected) {
+        if place.entry().current().header == rejected.header {
             let asked = Details::for_key(&rejected.audience, &rejected.asked, &rejected.parameters);
             return Err(Error::denied(&asked.asked(), DeniedReason::RejectedByApi));
         }
@@ -257,14 +265,20 @@ impl TokenCache {
     /// Forgets everything about `audience`, for this principal; flights in the air publish nothing.
     pub(crate) fn clear(&self, principal: &Principal, audience: &Audience) {
         let sequence = self.next_sequence();
-        self.index
-            .of_audience(principal, audience, |slot| slot.clear(sequence));
+        let session = self.session(principal);
+        self.index.of_audience(principal, audience, |slot| {
+            if let Some((_, open)) = &session {
+                // Nor is it to come back from the session's store.
+                slot.tokens(|token| open.reject(token.secret()));
+            }
+            slot.clear(sequence);
+        });
     }
 
     /// Forgets everything of this principal that was asked for before flight `sequence`.
     pub(super) fn forget(&self, principal: &Principal, sequence: u64) {
         self.index
-            .of_principal(principal, |slot| slot.clear(sequence));
+            .of_principals(|other| other == principal, |slot| slot.clear(sequence));
     }
 
     /// Forgets everything of this principal; flights in the air publish nothing.

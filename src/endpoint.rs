@@ -125,7 +125,7 @@ impl Endpoint {
 
     /// Makes a token request; once more if the endpoint has moved since it was discovered.
     pub(crate) async fn token(&self, grant: &Grant<'_>) -> Result<TokenReply, Error> {
-        let (transport, how) = (self.transport(grant.is_apart), self.reading(grant));
+        let (transport, how) = (self.transport(grant.kind.is_apart()), self.reading(grant));
         let metadata = self.discovery.metadata(transport, how).await?;
         let mut outcome = self.request(grant, &metadata).await;
         if let Err(error) = &outcome
@@ -143,38 +143,40 @@ impl Endpoint {
         outcome
     }
 
-    /// Finds out where the issuer's endpoints are, so that what fails later has been sent.
-    pub(crate) async fn reach(&self, in_background: bool, is_apart: bool) -> Result<(), Error> {
-        let policy = if in_background {
-            RetryPolicy::NEVER
-        } else {
-            self.retries
-        };
-        let how = Reading {
-            policy,
-            is_forced: false,
-        };
-        let transport = self.transport(is_apart);
-        self.discovery.metadata(transport, how).await.map(|_| ())
+    /// Finds out where the issuer's endpoints are, so that what fails later has been sent; from a
+    /// runtime of its own, which shares no connection.
+    pub(crate) async fn reach(&self, in_background: bool) -> Result<(), Error> {
+        let how = self.unforced(in_background);
+        let metadata = self.discovery.metadata(self.transport(true), how);
+        metadata.await.map(|_| ())
+    }
+
+    /// Whether the issuer answers at this moment, from a runtime of its own.
+    pub(crate) async fn is_there(&self) -> Result<(), Error> {
+        self.discovery.is_there(self.transport(true)).await
     }
 
     /// Where a person goes to sign in.
     pub(crate) async fn entrance(&self, in_background: bool) -> Result<Entrance, Error> {
-        let policy = if in_background {
-            RetryPolicy::NEVER
-        } else {
-            self.retries
-        };
-        let how = Reading {
-            policy,
-            is_forced: false,
-        };
+        let how = self.unforced(in_background);
         let metadata = self.discovery.metadata(&self.transport, how).await?;
         Ok(Entrance {
             authorization_endpoint: metadata.authorization_endpoint.clone(),
             names_issuer: metadata.authorization_response_iss_parameter_supported,
             id_token_algorithms: metadata.id_token_algorithms.clone(),
         })
+    }
+
+    fn unforced(&self, in_background: bool) -> Reading {
+        let policy = if in_background {
+            RetryPolicy::NEVER
+        } else {
+            self.retries
+        };
+        Reading {
+            policy,
+            is_forced: false,
+        }
     }
 
     /// The issuer's public keys.

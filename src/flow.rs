@@ -8,7 +8,7 @@ use std::{error::Error as StdError, fmt, future::Future, pin::Pin, sync::Arc, ti
 
 pub use client_credentials::ClientCredentials;
 pub(crate) use refresh_token::{RefreshToken, granted, keep};
-pub(crate) use sessions::{OpenSession, Sessions, Written};
+pub(crate) use sessions::{Change, OpenSession, Sessions, Written};
 
 use crate::{
     endpoint::{Endpoint, Grant, GrantKind, Replay, TokenReply},
@@ -176,7 +176,6 @@ impl<'a> FlowContext<'a> {
             parameters: self.parameters,
             in_background: self.in_background,
             is_forced: self.is_forced,
-            is_apart: false,
         }
     }
 }

@@ -16,4 +16,5 @@ pub use authorization_code::{AuthorizationCode, Prompt};
 pub use device_code::{DeviceCode, DevicePrompt};
 pub(crate) use finish::{Finish, Obtained};
 pub use pending::PendingLogin;
+pub(crate) use sign_in::Brought;
 pub use sign_in::SignIn;

@@ -26,8 +26,8 @@ pub(crate) struct AudienceRule {
 pub(super) struct Admitted {
     pub(super) token: Option<Arc<Token>>,
     pub(super) error: Option<Error>,
-    /// The generation of the person's session when it came.
-    pub(super) generation: u64,
+    /// The revision of the person's session when it came.
+    pub(super) revision: u64,
     /// Whether nothing that came before it is to be handed out any more: the session is another
     /// person's now, or has ended.
     pub(super) resets: bool,
@@ -39,7 +39,7 @@ impl From<Error> for Admitted {
         Self {
             token: None,
             error: Some(error),
-            generation: 0,
+            revision: 0,
             resets,
         }
     }
@@ -76,7 +76,7 @@ impl Admission<'_> {
                 Admitted {
                     token: Some(Arc::new(token)),
                     error,
-                    generation: 0,
+                    revision: 0,
                     resets: false,
                 }
             }

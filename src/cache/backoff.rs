@@ -22,8 +22,8 @@ pub(super) struct Failure {
     streak: u32,
     /// When the last flights failed, at most [`PER_MINUTE`] of them and all within a minute.
     recent: Vec<Moment>,
-    /// The generation of the person's session that it was seen at.
-    generation: u64,
+    /// The revision of the person's session that it was seen at.
+    revision: u64,
 }
 
 impl Failure {
@@ -55,27 +55,27 @@ impl Failure {
             is_asked_for,
             streak: if error.is_retryable() { streak + 1 } else { 0 },
             recent,
-            generation: 0,
+            revision: 0,
         }
     }
 
-    /// The same, seen at this generation of a session.
-    pub(super) fn seen_at(mut self, generation: u64) -> Self {
-        self.generation = generation;
+    /// The same, seen at this revision of a session.
+    pub(super) fn seen_at(mut self, revision: u64) -> Self {
+        self.revision = revision;
         self
     }
 
-    pub(super) fn generation(&self) -> u64 {
-        self.generation
+    pub(super) fn revision(&self) -> u64 {
+        self.revision
     }
 
-    /// The generation of the session, if a person has to act and that is still remembered.
+    /// The revision of the session, if a person has to act and that is still remembered.
     pub(super) fn needs_person(&self, now: Moment) -> Option<u64> {
         let is_for_person = matches!(
             self.error,
             Error::Consent(_) | Error::Login(_) | Error::StepUp(_)
         );
-        (is_for_person && self.is_live(now)).then_some(self.generation)
+        (is_for_person && self.is_live(now)).then_some(self.revision)
     }
 
     /// The error to return now; nothing once it is time to try again.

@@ -252,11 +252,17 @@ impl Index {
         }
     }
 
-    /// Visits every slot of this principal.
-    pub(super) fn of_principal(&self, principal: &Principal, visit: impl FnMut(&Slot)) {
+    /// Visits every slot of the principals that `is_one` picks.
+    pub(super) fn of_principals(
+        &self,
+        is_one: impl Fn(&Principal) -> bool,
+        visit: impl FnMut(&Slot),
+    ) {
         let guard = self.shared.map.guard();
         let slots = self.shared.map.keys(&guard).map(|indexed| &*indexed.0);
-        slots.filter(|slot| slot.is_of(principal)).for_each(visit);
+        slots
+            .filter(|slot| is_one(slot.key().principal))
+            .for_each(visit);
     }
 
     pub(super) fn evictions(&self) -> u64 {

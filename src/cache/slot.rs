@@ -88,10 +88,6 @@ impl Slot {
         self.principal == *principal && self.audience == *audience
     }
 
-    pub(super) fn is_of(&self, principal: &Principal) -> bool {
-        self.principal == *principal
-    }
-
     #[inline]
     pub(super) fn is_called(&self, audience: &str) -> bool {
         self.audience.as_str() == audience
@@ -208,6 +204,14 @@ impl Slot {
                     token,
                 )
             })
+    }
+
+    /// Shows every token that there is.
+    pub(super) fn tokens(&self, mut show: impl FnMut(&Token)) {
+        show(&self.bare.current());
+        for entry in self.named.load().iter().flat_map(|named| named.iter()) {
+            show(&entry.current());
+        }
     }
 
     /// Forgets every token and failure; what is in the air publishes nothing.

@@ -9,7 +9,7 @@ use super::Client;
 use crate::{
     error::{Asked, Error},
     flow::{OpenSession, Sessions},
-    login::{AuthorizationCode, Finish, PendingLogin, SignIn},
+    login::{AuthorizationCode, Brought, Finish, PendingLogin, SignIn},
     request::{Details, Parameters, TokenRequest},
     store::Account,
     token::AccessToken,
@@ -33,12 +33,12 @@ impl Client {
     pub async fn sign_in(&self, how: impl Into<SignIn>) -> Result<Account, Error> {
         let (how, (sessions, open)) = (how.into(), self.person()?);
         let turn = open.prompt_turn().await;
-        let audiences = how.audiences();
-        if let Some(outcome) = turn.answered(&audiences) {
+        let asked = how.asked().to_vec();
+        if let Some(outcome) = turn.answered(&asked) {
             return outcome;
         }
         let outcome = self.prompt(how, sessions, &open, false).await;
-        turn.end(audiences, &outcome);
+        turn.end(asked, &outcome);
         outcome
     }
 
@@ -63,7 +63,7 @@ impl Client {
         };
         let (sessions, open) = self.person()?;
         let turn = open.prompt_turn().await;
-        if let Some(Err(refused)) = turn.answered(std::slice::from_ref(&asked.audience)) {
+        if let Some(Err(refused)) = turn.answered(std::slice::from_ref(asked)) {
             return Err(refused);
         }
         // Somebody else may have gone this way while this call waited for its turn.
@@ -72,9 +72,9 @@ impl Client {
             other => return other,
         };
         let how = how.going_on(&again);
-        let audiences = how.audiences();
+        let prompted = how.asked().to_vec();
         let outcome = self.prompt(how, sessions, &open, true).await;
-        turn.end(audiences, &outcome);
+        turn.end(prompted, &outcome);
         outcome?;
         self.get_access_token(request(asked)).await
     }
@@ -103,22 +103,22 @@ impl Client {
     /// # Errors
     ///
     /// As [`sign_in`](Self::sign_in). A wrong `state` is [`Error::Protocol`] and means that this answer
-    /// belongs to no sign-in of this browser.
+    /// belongs to no sign-in of this browser; [`Error::Request`] that it was finished already.
     pub async fn finish(&self, pending: &PendingLogin, callback: &str) -> Result<Account, Error> {
         let client = self.session(pending.session());
         let (sessions, open) = client.person()?;
         let authorization = self.cache.endpoint().authorization().await?;
         let code = pending.accept(callback, &authorization, self.cache.now())?;
-        let obtained = pending
-            .redeem(self.cache.endpoint(), &code, self.cache.clock())
-            .await?;
-        let finish = Finish {
-            sessions,
-            endpoint: self.cache.endpoint(),
-            open: &open,
-            same_person: pending.goes_on(),
-        };
-        client.keep(finish.write(obtained).await, &open)
+        // RFC 6749 section 4.1.2: a code that is used twice may end what came of it.
+        if !sessions.is_first_answer(pending.state()) {
+            return Err(Error::request(
+                "this sign-in was finished already: an answer is good once",
+            ));
+        }
+        let brought = Brought::Code(Box::new(pending.clone()), code);
+        client
+            .conclude(brought, sessions, open, pending.goes_on())
+            .await
     }
 
     /// Who is signed in; nothing if nobody is.
@@ -147,10 +147,10 @@ impl Client {
         let (sessions, open) = self.person()?;
         open.forbid_late_writes();
         self.cache.clear_all(&self.principal);
-        let buried = sessions.bury(&open, SIGN_OUT_PATIENCE).await;
+        let (before, buried) = sessions.bury(&open, SIGN_OUT_PATIENCE).await;
         // What was taken from the store a moment ago may have landed meanwhile.
         self.cache.clear_all(&self.principal);
-        let families = buried?.map(|signed_in| signed_in.families);
+        let families = before.map(|signed_in| signed_in.families);
         let tokens = families.into_iter().flatten();
         let endpoint = self.cache.endpoint();
         let revoking = async {
@@ -159,7 +159,7 @@ impl Client {
             }
         };
         let _ = timeout(REVOCATION_LIMIT, revoking).await;
-        Ok(())
+        buried
     }
 
     /// The prompt itself, by whoever has the turn.
@@ -170,27 +170,42 @@ impl Client {
         open: &Arc<OpenSession>,
         same_person: bool,
     ) -> Result<Account, Error> {
-        let endpoint = self.cache.endpoint();
-        let obtained = how.run(endpoint, open.name(), self.cache.clock()).await?;
-        let finish = Finish {
-            sessions,
-            endpoint,
-            open,
-            same_person,
-        };
-        self.keep(finish.write(obtained).await, open)
+        let (endpoint, clock) = (self.cache.endpoint(), self.cache.clock());
+        let brought = how.run(endpoint, open.name(), clock).await?;
+        self.conclude(brought, sessions, Arc::clone(open), same_person)
+            .await
     }
 
-    /// Nothing of another person's is handed out from now on.
-    fn keep(&self, outcome: Result<Account, Error>, open: &OpenSession) -> Result<Account, Error> {
-        let account = outcome?;
-        // Where it cannot be told, somebody else has signed in.
-        let is_same = open.is_surely_of(&account);
-        open.meets_other(&account);
-        if !is_same {
-            self.cache.clear_all(&self.principal);
-        }
-        Ok(account)
+    /// Redeems and writes what the person's part has brought, also if the caller stops waiting: the
+    /// code is spent, and what it yields must not be lost.
+    async fn conclude(
+        &self,
+        brought: Brought,
+        sessions: &Arc<Sessions>,
+        open: Arc<OpenSession>,
+        same_person: bool,
+    ) -> Result<Account, Error> {
+        let client = self.clone();
+        let own = Arc::clone(sessions);
+        let work = async move {
+            let (endpoint, clock) = (client.cache.endpoint(), client.cache.clock());
+            let obtained = brought.obtain(endpoint, clock).await?;
+            let finish = Finish {
+                sessions: &own,
+                endpoint,
+                open: &open,
+                same_person,
+            };
+            let account = finish.write(obtained).await?;
+            // Where it cannot be told, somebody else has signed in: nothing of theirs is handed out.
+            let is_same = open.is_surely_of(&account);
+            open.meets_other(&account);
+            if !is_same {
+                client.cache.clear_all(&client.principal);
+            }
+            Ok(account)
+        };
+        sessions.outlive(work).await
     }
 
     fn person(&self) -> Result<(&Arc<Sessions>, Arc<OpenSession>), Error> {

@@ -203,6 +203,18 @@ impl Discovery {
         tracing::debug!(issuer = self.issuer(), %error, ?pause, "issuer metadata not read");
     }
 
+    /// Whether the issuer answers at this moment; where its metadata is not read, nobody knows.
+    pub(super) async fn is_there(&self, transport: &Transport) -> Result<(), Error> {
+        if self.given.is_some() {
+            return Ok(());
+        }
+        let once = Reading {
+            policy: RetryPolicy::NEVER,
+            is_forced: false,
+        };
+        self.fetch(transport, once).await.map(|_| ())
+    }
+
     /// The metadata as the issuer has it now; nothing is remembered.
     pub(super) async fn fetch(
         &self,

@@ -30,8 +30,6 @@ pub(crate) struct Grant<'a> {
     pub(crate) in_background: bool,
     /// Whether the caller wants no remembered failure.
     pub(crate) is_forced: bool,
-    /// Whether it is sent in a runtime of its own: then it shares no connection.
-    pub(crate) is_apart: bool,
 }
 
 /// What the grant adds to a token request.
@@ -64,6 +62,14 @@ pub(crate) enum GrantKind<'a> {
 }
 
 impl GrantKind<'_> {
+    /// Whether it shares no connection, since it is sent from a runtime that ends with them.
+    pub(super) fn is_apart(&self) -> bool {
+        matches!(
+            self,
+            Self::AuthorizationCode { .. } | Self::RefreshToken { .. }
+        )
+    }
+
     pub(super) fn replay(&self) -> Replay {
         match self {
             Self::ClientCredentials => Replay::Safe,

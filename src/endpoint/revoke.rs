@@ -1,7 +1,7 @@
 //! Telling the issuer that a refresh token is needed no more (RFC 7009).
 
-use super::{Endpoint, Reading, retry::RetryPolicy, wire};
-use crate::secret::Secret;
+use super::{Endpoint, wire};
+use crate::{error::Error, secret::Secret};
 
 impl Endpoint {
     /// Revokes a refresh token, where the issuer has an endpoint for that.
@@ -9,18 +9,22 @@ impl Endpoint {
     /// RFC 7009 section 2.2: an invalid token is no error, and whatever else goes wrong ends nothing
     /// here: the token is forgotten in any case.
     pub(crate) async fn revoke(&self, refresh_token: &Secret) {
-        let outcome = self.try_revoke(refresh_token).await;
-        tracing::debug!(?outcome, "refresh token revoked");
+        match self.try_revoke(refresh_token).await {
+            Ok(status) => tracing::debug!(?status, "the revocation endpoint has answered"),
+            Err(error) => tracing::debug!(%error, "the refresh token could not be revoked"),
+        }
     }
 
-    async fn try_revoke(&self, refresh_token: &Secret) -> Result<u16, crate::error::Error> {
-        let how = Reading {
-            policy: RetryPolicy::NEVER,
-            is_forced: false,
-        };
-        let metadata = self.discovery.metadata(&self.transport, how).await?;
+    /// The status of the answer; nothing where the issuer has no such endpoint.
+    async fn try_revoke(&self, refresh_token: &Secret) -> Result<Option<u16>, Error> {
+        // This may be a runtime that ends with its connections.
+        let transport = self.transport(true);
+        let metadata = self
+            .discovery
+            .metadata(transport, self.unforced(true))
+            .await?;
         let Some(endpoint) = &metadata.revocation_endpoint else {
-            return Ok(0);
+            return Ok(None);
         };
         let method = self.credentials.method(&metadata)?;
         let form = [
@@ -28,7 +32,7 @@ impl Endpoint {
             ("token_type_hint", "refresh_token".into()),
         ];
         let request = self.credentials.request(method, endpoint, &form);
-        let answer = self.transport.send(request, wire::TOKEN_LIMIT).await?;
-        Ok(answer.status.as_u16())
+        let answer = transport.send(request, wire::TOKEN_LIMIT).await?;
+        Ok(Some(answer.status.as_u16()))
     }
 }

@@ -3,7 +3,7 @@
 mod kept;
 mod redemption;
 
-use std::{future::Future, sync::Arc};
+use std::sync::Arc;
 
 pub(crate) use kept::{granted, keep};
 use redemption::Redemption;
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     dialect::TokenFamily,
-    error::{Asked, Denied, Error, Resume, UnavailableReason},
+    error::{Asked, Denied, Error, Resume},
     request::{Parameters, Principal},
     scope::Scopes,
     store::{Coverage, SignedIn},
@@ -80,11 +80,9 @@ impl RefreshToken {
             endpoint: Arc::clone(cx.endpoint),
             open: Arc::clone(open),
             wanted,
-            under_way: self.sessions.begin(),
         };
-        // Also where somebody waits: they may give up, and their program end.
-        let outcome = outliving(redemption.run(true)).await;
-        outcome.unwrap_or_else(|_died| Err(Error::unavailable(UnavailableReason::Abandoned)))
+        // Whoever waits may give up, and their program end: the answer must not be lost.
+        self.sessions.outlive(redemption.run()).await
     }
 
     /// Adds to an error that needs a person what it takes to continue.
@@ -118,26 +116,6 @@ impl RefreshToken {
             covered,
             identity_scopes: Scopes::from_reply(identity_scopes.unwrap_or_default()),
         })
-    }
-}
-
-/// Runs `work` on a thread of its own that the end of `main` waits for.
-///
-/// A program that ends right after a call in the refresh window would otherwise lose the answer, and
-/// with it the session: the refresh token that it has stored would be spent.
-async fn outliving<T: Send + 'static>(
-    work: impl Future<Output = T> + Send + 'static,
-) -> Result<T, tokio::task::JoinError> {
-    let thread = move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        runtime.map(|runtime| runtime.block_on(work))
-    };
-    match tokio::task::spawn_blocking(thread).await? {
-        Ok(outcome) => Ok(outcome),
-        // No thread could be had: the caller of the flight is told that it came to nothing.
-        Err(_) => tokio::spawn(std::future::pending::<T>()).await,
     }
 }
 

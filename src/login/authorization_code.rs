@@ -5,10 +5,7 @@ use std::{fmt, future::Future, io, pin::Pin, sync::Arc, time::Duration};
 use url::Url;
 
 use super::{pending, wanted::Wanted};
-use crate::{
-    request::{TokenRequest, is_reserved},
-    scope::Audience,
-};
+use crate::request::{TokenRequest, is_reserved};
 
 /// A sign-in through the person's browser, with PKCE, `state` and `nonce`.
 ///
@@ -237,10 +234,6 @@ impl AuthorizationCode {
             std::thread::Builder::new().spawn(read)?;
             line.await.map_err(io::Error::other)?
         })
-    }
-
-    pub(crate) fn audiences(&self) -> Vec<Audience> {
-        self.wanted.audiences()
     }
 
     fn set(mut self, name: &str, value: impl Into<String>) -> Self {

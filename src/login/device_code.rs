@@ -13,7 +13,6 @@ use crate::{
     endpoint::Endpoint,
     error::{Asked, Error, Resume},
     request::TokenRequest,
-    scope::Audience,
     time::TimeSource,
 };
 
@@ -49,7 +48,7 @@ use crate::{
 #[must_use]
 pub struct DeviceCode {
     show: Arc<dyn Fn(&DevicePrompt) + Send + Sync>,
-    wanted: Wanted,
+    pub(super) wanted: Wanted,
 }
 
 impl DeviceCode {
@@ -101,10 +100,6 @@ impl DeviceCode {
     pub fn scope(mut self, scope: impl AsRef<str>) -> Self {
         self.wanted.scope(scope.as_ref());
         self
-    }
-
-    pub(super) fn audiences(&self) -> Vec<Audience> {
-        self.wanted.audiences()
     }
 
     pub(super) fn going_on(mut self, asked: &Asked, resume: Option<&Resume>) -> Self {

@@ -6,7 +6,7 @@ use crate::{
     dialect::TokenFamily,
     endpoint::{Endpoint, TokenReply},
     error::{Asked, Error, Violation},
-    flow::{OpenSession, Sessions, Written, granted, keep},
+    flow::{Change, OpenSession, Sessions, Written, granted, keep},
     request::Parameters,
     scope::Scopes,
     store::{Account, Coverage, Family, SignedIn},
@@ -33,33 +33,39 @@ pub(crate) struct Finish<'a> {
 impl Finish<'_> {
     /// Writes the session; nothing of it is handed up before.
     pub(crate) async fn write(self, obtained: Obtained) -> Result<Account, Error> {
-        let asked = obtained.asked.first().cloned();
+        let refresh_token = obtained.reply.refresh_token.clone();
+        let outcome = self.try_write(obtained).await;
+        // Another person's token is forgotten, not revoked: RFC 7009 section 2.1 has the issuer end all
+        // that came of the same grant, and they may have a session of their own here.
+        let is_anothers = matches!(outcome, Err(Error::Protocol(_)));
+        if outcome.is_err()
+            && !is_anothers
+            && let Some(refresh_token) = refresh_token
+        {
+            self.endpoint.revoke(&refresh_token).await;
+        }
+        outcome
+    }
+
+    async fn try_write(&self, obtained: Obtained) -> Result<Account, Error> {
         let mut guard = self.sessions.guard(self.open).await?;
         let before = guard.read().await?;
         let account = obtained.account.clone();
-        let is_other = before
-            .as_ref()
-            .is_some_and(|before| before.account.is_other_than(&account));
-        let refresh_token = obtained.reply.refresh_token.clone();
-        let is_unnamed = before.as_ref().is_some_and(|before| {
-            before.account.subject().is_some() && account.subject().is_none()
-        });
+        let known = before.as_ref().map(|before| &before.account);
+        let is_other = known.is_some_and(|known| known.is_other_than(&account));
+        let is_unnamed =
+            account.subject().is_none() && known.is_some_and(|known| known.subject().is_some());
         if (is_other || is_unnamed) && self.same_person {
-            // Their token is forgotten, not revoked: RFC 7009 section 2.1 has the issuer end all that
-            // came of the same grant, and this person may have a session of their own here.
-            return Err(Error::protocol(asked.as_ref(), Violation::OtherAccount));
+            let asked = obtained.asked.first();
+            return Err(Error::protocol(asked, Violation::OtherAccount));
         }
-        let kept = before.filter(|_| !is_other);
-        let signed_in = self.signed_in(obtained, kept);
-        let written = guard.write(Some(signed_in)).await;
-        drop(guard);
-        if written != Written::Superseded {
-            return Ok(account);
+        let signed_in = self.signed_in(obtained, before.filter(|_| !is_other));
+        match guard.write(signed_in, Change::Person).await {
+            Written::Saved | Written::Kept => Ok(account),
+            Written::Superseded => {
+                Err(Error::request("the person has signed out while signing in"))
+            }
         }
-        if let Some(refresh_token) = refresh_token {
-            self.endpoint.revoke(&refresh_token).await;
-        }
-        Err(Error::request("the person has signed out while signing in"))
     }
 
     fn signed_in(&self, obtained: Obtained, before: Option<SignedIn>) -> SignedIn {

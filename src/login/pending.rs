@@ -54,6 +54,10 @@ impl PendingLogin {
         &self.redirect_uri
     }
 
+    pub(crate) fn state(&self) -> &Secret {
+        &self.state
+    }
+
     pub(crate) fn goes_on(&self) -> bool {
         self.goes_on
     }
@@ -147,7 +151,6 @@ impl PendingLogin {
             parameters: &parameters,
             in_background: false,
             is_forced: true,
-            is_apart: false,
         };
         let reply = endpoint.token(&grant).await?;
         let expected = identity::Expected {

@@ -10,7 +10,12 @@ use super::{
     authorization_code::{Back, PasteBack},
     loopback::{Judge, Loopback},
 };
-use crate::{endpoint::Endpoint, error::Error, scope::Audience, secret::Secret, time::TimeSource};
+use crate::{
+    endpoint::Endpoint,
+    error::{Asked, Error},
+    secret::Secret,
+    time::TimeSource,
+};
 
 /// How a person signs in: [`AuthorizationCode`] or [`DeviceCode`].
 #[derive(Debug)]
@@ -35,11 +40,11 @@ impl From<DeviceCode> for SignIn {
 }
 
 impl SignIn {
-    /// The audiences that the prompt asks for.
-    pub(crate) fn audiences(&self) -> Vec<Audience> {
+    /// What the prompt asks for.
+    pub(crate) fn asked(&self) -> &[Asked] {
         match &self.0 {
-            How::AuthorizationCode(login) => login.audiences(),
-            How::DeviceCode(login) => login.audiences(),
+            How::AuthorizationCode(login) => login.wanted.asked(),
+            How::DeviceCode(login) => login.wanted.asked(),
         }
     }
 
@@ -58,20 +63,43 @@ impl SignIn {
         })
     }
 
-    /// Has the person sign in.
+    /// Has the person do their part.
     pub(crate) async fn run(
         self,
         endpoint: &Arc<Endpoint>,
         session: &str,
         clock: &TimeSource,
-    ) -> Result<Obtained, Error> {
+    ) -> Result<Brought, Error> {
         match self.0 {
             How::AuthorizationCode(login) => {
                 let authorization = endpoint.authorization().await?;
                 let (pending, code) = login.code(authorization, session, clock).await?;
-                pending.redeem(endpoint, &code, clock).await
+                Ok(Brought::Code(Box::new(pending), code))
             }
-            How::DeviceCode(login) => login.run(endpoint, clock).await,
+            How::DeviceCode(login) => {
+                let obtained = login.run(endpoint, clock).await?;
+                Ok(Brought::Reply(Box::new(obtained)))
+            }
+        }
+    }
+}
+
+/// What a person's part has brought: the rest needs nobody.
+pub(crate) enum Brought {
+    Code(Box<PendingLogin>, Secret),
+    Reply(Box<Obtained>),
+}
+
+impl Brought {
+    /// Redeems what has to be redeemed, and finds out who it was.
+    pub(crate) async fn obtain(
+        self,
+        endpoint: &Arc<Endpoint>,
+        clock: &TimeSource,
+    ) -> Result<Obtained, Error> {
+        match self {
+            Self::Code(pending, code) => pending.redeem(endpoint, &code, clock).await,
+            Self::Reply(obtained) => Ok(*obtained),
         }
     }
 }

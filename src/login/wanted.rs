@@ -86,11 +86,6 @@ impl Wanted {
         &self.identity_scopes
     }
 
-    pub(super) fn audiences(&self) -> Vec<Audience> {
-        let audiences = self.asked.iter().map(|asked| asked.audience.clone());
-        audiences.collect()
-    }
-
     /// What the token that comes with the sign-in is for; nothing that has a name if no API is asked for.
     pub(super) fn first(&self) -> Asked {
         self.asked.first().cloned().unwrap_or(Asked {
@@ -118,7 +113,7 @@ mod tests {
         wanted.request(TokenRequest::new("two").scope("c"));
         wanted.request(TokenRequest::new("one").scope("a"));
         wanted.scope("profile email");
-        assert_eq!(wanted.audiences().len(), 2);
+        assert_eq!(wanted.asked().len(), 2);
         assert_eq!(wanted.first().scopes.to_string(), "a b");
         assert_eq!(
             wanted.scopes().to_string(),
@@ -148,8 +143,8 @@ mod tests {
             scopes: "c".parse().unwrap(),
         };
         wanted.go_on(&asked, None);
-        let audiences = wanted.audiences();
-        let names: Vec<&str> = audiences.iter().map(Audience::as_str).collect();
+        let asked = wanted.asked().iter();
+        let names: Vec<&str> = asked.map(|asked| asked.audience.as_str()).collect();
         assert_eq!(names, ["two", "one"]);
     }
 }

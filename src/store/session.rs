@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{SessionKey, SessionRecord};
 use crate::{
+    error::{StoreError, StoreErrorKind},
     scope::{Audience, Scopes},
     secret::{self, Secret},
     time::Moment,
@@ -79,6 +80,10 @@ impl fmt::Debug for Account {
 pub(crate) struct Session {
     /// Grows with every write: who remembers an older one knows that something has changed.
     pub(crate) generation: u64,
+    /// Grows when the person does something, or has to: what was refused for want of them is asked
+    /// for again.
+    #[serde(default)]
+    pub(crate) revision: u64,
     /// Nothing once the person has signed out: the tombstone that a late writer must respect.
     pub(crate) signed_in: Option<SignedIn>,
 }
@@ -145,18 +150,25 @@ impl KeptToken {
 impl SignedIn {
     /// The family that serves `audience`.
     pub(crate) fn family(&self, audience: &Audience) -> Option<&Family> {
-        let serves = |family: &&Family| {
-            let only = family.audience.as_deref();
-            only.is_none_or(|only| only == audience.as_str())
-        };
-        self.families.iter().find(serves)
+        self.families.iter().find(|family| family.serves(audience))
     }
 
     pub(crate) fn family_mut(&mut self, audience: &Audience) -> Option<&mut Family> {
-        self.families.iter_mut().find(|family| {
-            let only = family.audience.as_deref();
-            only.is_none_or(|only| only == audience.as_str())
-        })
+        let mut families = self.families.iter_mut();
+        families.find(|family| family.serves(audience))
+    }
+
+    /// Nothing comes of the family any more that serves `audience`, until the next sign-in.
+    ///
+    /// What it covered is kept, so that this can ask for the same.
+    pub(crate) fn end_family(&mut self, audience: &Audience) {
+        let Some(family) = self.family_mut(audience) else {
+            return;
+        };
+        (family.refresh_token, family.unanswered) = (None, 0);
+        let ended = family.clone();
+        self.tokens
+            .retain(|kept| !ended.serves(&Audience::from(kept.audience.as_str())));
     }
 
     /// Puts `token` in the place of the one for the same request, and lets go of what has ended.
@@ -167,10 +179,15 @@ impl SignedIn {
                 && kept.parameters == token.parameters;
             !is_same && !kept.has_ended(now)
         });
-        // The oldest goes first: a record is read and written as a whole.
-        let surplus = (self.tokens.len() + 1).saturating_sub(KEPT_TOKENS);
-        self.tokens.drain(..surplus);
         self.tokens.push(token);
+        // The oldest goes first: a record is read and written as a whole.
+        let size = |tokens: &[KeptToken]| -> usize {
+            let texts = tokens.iter().map(|kept| kept.access_token.expose().len());
+            texts.sum()
+        };
+        while self.tokens.len() > KEPT_TOKENS || size(&self.tokens) > KEPT_BYTES {
+            self.tokens.remove(0);
+        }
     }
 
     /// The scopes of every audience that the sign-in covers.
@@ -221,7 +238,16 @@ impl Session {
         is_ours.then_some(envelope.content).ok_or(Unusable::Damaged)
     }
 
-    pub(crate) fn write(&self, key: &SessionKey) -> SessionRecord {
+    /// What is left of the session that `before` was, once the person has signed out.
+    pub(crate) fn tombstone(before: Option<&Self>) -> Self {
+        Self {
+            generation: before.map_or(0, |before| before.generation) + 1,
+            revision: before.map_or(0, |before| before.revision) + 1,
+            signed_in: None,
+        }
+    }
+
+    pub(crate) fn write(&self, key: &SessionKey) -> Result<SessionRecord, StoreError> {
         let envelope = Envelope {
             version: VERSION,
             issuer: key.issuer().to_owned(),
@@ -231,11 +257,11 @@ impl Session {
         };
         // Large enough that it does not grow: what it leaves behind would not be wiped.
         let mut bytes = Zeroizing::new(Vec::with_capacity(EXPECTED_RECORD));
-        if serde_json::to_writer(&mut *bytes, &envelope).is_err() {
-            // Text and numbers alone: there is nothing in it that could fail.
-            bytes.clear();
-        }
-        SessionRecord::new(std::mem::take(&mut *bytes))
+        serde_json::to_writer(&mut *bytes, &envelope).map_err(|_unshown| {
+            let what = "the session could not be put into words";
+            StoreError::new(StoreErrorKind::Other, what)
+        })?;
+        Ok(SessionRecord::new(std::mem::take(&mut *bytes)))
     }
 }
 
@@ -246,5 +272,9 @@ const VERSION: u32 = 1;
 /// next process.
 const KEPT_TOKENS: usize = 64;
 
-/// A record of some tokens, in bytes.
-const EXPECTED_RECORD: usize = 64 * 1024;
+/// The texts of the kept access tokens are no longer than this together, in bytes: a store may refuse
+/// a record that makes no sense, and one of a megabyte makes none.
+const KEPT_BYTES: usize = 256 * 1024;
+
+/// A record with as many access tokens as are kept, in bytes.
+const EXPECTED_RECORD: usize = KEPT_BYTES + 64 * 1024;

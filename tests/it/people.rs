@@ -259,12 +259,14 @@ async fn an_answer_counts_for_its_own_sign_in_alone() {
     assert!(matches!(error, Error::Protocol(_)), "{error}");
     // The code was not sent anywhere, so it is good for the right one still.
     client.finish(&pending, callback.as_str()).await.unwrap();
-    // And no more than once.
+    // And no more than once: the code is not sent again.
+    let before = emulator.token_requests();
     let error = client
         .finish(&pending, callback.as_str())
         .await
         .unwrap_err();
-    assert!(matches!(error, Error::Login(_)), "{error}");
+    assert!(matches!(error, Error::Request(_)), "{error}");
+    assert_eq!(emulator.token_requests(), before);
 }
 
 #[tokio::test]

@@ -718,3 +718,213 @@ fn without_a_runtime_it_is_an_error_and_no_panic() {
         assert_eq!(poll(outcome), std::task::Poll::Ready(true));
     }
 }
+
+#[tokio::test]
+async fn two_apis_without_consent_do_not_forgive_each_other() {
+    let server = Server::for_people().await;
+    let client = server.person().build().unwrap();
+    server.sign_in(&client).await;
+    server
+        .refresh("R0")
+        .refuses(400, "consent_required")
+        .expect(2)
+        .mount()
+        .await;
+    for _ in 0..5 {
+        for audience in [BANKING, HEALTH] {
+            let error = client.get_access_token(audience).await.unwrap_err();
+            assert!(matches!(error, Error::Consent(_)), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_whose_caller_has_gone_is_kept() {
+    let server = Server::for_people().await;
+    let client = server.person().build().unwrap();
+    server
+        .token()
+        .with_parameter("code", "code-0")
+        .member("refresh_token", json!("R0"))
+        .delayed(Duration::from_millis(100))
+        .grants(1)
+        .mount()
+        .await;
+    server.refresh("R0").expect(1).mount().await;
+    let login = intelliauth::AuthorizationCode::redirect_to(crate::support::person::REDIRECT)
+        .request(TokenRequest::new(BANKING).scope("read"));
+    let (url, pending) = client.start(login).await.unwrap();
+    let callback = crate::support::person::callback(&url, "code-0");
+    let finishing = tokio::spawn({
+        let client = client.clone();
+        async move { client.finish(&pending, &callback).await.map(|_| ()) }
+    });
+    server.arrived(1).await;
+    finishing.abort();
+    let _ = finishing.await;
+    client.close().await;
+    client.get_access_token(BANKING).await.unwrap();
+}
+
+#[test]
+fn a_program_that_gives_up_and_ends_keeps_its_session() {
+    let store = MemoryStore::new();
+    let outer = tokio::runtime::Runtime::new().unwrap();
+    let server = outer.block_on(Server::for_people());
+    let build = || server.person().store(store.clone()).build().unwrap();
+    outer.block_on(async {
+        server.sign_in(&build()).await;
+        server
+            .refresh("R0")
+            .member("refresh_token", json!("R1"))
+            .delayed(Duration::from_millis(300))
+            .expect(1)
+            .mount()
+            .await;
+        server.refresh("R1").expect(1).mount().await;
+    });
+    let program = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    program.block_on(async {
+        let client = build();
+        let call = tokio::spawn(async move { ask(&client, BANKING).await });
+        server.arrived(2).await;
+        call.abort();
+    });
+    // The end of `main`.
+    drop(program);
+    outer.block_on(async {
+        build().get_access_token(HEALTH).await.unwrap();
+    });
+    drop(server);
+}
+
+#[test]
+fn a_runtime_that_nobody_drives_keeps_nobody_waiting() {
+    let store = MemoryStore::new();
+    let outer = tokio::runtime::Runtime::new().unwrap();
+    let server = outer.block_on(Server::for_people());
+    let build = || server.person().store(store.clone()).build().unwrap();
+    outer.block_on(async {
+        server.sign_in(&build()).await;
+        server
+            .refresh("R0")
+            .member("refresh_token", json!("R1"))
+            .delayed(Duration::from_millis(100))
+            .expect(1)
+            .mount()
+            .await;
+        server.refresh("R1").expect(1).mount().await;
+    });
+    let undriven = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    undriven.block_on(async {
+        let client = build();
+        tokio::spawn(async move { ask(&client, BANKING).await });
+        server.arrived(2).await;
+    });
+    outer.block_on(async {
+        build().get_access_token(HEALTH).await.unwrap();
+    });
+    drop((undriven, server));
+}
+
+#[tokio::test]
+async fn the_one_repetition_waits_until_the_issuer_answers_at_all() {
+    let server = Server::for_people().await;
+    let client = server.person().build().unwrap();
+    server.sign_in(&client).await;
+    server
+        .refresh("R0")
+        .raw(200, "{\"acc", "application/json")
+        .times(1)
+        .mount()
+        .await;
+    server.refresh("R0").expect(1).mount().await;
+    client.get_access_token(BANKING).await.unwrap_err();
+    server.metadata_fails(3).await;
+    for _ in 0..3 {
+        server.advance(120.0);
+        let error = client.get_access_token(BANKING).await.unwrap_err();
+        assert!(error.is_retryable(), "{error}");
+    }
+    server.advance(120.0);
+    client.get_access_token(BANKING).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_cleared_or_refused_does_not_come_back_from_the_store() {
+    let server = Server::for_people().await;
+    let client = server.person().build().unwrap();
+    server.sign_in(&client).await;
+    server.refresh("R0").expect(2).mount().await;
+    let first = client.get_access_token(BANKING).await.unwrap();
+    client.clear(BANKING);
+    let second = client.get_access_token(BANKING).await.unwrap();
+    assert_ne!(first.secret(), second.secret());
+    let third = client.after_unauthorized(&first).await.unwrap();
+    assert_eq!(second.secret(), third.secret(), "that one was not refused");
+}
+
+#[tokio::test]
+async fn a_session_with_huge_tokens_stays_readable() {
+    let server = Server::for_people().await;
+    let store = MemoryStore::new();
+    let client = server.person().store(store.clone()).build().unwrap();
+    let names: Vec<String> = (0..40).map(|number| format!("api.{number}")).collect();
+    let audiences: Vec<&str> = names.iter().map(String::as_str).collect();
+    server.sign_in_as(&client, json!("R0"), &audiences).await;
+    let huge = "x".repeat(30_000);
+    server.refresh("R0").access_token(&huge).mount().await;
+    for audience in audiences {
+        client.get_access_token(audience).await.unwrap();
+    }
+    let key = SessionKey::new(server.issuer(), crate::support::CLIENT_ID, "default");
+    let record = store.load(&key).await.unwrap().unwrap();
+    assert!(
+        record.as_bytes().len() < 512 * 1024,
+        "{}",
+        record.as_bytes().len()
+    );
+}
+
+#[tokio::test]
+async fn signing_out_with_a_full_disk_still_revokes() {
+    let server = Server::for_people().await;
+    let store = Failing {
+        store: MemoryStore::new(),
+        fails: Arc::default(),
+    };
+    let client = server.person().store(store.clone()).build().unwrap();
+    server.sign_in(&client).await;
+    store.fails.store(true, Ordering::SeqCst);
+    let error = client.sign_out().await.unwrap_err();
+    assert!(matches!(error, Error::Store(_)), "{error}");
+    assert_eq!(server.count_at("/oauth2/revoke").await, 1);
+}
+
+/// A store of more people than anybody keeps open, in which another process signs somebody in.
+#[tokio::test]
+async fn nobody_is_answered_for_whom_the_session_was_before_it_was_let_go_of() {
+    let server = Server::for_people().await;
+    let store = MemoryStore::new();
+    let client = server.person().store(store.clone()).build().unwrap();
+    let other = server.person().store(store).build().unwrap();
+    let (here, there) = (client.session("shared"), other.session("shared"));
+    server.sign_in_as(&here, json!("A0"), &[BANKING]).await;
+    server.refresh("A0").access_token("of-a").mount().await;
+    server.refresh("B0").access_token("of-b").mount().await;
+    let first = here.get_access_token(BANKING).await.unwrap();
+    assert_eq!(first.secret(), "of-a");
+    server.sign_in_as(&there, json!("B0"), &[BANKING]).await;
+    for number in 0..1100 {
+        let client = client.session(format!("visitor-{number}"));
+        assert_eq!(client.account().await.unwrap(), None);
+    }
+    let second = here.get_access_token(BANKING).await.unwrap();
+    assert_eq!(second.secret(), "of-b");
+}

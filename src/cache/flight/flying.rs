@@ -49,7 +49,7 @@ impl Flying {
         self.sequence = self.cache.next_sequence();
         let mut admitted = self.fly().await;
         if let Some((_, open)) = self.cache.session(self.place.principal()) {
-            admitted.generation = open.generation();
+            admitted.revision = open.revision();
         }
         self.land(&admitted);
     }

@@ -124,7 +124,7 @@ impl Entry {
             let token = self.current.load();
             let before = state.failure();
             let failure = Failure::new(error, before, &token.freshness, now, fastrand::f64())
-                .seen_at(admitted.generation);
+                .seen_at(admitted.revision);
             let unrest = state.unrest();
             (unrest.failure, unrest.failed) = (Some(failure), sequence);
         }
@@ -135,20 +135,20 @@ impl Entry {
         lock(&self.state).forget(id);
     }
 
-    /// The generation of the session in which it turned out that a person has to act, while that is
+    /// The revision of the session in which it turned out that a person has to act, while that is
     /// remembered.
     pub(in super::super) fn needs_person(&self, now: Moment) -> Option<u64> {
         let state = self.try_state()?;
         state.failure()?.needs_person(now)
     }
 
-    /// Forgets the failure that was seen at this generation of the session.
-    pub(in super::super) fn forgive_generation(&self, generation: u64) {
+    /// Forgets the failure that was seen at this revision of the session.
+    pub(in super::super) fn forgive_revision(&self, revision: u64) {
         let mut state = lock(&self.state);
         if let Some(unrest) = &mut state.unrest {
             unrest
                 .failure
-                .take_if(|failure| failure.generation() == generation);
+                .take_if(|failure| failure.revision() == revision);
             state.settle();
         }
     }
@@ -156,7 +156,8 @@ impl Entry {
     /// Forgets `rejected`; false if it is not current, or has just replaced a rejected one.
     pub(in super::super) fn reject(&self, rejected: &Arc<Token>, now: Moment) -> bool {
         let mut state = lock(&self.state);
-        let is_current = Arc::ptr_eq(&self.current.load(), rejected);
+        // It may have come back from a session's store since.
+        let is_current = self.current.load().header == rejected.header;
         let is_on_trial = state.is_replacement && rejected.freshness.age(now) < REPLACEMENT_TRIAL;
         if !is_current || is_on_trial {
             return false;

@@ -8,12 +8,12 @@ use crate::{
     error::{Error, UnavailableReason, Violation},
     flow::{
         TokenResponse,
-        sessions::{OpenSession, SessionGuard, Sessions, UnderWay, Written},
+        sessions::{Change, OpenSession, SessionGuard, Sessions, Written},
     },
     jwt::UnverifiedClaims,
     scope::{Audience, Scopes},
     secret::Secret,
-    store::{Account, Coverage, Family, SignedIn},
+    store::{Account, Family, SignedIn},
 };
 
 /// Everything that one redemption needs: it runs to its end, whoever has stopped waiting for it.
@@ -22,35 +22,38 @@ pub(super) struct Redemption {
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) open: Arc<OpenSession>,
     pub(super) wanted: Wanted,
-    pub(super) under_way: UnderWay,
 }
 
 impl Redemption {
     /// Redeems, or takes what somebody else has brought while this one waited for its turn.
-    ///
-    /// `is_apart` says that this runs in a runtime of its own.
-    pub(super) async fn run(self, is_apart: bool) -> Result<TokenResponse, Error> {
+    pub(super) async fn run(self) -> Result<TokenResponse, Error> {
+        // Before the guard: an issuer that is slow to be found must not hold up other processes.
+        self.endpoint.reach(self.wanted.in_background).await?;
         let mut guard = self.sessions.guard(&self.open).await?;
-        let mut outcome = self.turn(&mut guard, is_apart).await;
+        let mut outcome = self.turn(&mut guard).await;
         if matches!(outcome, Turn::Overtaken) {
             // Somebody without regard for the guard has put another token there: that is the one.
-            outcome = self.turn(&mut guard, is_apart).await;
+            outcome = self.turn(&mut guard).await;
         }
         drop(guard);
-        let outcome = match outcome {
+        match outcome {
             Turn::Done(outcome) => outcome,
+            Turn::SignedOut(unwanted) => {
+                if let Some(refresh_token) = unwanted {
+                    self.endpoint.revoke(&refresh_token).await;
+                }
+                Err(signed_out(&self.wanted))
+            }
             Turn::Overtaken => Err(Error::unavailable(UnavailableReason::Abandoned)),
-        };
-        drop(self.under_way);
-        outcome
+        }
     }
 
-    async fn turn(&self, guard: &mut SessionGuard, is_apart: bool) -> Turn {
-        match self.prepare(guard, is_apart).await {
+    async fn turn(&self, guard: &mut SessionGuard) -> Turn {
+        match self.prepare(guard).await {
             Ok(Prepared::Adopted(response)) => Turn::Done(Ok(response)),
             Ok(Prepared::Marked(signed_in, refresh_token)) => {
                 let rotated = Mutex::new(None);
-                let reply = self.ask(&refresh_token, &rotated, is_apart).await;
+                let reply = self.ask(&refresh_token, &rotated).await;
                 let rotated = rotated.into_inner().unwrap_or_default();
                 match (reply, rotated) {
                     (Err(error), Some(rotated)) => {
@@ -64,7 +67,7 @@ impl Redemption {
     }
 
     /// Re-reads the session, takes what is there, or else marks the token as about to be redeemed.
-    async fn prepare(&self, guard: &mut SessionGuard, is_apart: bool) -> Result<Prepared, Error> {
+    async fn prepare(&self, guard: &mut SessionGuard) -> Result<Prepared, Error> {
         let wanted = &self.wanted;
         let mut signed_in = guard.read().await?.ok_or_else(|| signed_out(wanted))?;
         if let Some(response) = kept::adopt(&signed_in, wanted, &self.open, self.sessions.now()) {
@@ -76,8 +79,6 @@ impl Redemption {
             self.endpoint.dialect().refresh_may_exceed,
         )?;
         let audience = &wanted.asked.audience;
-        // Before the mark: whatever fails here was no redemption.
-        self.endpoint.reach(wanted.in_background, is_apart).await?;
         let Some((family, refresh_token)) = redeemable(&mut signed_in, audience) else {
             return Err(Error::login_required(&wanted.asked));
         };
@@ -86,6 +87,8 @@ impl Redemption {
             return Err(Error::login_required(&wanted.asked));
         }
         if family.unanswered > 0 {
+            // The one repetition there is: not into the same trouble that has swallowed the first.
+            self.endpoint.is_there().await?;
             tracing::warn!(%audience, "the answer to the refresh token was lost, sent once more");
         }
         family.unanswered += 1;
@@ -99,7 +102,6 @@ impl Redemption {
         &self,
         refresh_token: &Secret,
         rotated: &Mutex<Option<Secret>>,
-        is_apart: bool,
     ) -> Result<TokenReply, Error> {
         let narrows = self.endpoint.dialect().narrows_per_token;
         let grant = Grant {
@@ -112,7 +114,6 @@ impl Redemption {
             parameters: &self.wanted.parameters,
             in_background: self.wanted.in_background,
             is_forced: self.wanted.is_forced,
-            is_apart,
         };
         self.endpoint.token(&grant).await
     }
@@ -125,7 +126,7 @@ impl Redemption {
         reply: Result<TokenReply, Error>,
     ) -> Turn {
         match reply {
-            Ok(reply) => Turn::Done(self.persist(guard, signed_in, reply).await),
+            Ok(reply) => self.persist(guard, signed_in, reply).await,
             Err(error) if is_refused(&error) => self.erase(guard, used, error).await,
             // It may have arrived: the mark stays, and counts.
             Err(error) if is_unknown(&error) => Turn::Done(Err(error)),
@@ -134,7 +135,7 @@ impl Redemption {
                 if let Some(family) = signed_in.family_mut(&self.wanted.asked.audience) {
                     family.unanswered -= 1;
                 }
-                guard.write(Some(signed_in)).await;
+                guard.write(signed_in, Change::Tokens).await;
                 Turn::Done(Err(error))
             }
         }
@@ -152,7 +153,7 @@ impl Redemption {
             family.refresh_token = Some(rotated);
             family.unanswered = 0;
         }
-        guard.write(Some(signed_in)).await;
+        guard.write(signed_in, Change::Tokens).await;
         error
     }
 
@@ -162,35 +163,34 @@ impl Redemption {
         guard: &mut SessionGuard,
         mut signed_in: SignedIn,
         reply: TokenReply,
-    ) -> Result<TokenResponse, Error> {
+    ) -> Turn {
         let wanted = &self.wanted;
-        self.check_account(&signed_in.account, reply.id_token.as_ref())?;
         let audience = &wanted.asked.audience;
+        if let Err(error) = self.check_account(&signed_in.account, reply.id_token.as_ref()) {
+            // Whose tokens these are nobody knows, and the old one is spent: a sign-in is needed.
+            signed_in.end_family(audience);
+            guard.write(signed_in, Change::Person).await;
+            return Turn::Done(Err(error));
+        }
         let identity = Scopes::from_reply(&signed_in.identity_scopes);
         if let Some(family) = signed_in.family_mut(audience) {
-            family.unanswered = 0;
-            if let Some(rotated) = &reply.refresh_token {
-                family.refresh_token = Some(rotated.clone());
-            }
-            let covers = family.covers.entry(audience.to_string()).or_default();
-            // A role that was lost may come back: what the person consented to only grows.
             let granted = kept::granted(&reply).unwrap_or_else(Scopes::none);
-            let granted = granted.difference(&identity);
-            *covers = Coverage::new(&covers.granted().union(&granted), &covers.withheld());
+            family.rotate(
+                audience,
+                &granted.difference(&identity),
+                reply.refresh_token.as_ref(),
+            );
         }
         if let Some(token) = kept::keep(&reply, &wanted.asked, &wanted.parameters) {
             signed_in.keep(token, self.sessions.now());
         }
         let account = signed_in.account.clone();
-        if guard.write(Some(signed_in)).await == Written::Superseded {
-            if let Some(refresh_token) = &reply.refresh_token {
-                self.endpoint.revoke(refresh_token).await;
-            }
-            return Err(signed_out(wanted));
+        if guard.write(signed_in, Change::Tokens).await == Written::Superseded {
+            return Turn::SignedOut(reply.refresh_token);
         }
         let mut response = TokenResponse::from(reply);
         response.account = Some(account);
-        Ok(response)
+        Turn::Done(Ok(response))
     }
 
     /// OpenID Connect Core section 12.2: the `sub` of a refreshed ID token is that of the first.
@@ -213,17 +213,13 @@ impl Redemption {
         let Ok(Some(mut signed_in)) = guard.read().await else {
             return Turn::Done(Err(error));
         };
-        let Some((family, _)) = redeemable(&mut signed_in, audience)
-            .filter(|(_, stored)| stored.expose() == used.expose())
-        else {
+        let stored = redeemable(&mut signed_in, audience).map(|(_, stored)| stored);
+        if stored.is_none_or(|stored| stored.expose() != used.expose()) {
             return Turn::Overtaken;
-        };
+        }
         tracing::warn!(%audience, "the issuer refused the refresh token, a sign-in is needed");
-        // What it covered is kept, so that the next sign-in can ask for the same.
-        family.refresh_token = None;
-        family.unanswered = 0;
-        signed_in.tokens.clear();
-        guard.write(Some(signed_in)).await;
+        signed_in.end_family(audience);
+        guard.write(signed_in, Change::Person).await;
         Turn::Done(Err(error))
     }
 }
@@ -240,6 +236,8 @@ fn redeemable<'a>(
 
 enum Turn {
     Done(Result<TokenResponse, Error>),
+    /// The person has signed out meanwhile: nobody wants the new refresh token.
+    SignedOut(Option<Secret>),
     /// Another token stands in the store than the one that was refused.
     Overtaken,
 }

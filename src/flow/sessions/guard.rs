@@ -1,6 +1,6 @@
 //! The one who may redeem: what it reads, and how it writes without undoing what others did.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use tokio::sync::OwnedMutexGuard;
 
@@ -39,6 +39,16 @@ pub(crate) struct SessionGuard {
     sign_outs: u64,
     /// The generation that was read: whatever is found in its place later, somebody else wrote.
     read: u64,
+    revision: u64,
+}
+
+/// Why a session is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Its tokens have changed, and what the person may have did not.
+    Tokens,
+    /// The person has done something, or has to: what was refused before may be asked for again.
+    Person,
 }
 
 /// What became of a session that was to be written.
@@ -58,7 +68,7 @@ impl SessionGuard {
         held: OwnedMutexGuard<Held>,
         lock: SessionLock,
     ) -> Self {
-        let sign_outs = open.sign_outs.load(Ordering::Acquire);
+        let sign_outs = open.sign_outs();
         Self {
             sessions,
             open,
@@ -66,6 +76,7 @@ impl SessionGuard {
             _lock: lock,
             sign_outs,
             read: 0,
+            revision: 0,
         }
     }
 
@@ -80,12 +91,14 @@ impl SessionGuard {
                 None => return Err(error),
                 Some(unsaved) => {
                     self.read = unsaved.replaces;
+                    self.revision = unsaved.session.revision;
                     return Ok(unsaved.session.signed_in.clone());
                 }
             },
             Ok(stored) => stored,
         };
         self.read = stored.as_ref().map_or(0, |session| session.generation);
+        self.revision = stored.as_ref().map_or(0, |session| session.revision);
         if let Some(unsaved) = self.held.unsaved.take() {
             // If somebody has written meanwhile, the person signed in or out: that counts.
             if unsaved.replaces == self.read {
@@ -100,29 +113,23 @@ impl SessionGuard {
     /// Writes `signed_in`, unless somebody else has written since it was read.
     ///
     /// If the store does not take it, it stays in memory, and is written at the next call.
-    pub(crate) async fn write(&mut self, signed_in: Option<SignedIn>) -> Written {
+    pub(crate) async fn write(&mut self, signed_in: SignedIn, change: Change) -> Written {
         if self.is_superseded().await {
             return Written::Superseded;
         }
-        let generation = self.read + 1;
-        self.put(Session {
-            generation,
-            signed_in,
-        })
-        .await
+        let session = self.next(signed_in, change);
+        self.put(session).await
     }
 
     /// Writes `signed_in` before the issuer is asked: if that fails, it must not be.
     ///
     /// What the issuer would answer could not be kept either, and the token in the store would be spent.
     pub(crate) async fn mark(&mut self, signed_in: &SignedIn) -> Result<Written, Error> {
-        if self.is_superseded().await {
+        // It was read a moment ago, under the same lock.
+        if self.has_signed_out() {
             return Ok(Written::Superseded);
         }
-        let session = Session {
-            generation: self.read + 1,
-            signed_in: Some(signed_in.clone()),
-        };
+        let session = self.next(signed_in.clone(), Change::Tokens);
         self.sessions.save(&self.open, &session).await?;
         self.read = session.generation;
         if self.has_signed_out() {
@@ -138,18 +145,27 @@ impl SessionGuard {
     pub(crate) async fn bury(&mut self) -> Result<(), Error> {
         let tombstone = Session {
             generation: self.read + 1,
+            revision: self.revision + 1,
             signed_in: None,
         };
         self.held.unsaved = None;
         self.sessions.save(&self.open, &tombstone).await?;
-        self.read = tombstone.generation;
+        (self.read, self.revision) = (tombstone.generation, tombstone.revision);
         Ok(())
+    }
+
+    fn next(&self, signed_in: SignedIn, change: Change) -> Session {
+        Session {
+            generation: self.read + 1,
+            revision: self.revision + u64::from(change == Change::Person),
+            signed_in: Some(signed_in),
+        }
     }
 
     async fn put(&mut self, session: Session) -> Written {
         match self.sessions.save(&self.open, &session).await {
             Ok(()) => {
-                self.read = session.generation;
+                (self.read, self.revision) = (session.generation, session.revision);
                 self.held.unsaved = None;
                 // Whoever signed out while this was being written wrote before it: their word counts.
                 if session.signed_in.is_some() && self.has_signed_out() {
@@ -169,7 +185,7 @@ impl SessionGuard {
     }
 
     fn has_signed_out(&self) -> bool {
-        self.open.sign_outs.load(Ordering::Acquire) != self.sign_outs
+        self.open.sign_outs() != self.sign_outs
     }
 
     /// Whether the person has signed out or in since the session was read.

@@ -31,7 +31,6 @@ impl Poll<'_> {
             parameters: &parameters,
             in_background: false,
             is_forced: true,
-            is_apart: false,
         };
         let mut pace = Pace::new(self.codes.interval);
         let mut pause = pace.interval;

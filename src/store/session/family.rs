@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    scope::Scopes,
+    scope::{Audience, Scopes},
     secret::{self, Secret},
 };
 
@@ -25,6 +25,28 @@ pub(crate) struct Family {
 }
 
 impl Family {
+    pub(crate) fn serves(&self, audience: &Audience) -> bool {
+        let only = self.audience.as_deref();
+        only.is_none_or(|only| only == audience.as_str())
+    }
+
+    /// Takes in what a redemption for `audience` has brought.
+    pub(crate) fn rotate(
+        &mut self,
+        audience: &Audience,
+        granted: &Scopes,
+        refresh_token: Option<&Secret>,
+    ) {
+        self.unanswered = 0;
+        // RFC 6749 section 6: without a new one the old one stays.
+        if let Some(rotated) = refresh_token {
+            self.refresh_token = Some(rotated.clone());
+        }
+        let covers = self.covers.entry(audience.to_string()).or_default();
+        // A role that was lost may come back: what the person consented to only grows.
+        *covers = Coverage::new(&covers.granted().union(granted), &covers.withheld());
+    }
+
     /// Whether this refresh token stays when a new sign-in has brought none.
     ///
     /// OpenID Connect Core section 11: an issuer may ignore `offline_access`, as with `prompt=none`.

@@ -3,6 +3,7 @@
 use intelliauth::{Account, AuthorizationCode, Client, ClientBuilder, Error, TokenRequest};
 use serde_json::{Value, json};
 use url::Url;
+use wiremock::{Mock, ResponseTemplate, matchers};
 
 use super::{CLIENT_ID, Server, TokenMock};
 
@@ -19,6 +20,18 @@ impl Server {
         document["revocation_endpoint"] = json!(server.url("/oauth2/revoke"));
         server.json(super::DISCOVERY_PATH, 200, &document).await;
         server
+    }
+
+    /// The next so many reads of the metadata find an issuer in trouble.
+    pub(crate) async fn metadata_fails(&self, times: u64) {
+        Mock::given(matchers::method("GET"))
+            .and(matchers::path(super::DISCOVERY_PATH))
+            .respond_with(ResponseTemplate::new(503))
+            .up_to_n_times(times)
+            .with_priority(1)
+            .expect(times)
+            .mount(&self.mock)
+            .await;
     }
 
     /// A client of people, on this clock, that tries each request once.
