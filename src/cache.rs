@@ -6,6 +6,7 @@ mod admission;
 mod backoff;
 mod counts;
 mod deadline;
+mod fetch;
 mod flight;
 mod hit;
 mod index;
@@ -30,7 +31,7 @@ use tokio::runtime::Handle;
 pub(crate) use admission::AudienceRule;
 use counts::Counters;
 pub use counts::Counts;
-use flight::{Boarding, Landing};
+use flight::Landing;
 pub(crate) use hit::Ahead;
 use index::Index;
 pub(crate) use index::Pinned;
@@ -43,10 +44,10 @@ use crate::{
     endpoint::Endpoint,
     error::{DeniedReason, Error},
     flow::{BoxedFlow, OpenSession, Sessions},
-    request::{CacheMode, Details, Principal},
+    request::{Details, Principal},
     scope::Audience,
     time::{Moment, TimeSource},
-    token::{AccessToken, Source, Token},
+    token::Token,
 };
 
 /// When a token is refreshed before its end.
@@ -116,62 +117,6 @@ impl TokenCache {
         })
     }
 
-    /// The token for `details`: from the cache, a flight in the air, or a flight of its own.
-    pub(crate) async fn fetch(
-        self: &Arc<Self>,
-        principal: &Principal,
-        details: &Details,
-    ) -> Result<AccessToken, Error> {
-        details.check()?;
-        if details.mode == CacheMode::Only {
-            return Err(Error::NotCached(crate::error::NotCached::new(
-                details.audience.clone(),
-            )));
-        }
-        let limit = details.timeout.unwrap_or(self.settings.wait_timeout);
-        let work = pin!(self.fetch_without_limit(principal, details));
-        let outcome = deadline::within(limit, work).await;
-        outcome.or_else(|error| self.still_usable(principal, details).ok_or(error))
-    }
-
-    async fn fetch_without_limit(
-        self: &Arc<Self>,
-        principal: &Principal,
-        details: &Details,
-    ) -> Result<AccessToken, Error> {
-        let key = KeyRef::of(principal, details);
-        let pinned = self.index.pinned(&key, &details.audience);
-        if let Some(broader) = pinned.aged_answer(details) {
-            self.forget_what_has_changed(principal, &broader).await;
-            match self.ride_once(&broader, details).await {
-                Some(Ok(token)) if token.token().reports(&details.scopes) => return Ok(token),
-                // What the broader set cannot have any more, the narrower one perhaps can.
-                Some(Ok(_) | Err(Error::Denied(_) | Error::Consent(_))) | None => {}
-                Some(Err(error)) => return Err(error),
-            }
-        }
-        loop {
-            let place = pinned.place(&details.scopes, self.clock.now());
-            self.forget_what_has_changed(principal, &place).await;
-            if let Some(outcome) = self.ride_once(&place, details).await {
-                return outcome;
-            }
-        }
-    }
-
-    /// Forgets that a person had to act, if something has been written to the session since.
-    async fn forget_what_has_changed(&self, principal: &Principal, place: &Place) {
-        let Some((sessions, open)) = self.session(principal) else {
-            return;
-        };
-        let remembered = place.entry().needs_person(self.clock.now());
-        if let Some(revision) = remembered
-            && sessions.revision(&open).await != revision
-        {
-            place.entry().forgive_revision(revision);
-        }
-    }
-
     /// The session behind `principal`, where a store has it.
     pub(crate) fn session(
         &self,
@@ -189,41 +134,6 @@ impl TokenCache {
                 .of_principals(is_swept, |slot| slot.clear(sequence));
         }
         Some((sessions, open))
-    }
-
-    /// Boards a flight and waits for it; nothing if the place was given up in the meantime.
-    async fn ride_once(
-        self: &Arc<Self>,
-        place: &Place,
-        details: &Details,
-    ) -> Option<Result<AccessToken, Error>> {
-        let boarding = self.board(place, details.mode);
-        Some(match boarding {
-            Boarding::Closed => return None,
-            Boarding::Token(token) => Ok(AccessToken::new(token, Source::Cache)),
-            Boarding::Refused(error) => Err(error),
-            Boarding::Waiting(landing) => {
-                let outcome = landing.wait().await.clone();
-                outcome.map(|token| {
-                    let source = token.came_from;
-                    AccessToken::new(token, source)
-                })
-            }
-        })
-    }
-
-    /// After a refresh that the caller waited for has failed, the old token does if there is one.
-    fn still_usable(&self, principal: &Principal, details: &Details) -> Option<AccessToken> {
-        let may_fall_back = self.settings.refresh_ahead == RefreshAhead::Inline
-            && details.mode == CacheMode::Prefer;
-        if !may_fall_back {
-            return None;
-        }
-        let key = KeyRef::of(principal, details);
-        let (scopes, now) = (&details.scopes, self.clock.now());
-        let answer = |slot: &Arc<Slot>| slot.answer(scopes, details.exact_scopes, now);
-        let (_, token) = self.index.look(&key, answer)?;
-        Some(AccessToken::new(Guard::into_inner(token), Source::Cache))
     }
 
     /// Keeps a slot from being evicted, and says where in it `request` is answered.

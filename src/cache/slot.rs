@@ -2,6 +2,7 @@
 
 mod entry;
 mod place;
+mod room;
 
 use std::sync::{
     Arc, Mutex,
@@ -13,6 +14,7 @@ use arc_swap::{ArcSwapOption, Guard};
 pub(super) use entry::Flight;
 pub(crate) use entry::{Entry, State};
 pub(crate) use place::Place;
+use room::drop_one;
 
 use super::{key::KeyRef, lock};
 use crate::{
@@ -44,11 +46,6 @@ pub(crate) struct Slot {
 ///
 /// An application has a handful of fixed sets; one that makes them up would otherwise fill the memory.
 const SCOPE_SETS: usize = 16;
-
-/// Scope sets that were refused are remembered beyond that, up to this many in all.
-///
-/// To forget one would let it be asked for again too early.
-const REFUSED_SETS: usize = 64;
 
 /// The sign that a slot was evicted: it will never be found again, so nothing may be started in it.
 const RETIRED: u32 = 1 << 31;
@@ -285,29 +282,3 @@ impl Slot {
 fn find<'a>(named: &'a [Arc<Entry>], scopes: &Scopes) -> Option<&'a Arc<Entry>> {
     named.iter().find(|entry| entry.scopes() == scopes)
 }
-
-/// Makes room among the scope sets: the one whose token ends first, of those that nobody needs. One
-/// with a remembered failure goes only when there are far too many. False if there is none to go.
-fn drop_one(named: &mut Vec<Arc<Entry>>, now: Moment) -> bool {
-    let is_crowded = named.len() >= REFUSED_SETS;
-    let may_go = |entry: &Arc<Entry>| {
-        Arc::strong_count(entry) == 1 + COPIES && (is_crowded || !entry.has_live_failure(now))
-    };
-    let until = |entry: &Arc<Entry>| now.until(entry.current().freshness.usable_until());
-    let first = named
-        .iter()
-        .enumerate()
-        .filter(|(_, entry)| may_go(entry))
-        .min_by_key(|(_, entry)| (entry.has_live_failure(now), until(entry)))
-        .map(|(position, _)| position);
-    match first {
-        Some(position) if named[position].close() => {
-            named.remove(position);
-            true
-        }
-        _ => false,
-    }
-}
-
-/// While the list is changed there are two of it: the one in the slot and the copy.
-const COPIES: usize = 1;

@@ -1,7 +1,10 @@
 //! The authorization code flow with PKCE (RFC 6749 section 4.1, RFC 7636), as it is asked for.
 
+mod prompt;
+
 use std::{fmt, future::Future, io, pin::Pin, sync::Arc, time::Duration};
 
+pub use prompt::Prompt;
 use url::Url;
 
 use super::{pending, wanted::Wanted};
@@ -56,31 +59,6 @@ pub(super) type Announce = Arc<dyn Fn(&Url) + Send + Sync>;
 
 /// The URL that the person came to, as they paste it.
 pub(super) type PasteBack = Pin<Box<dyn Future<Output = io::Result<String>> + Send>>;
-
-/// What the issuer asks of the person (`OpenID` Connect Core section 3.1.2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Prompt {
-    /// Nothing: it succeeds only where no page has to be shown.
-    None,
-    /// To sign in again, even where they are signed in.
-    Login,
-    /// To consent again, even to what they have consented to.
-    Consent,
-    /// To choose an account.
-    SelectAccount,
-}
-
-impl Prompt {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Login => "login",
-            Self::Consent => "consent",
-            Self::SelectAccount => "select_account",
-        }
-    }
-}
 
 impl AuthorizationCode {
     /// Comes back to a port of this machine (RFC 8252 section 7.3), which is listened at meanwhile.
