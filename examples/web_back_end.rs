@@ -20,7 +20,7 @@ use axum::{
     extract::{Path, State},
     http::{HeaderMap, StatusCode, Uri, header},
     response::{Html, IntoResponse, Redirect, Response},
-    routing::get,
+    routing::{get, post},
 };
 use intelliauth::{AuthorizationCode, Client, Error, PendingLogin, TokenRequest};
 use intelliauth_emulator::{Config, Emulator, sample};
@@ -49,7 +49,7 @@ async fn main() -> anyhow::Result<()> {
         .route("/", get(home))
         .route("/api/{name}", get(call))
         .route("/callback", get(callback))
-        .route("/sign-out", get(sign_out))
+        .route("/sign-out", post(sign_out))
         .with_state(app);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("The emulator plays the platform at {}.", emulator.issuer());
@@ -67,7 +67,7 @@ async fn home(State(app): State<App>, headers: HeaderMap) -> Result<Response, Fa
     };
     let page = format!(
         "<p>{who}</p><p><a href=/api/banking>Banking</a> <a href=/api/health>Health</a> \
-         <a href=/sign-out>Sign out</a></p>"
+         </p><form method=post action=/sign-out><button>Sign out</button></form>"
     );
     Ok(([(header::SET_COOKIE, cookie(&browser))], Html(page)).into_response())
 }
@@ -78,7 +78,7 @@ async fn call(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let browser = browser(&headers);
+    let mut browser = browser(&headers);
     let request = match name.as_str() {
         "banking" => TokenRequest::new(sample::BANKING).scope("read:transactions"),
         "health" => TokenRequest::new(sample::HEALTH).scope("read:records"),
@@ -96,8 +96,10 @@ async fn call(
         }
         Err(Error::Consent(consent)) => consent.authorization_url(CALLBACK)?,
         Err(Error::Login(_)) => {
+            // A new name for whoever signs in: one that somebody has planted here stays worthless.
+            browser = new_name();
             let login = AuthorizationCode::redirect_to(CALLBACK).request(&request);
-            client.start(login).await?
+            app.client.session(browser.as_str()).start(login).await?
         }
         Err(other) => return Err(other.into()),
     };
@@ -129,7 +131,7 @@ async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Redirect
     Ok(Redirect::to("/"))
 }
 
-/// The name of the browser's session. A real back end takes its framework's signed cookies.
+/// The name of the browser's session. A real back end has its framework's sessions for that.
 fn browser(headers: &HeaderMap) -> String {
     let cookies = headers
         .get(header::COOKIE)
@@ -141,11 +143,9 @@ fn browser(headers: &HeaderMap) -> String {
     own.map_or_else(new_name, str::to_owned)
 }
 
+/// A name that nobody guesses.
 fn new_name() -> String {
-    // The operating system's randomness, by way of a temporary key's state.
-    use std::hash::{BuildHasher, RandomState};
-    let part = || RandomState::new().hash_one(0_u8);
-    format!("{:016x}{:016x}", part(), part())
+    oauth2::CsrfToken::new_random().into_secret()
 }
 
 fn cookie(browser: &str) -> String {

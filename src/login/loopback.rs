@@ -16,6 +16,8 @@ use tokio::{
 };
 
 use super::pending::is_answer;
+use zeroize::Zeroizing;
+
 use crate::error::Error;
 
 /// Listeners on one port: 127.0.0.1, and `::1` where that can be had.
@@ -192,17 +194,19 @@ fn header<'h>(head: &'h str, wanted: &str) -> Option<&'h str> {
 }
 
 /// The head of a request; nothing if it is longer than any browser's.
-async fn read_head(stream: &mut TcpStream) -> io::Result<Option<String>> {
-    let mut head = Vec::with_capacity(1024);
+async fn read_head(stream: &mut TcpStream) -> io::Result<Option<Zeroizing<String>>> {
+    // It does not grow: what it left behind would not be wiped, and it holds the code.
+    let mut head = Zeroizing::new(Vec::with_capacity(HEAD_LIMIT + READ_AT_ONCE));
     while !head.windows(4).any(|end| end == b"\r\n\r\n") {
         if head.len() > HEAD_LIMIT {
             return Ok(None);
         }
-        if stream.read_buf(&mut head).await? == 0 {
+        if stream.read_buf(&mut *head).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
-    Ok(Some(String::from_utf8_lossy(&head).into_owned()))
+    let text = String::from_utf8_lossy(&head).into_owned();
+    Ok(Some(Zeroizing::new(text)))
 }
 
 async fn respond(stream: &mut TcpStream, status: &str, page: &str) -> io::Result<()> {
@@ -265,6 +269,9 @@ const STRAY: &str = page!(
 
 /// No browser's request to a loopback port is longer, in bytes: a code and a state are short.
 const HEAD_LIMIT: usize = 16 * 1024;
+
+/// How much of a head is read at a time at least, in bytes.
+const READ_AT_ONCE: usize = 4 * 1024;
 
 /// A browser sends its request at once; what is slower than this is none.
 const CONNECTION_LIMIT: Duration = Duration::from_secs(10);

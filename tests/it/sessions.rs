@@ -242,6 +242,28 @@ async fn a_refused_token_ends_the_session_and_is_not_sent_again() {
     }
 }
 
+#[tokio::test]
+async fn a_vague_refusal_asks_for_a_sign_in_and_keeps_the_token() {
+    for refusal in ["", r#"{"error":"invalid_request"}"#] {
+        let server = Server::for_people().await;
+        let client = server.person().build().unwrap();
+        server.sign_in(&client).await;
+        server
+            .refresh("R0")
+            .raw(400, refusal, "application/json")
+            .times(1)
+            .mount()
+            .await;
+        server.refresh("R0").expect(1).mount().await;
+        for _ in 0..3 {
+            let error = client.get_access_token(BANKING).await.unwrap_err();
+            assert!(matches!(error, Error::Login(_)), "{refusal}: {error}");
+        }
+        server.advance(121.0);
+        client.get_access_token(BANKING).await.unwrap();
+    }
+}
+
 /// A store in which another process, without regard for the lock, puts something while one redeems.
 #[tokio::test]
 async fn a_newer_token_in_the_store_is_adopted_and_not_erased() {

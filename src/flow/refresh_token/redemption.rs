@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::{Wanted, covers, kept, signed_out};
 use crate::{
     endpoint::{Endpoint, Grant, GrantKind, TokenReply},
-    error::{Error, UnavailableReason, Violation},
+    error::{Asked, Error, IssuerAnswer, LoginRequired, UnavailableReason, Violation},
     flow::{
         TokenResponse,
         sessions::{Change, OpenSession, SessionGuard, Sessions, Written},
@@ -136,7 +136,7 @@ impl Redemption {
                     family.unanswered -= 1;
                 }
                 guard.write(signed_in, Change::Tokens).await;
-                Turn::Done(Err(error))
+                Turn::Done(Err(in_other_words(error, &self.wanted.asked)))
             }
         }
     }
@@ -251,6 +251,19 @@ enum Prepared {
 fn is_refused(error: &Error) -> bool {
     let code = error.answer().and_then(|answer| answer.code());
     matches!(error, Error::Login(_)) && code.is_some_and(|code| REFUSED.contains(&code))
+}
+
+/// What some issuers say of a refresh token that has ended: nothing, or that the request is malformed.
+///
+/// A sign-in mends that. The token is kept, since it may be the request after all.
+fn in_other_words(error: Error, asked: &Asked) -> Error {
+    let is_vague = |answer: &&IssuerAnswer| {
+        answer.status() == 400 && matches!(answer.code(), None | Some("invalid_request"))
+    };
+    match error.answer().filter(is_vague).cloned() {
+        Some(answer) => Error::Login(LoginRequired::new(asked, Scopes::none(), Some(answer))),
+        None => error,
+    }
 }
 
 /// Whether the issuer may have redeemed the token although no answer came.
