@@ -196,7 +196,8 @@ impl Client {
 
     /// Waits for the requests in the air: call it before the program ends.
     ///
-    /// A background refresh dies with the runtime. It waits for the requests that were under way when it
+    /// An application's background refresh dies with the runtime, a person's is carried to its end; and a
+    /// store that did not take a session before is asked again. It waits for the requests that were under way when it
     /// was called, and at most as long as two flights may take ([`DEFAULT_FLIGHT_TIMEOUT`]): one that
     /// was forced may have had to wait for another. The client can be used after it.
     pub async fn close(&self) {

@@ -42,7 +42,8 @@ impl Client {
         outcome
     }
 
-    /// Goes on after an error that needs a person: has them act, and repeats the request.
+    /// Goes on after an error that needs a person: has them act, and repeats the request for its
+    /// audience and scopes. One that had more to it is repeated by its caller.
     ///
     /// Whatever the session covered before is asked for again with it, so that the person sees just
     /// what is new as new. Any number of callers cause one prompt. An error that needs no person is

@@ -38,10 +38,11 @@
 //! |---|---|
 //! | a token | the new refresh token is kept; the old one if none came |
 //! | 429, 5xx, unreachable | nothing; the call can be repeated |
-//! | none: a timeout, a torn reply, a crash in between | the redemption is repeated once, ever; an issuer without a grace period has spent the token, and then a sign-in is needed |
+//! | unusable, but with a new refresh token | that is kept |
+//! | none: a timeout, a torn reply, a crash in between | the redemption is repeated once, ever, and not before the issuer answers again; an issuer without a grace period has spent the token, and then a sign-in is needed |
 //! | `invalid_grant` | if the store holds that very token still, it is erased and [`Error::Login`](crate::Error::Login) is what is left; if it holds a newer one, that is used |
 //!
-//! A redemption runs on a thread that the end of `main` waits for, so that a program which
+//! Redemptions run on a thread that the end of `main` waits for, so that a program which
 //! ends right after a call loses no session. If the store cannot be written, nothing is redeemed; if it
 //! fails between the two writes, the new token stays in memory, and is written at the next call or by
 //! [`Client::close`](crate::Client::close).

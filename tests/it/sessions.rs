@@ -89,12 +89,7 @@ async fn another_process_adopts_what_is_in_the_store_without_a_request() {
     let one = server.person().store(store.clone()).build().unwrap();
     let two = server.person().store(store).build().unwrap();
     server.sign_in(&one).await;
-    server
-        .refresh("R0")
-        .member("refresh_token", json!("R1"))
-        .expect(1)
-        .mount()
-        .await;
+    server.rotates("R0", "R1").expect(1).mount().await;
     let first = one.get_access_token(BANKING).await.unwrap();
     let second = two.get_access_token(BANKING).await.unwrap();
     assert_eq!(first.secret(), second.secret());
@@ -110,8 +105,7 @@ async fn two_processes_with_the_same_expired_session_make_one_redemption() {
         .collect();
     server.sign_in(&clients[0]).await;
     server
-        .refresh("R0")
-        .member("refresh_token", json!("R1"))
+        .rotates("R0", "R1")
         .delayed(Duration::from_millis(50))
         .expect(1)
         .mount()
@@ -187,8 +181,7 @@ async fn the_new_refresh_token_of_an_unusable_answer_is_kept() {
         let client = server.person().build().unwrap();
         server.sign_in(&client).await;
         server
-            .refresh("R0")
-            .member("refresh_token", json!("R1"))
+            .rotates("R0", "R1")
             .member(member, value)
             .expect(1)
             .mount()
@@ -211,12 +204,7 @@ async fn a_lost_answer_that_the_issuer_repeats_costs_nothing() {
         .times(1)
         .mount()
         .await;
-    server
-        .refresh("R0")
-        .member("refresh_token", json!("R1"))
-        .expect(1)
-        .mount()
-        .await;
+    server.rotates("R0", "R1").expect(1).mount().await;
     server.refresh("R1").expect(1).mount().await;
     client.get_access_token(BANKING).await.unwrap_err();
     server.advance(10.0);
@@ -276,12 +264,7 @@ async fn a_newer_token_in_the_store_is_adopted_and_not_erased() {
     let record = store.load(&key).await.unwrap().unwrap();
     other.save(&key, &record).await.unwrap();
     let second = server.person().store(other.clone()).build().unwrap();
-    server
-        .refresh("R0")
-        .member("refresh_token", json!("R1"))
-        .times(1)
-        .mount()
-        .await;
+    server.rotates("R0", "R1").times(1).mount().await;
     second.get_access_token(HEALTH).await.unwrap();
     let rotated = other.load(&key).await.unwrap().unwrap();
     // While the first one is refused, the second's record lands in its store.
@@ -291,12 +274,7 @@ async fn a_newer_token_in_the_store_is_adopted_and_not_erased() {
         .delayed(Duration::from_millis(200))
         .mount()
         .await;
-    server
-        .refresh("R1")
-        .member("refresh_token", json!("R2"))
-        .expect(1)
-        .mount()
-        .await;
+    server.rotates("R1", "R2").expect(1).mount().await;
     let call = tokio::spawn({
         let client = client.clone();
         async move { ask(&client, BANKING).await }
@@ -364,11 +342,7 @@ async fn another_persons_sign_in_leaves_nothing_of_the_first() {
     let server = Server::for_people().await;
     let client = server.person().build().unwrap();
     server.sign_in(&client).await;
-    server
-        .refresh("R0")
-        .member("refresh_token", json!("R1"))
-        .mount()
-        .await;
+    server.rotates("R0", "R1").mount().await;
     server.refresh("R1").mount().await;
     let first = client.get_access_token(HEALTH).await.unwrap();
     client.get_access_token(BANKING).await.unwrap();
@@ -390,8 +364,7 @@ async fn a_refresh_in_flight_does_not_undo_a_sign_out() {
     let client = server.person().store(store.clone()).build().unwrap();
     server.sign_in(&client).await;
     server
-        .refresh("R0")
-        .member("refresh_token", json!("R1"))
+        .rotates("R0", "R1")
         .delayed(Duration::from_millis(300))
         .expect(1)
         .mount()
@@ -418,18 +391,8 @@ async fn signing_out_in_another_process_is_noticed_at_the_next_window() {
     let one = server.person().store(store.clone()).build().unwrap();
     let two = server.person().store(store).build().unwrap();
     server.sign_in(&one).await;
-    server
-        .refresh("R0")
-        .member("refresh_token", json!("R1"))
-        .grants(300)
-        .mount()
-        .await;
-    server
-        .refresh("R1")
-        .member("refresh_token", json!("R2"))
-        .grants(300)
-        .mount()
-        .await;
+    server.rotates("R0", "R1").grants(300).mount().await;
+    server.rotates("R1", "R2").grants(300).mount().await;
     one.get_access_token(BANKING).await.unwrap();
     one.get_access_token(HEALTH).await.unwrap();
     two.sign_out().await.unwrap();
@@ -481,18 +444,12 @@ async fn a_store_that_fills_up_during_a_redemption_costs_nobody_the_session() {
     let client = server.person().store(store.clone()).build().unwrap();
     server.sign_in(&client).await;
     server
-        .refresh("R0")
-        .member("refresh_token", json!("R1"))
+        .rotates("R0", "R1")
         .delayed(Duration::from_millis(100))
         .expect(1)
         .mount()
         .await;
-    server
-        .refresh("R1")
-        .member("refresh_token", json!("R2"))
-        .expect(1)
-        .mount()
-        .await;
+    server.rotates("R1", "R2").expect(1).mount().await;
     let call = tokio::spawn({
         let client = client.clone();
         async move { ask(&client, BANKING).await }
@@ -575,8 +532,7 @@ async fn every_caller_gone_the_rotated_token_is_kept() {
     let client = server.person().build().unwrap();
     server.sign_in(&client).await;
     server
-        .refresh("R0")
-        .member("refresh_token", json!("R1"))
+        .rotates("R0", "R1")
         .delayed(Duration::from_millis(100))
         .expect(1)
         .mount()
@@ -601,15 +557,13 @@ fn a_program_that_ends_right_after_a_hit_in_the_window_keeps_its_session() {
     outer.block_on(async {
         server.sign_in(&build()).await;
         server
-            .refresh("R0")
-            .member("refresh_token", json!("R1"))
+            .rotates("R0", "R1")
             .grants(300)
             .times(1)
             .mount()
             .await;
         server
-            .refresh("R1")
-            .member("refresh_token", json!("R2"))
+            .rotates("R1", "R2")
             .delayed(Duration::from_millis(300))
             .expect(1)
             .mount()
@@ -797,8 +751,7 @@ fn a_program_that_gives_up_and_ends_keeps_its_session() {
     outer.block_on(async {
         server.sign_in(&build()).await;
         server
-            .refresh("R0")
-            .member("refresh_token", json!("R1"))
+            .rotates("R0", "R1")
             .delayed(Duration::from_millis(300))
             .expect(1)
             .mount()
@@ -832,8 +785,7 @@ fn a_runtime_that_nobody_drives_keeps_nobody_waiting() {
     outer.block_on(async {
         server.sign_in(&build()).await;
         server
-            .refresh("R0")
-            .member("refresh_token", json!("R1"))
+            .rotates("R0", "R1")
             .delayed(Duration::from_millis(100))
             .expect(1)
             .mount()

@@ -48,6 +48,12 @@ impl Server {
             .with_parameter("refresh_token", refresh_token)
     }
 
+    /// The answer to this refresh token: a new one comes with it.
+    pub(crate) fn rotates(&self, refresh_token: &str, new: &str) -> TokenMock<'_> {
+        self.refresh(refresh_token)
+            .member("refresh_token", json!(new))
+    }
+
     /// How many requests redeemed a refresh token.
     pub(crate) async fn redemptions(&self) -> Vec<String> {
         let requests = self.token_requests().await;
