@@ -212,6 +212,9 @@ impl Shared {
                 Ok(())
             }
             Err(error) => {
+                // They may have moved, whatever answers at the old address or does not: the next try
+                // begins with the metadata.
+                state.location = None;
                 let pause = pause(state.failures, &error);
                 state.failures = state.failures.saturating_add(1);
                 state.failure = Some((error.clone(), self.clock.now().plus(pause)));

@@ -91,27 +91,35 @@ async fn an_issuer_that_hangs_delays_known_keys_for_two_seconds_at_most() {
 
 #[tokio::test]
 async fn keys_that_have_moved_are_found_again() {
-    let fixture = Fixture::start().await;
-    fixture.answers(ResponseTemplate::new(404)).await;
-    assert!(fixture.source.current().await.is_err());
-    let issuer = fixture.server.uri();
-    let moved = json!({
-        "issuer": issuer, "token_endpoint": format!("{issuer}/token"), "jwks_uri": format!("{issuer}/moved"),
-    });
-    let reply = ResponseTemplate::new(200).set_body_json(moved);
-    Mock::given(path(METADATA))
-        .respond_with(reply)
-        .with_priority(1)
-        .mount(&fixture.server)
-        .await;
-    let keys = json!({ "keys": [Signer::ed25519().jwk("a")] });
-    let reply = ResponseTemplate::new(200).set_body_json(keys);
-    Mock::given(path("/moved"))
-        .respond_with(reply)
-        .mount(&fixture.server)
-        .await;
-    fixture.advance(30);
-    assert!(fixture.source.current().await.is_ok());
+    let nobody = "http://127.0.0.1:9/keys";
+    for (old, reply) in [
+        (None, ResponseTemplate::new(404)),
+        (None, ResponseTemplate::new(503)),
+        (Some(nobody), ResponseTemplate::new(200)),
+    ] {
+        let fixture = Fixture::bare().await;
+        let issuer = fixture.server.uri();
+        let metadata = |keys: &str| json!({ "issuer": issuer, "token_endpoint": format!("{issuer}/token"), "jwks_uri": keys });
+        let old = old.map_or(format!("{issuer}{KEYS}"), str::to_owned);
+        fixture.metadata(&metadata(&old)).await;
+        fixture.answers(reply).await;
+        assert!(fixture.source.current().await.is_err());
+        let moved = metadata(&format!("{issuer}/moved"));
+        let reply = ResponseTemplate::new(200).set_body_json(moved);
+        Mock::given(path(METADATA))
+            .respond_with(reply)
+            .with_priority(1)
+            .mount(&fixture.server)
+            .await;
+        let keys = json!({ "keys": [Signer::ed25519().jwk("a")] });
+        let reply = ResponseTemplate::new(200).set_body_json(keys);
+        Mock::given(path("/moved"))
+            .respond_with(reply)
+            .mount(&fixture.server)
+            .await;
+        fixture.advance(30);
+        assert!(fixture.source.current().await.is_ok(), "{old}");
+    }
 }
 
 #[tokio::test]
