@@ -157,9 +157,13 @@ impl KeySource {
             return Err(still(error, now.until(*until)));
         }
         if reason == Reason::UnknownKey {
-            let is_too_soon = |next: Moment| !now.has_reached(next);
-            if state.next_for_unknown.is_some_and(is_too_soon) {
-                return Ok(Joined::Needless);
+            let is_too_soon = |next: &Moment| !now.has_reached(*next);
+            if let Some(next) = state.next_for_unknown.filter(is_too_soon) {
+                // Where that look-up failed, nobody knows whether the key is a new one.
+                let failure = state.failure.as_ref();
+                return failure.map_or(Ok(Joined::Needless), |(error, _)| {
+                    Err(still(error, now.until(next)))
+                });
             }
             state.next_for_unknown = Some(now.plus(UNKNOWN_KEY_PAUSE));
         }
