@@ -52,6 +52,7 @@ async fn every_route_says_what_it_needs() {
             "GET /transactions: read:transactions",
             "PUT /transactions/{id}: write:transactions",
             "/healthz: open",
+            "/docs: open",
             "/docs/{*rest}: open",
             "POST /admin: write:settings",
             "DELETE /admin/{id}: manage:applications",
@@ -63,8 +64,38 @@ async fn every_route_says_what_it_needs() {
             .iter()
             .filter(|route| route.is_open())
             .count(),
-        2
+        3
     );
+}
+
+#[tokio::test]
+async fn whatever_is_open_is_in_the_list() {
+    let issuer = Issuer::start().await;
+    let docs = || Router::new().route("/", routing::get(ok));
+    let inner = protected(&issuer).open_fallback(ok);
+    let router = protected(&issuer)
+        .open_router("/docs", docs())
+        .open_router("/help/", docs())
+        .nest("/admin", inner)
+        .open_fallback(ok)
+        .merge(protected(&issuer).open_fallback(async || "never"));
+    let list: Vec<String> = router.routes().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        list,
+        [
+            "/docs: open",
+            "/docs/{*rest}: open",
+            "/help: open",
+            "/help/{*rest}: open",
+            "/admin/{*rest}: open",
+            "/{*rest}: open",
+        ]
+    );
+    let api = Api::serve(router.into_router()).await;
+    for path in ["/docs", "/docs/a", "/help/", "/admin/x", "/", "/x/y"] {
+        let answer = Answer::of(api.request("GET", path)).await;
+        assert_eq!((answer.status, &*answer.body), (200, "ok"), "{path}");
+    }
 }
 
 #[tokio::test]
