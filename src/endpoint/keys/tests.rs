@@ -33,14 +33,8 @@ impl Fixture {
         // One of its own: those of the pool are handed on when a test ends.
         let server = MockServer::builder().start().await;
         let clock = ManualClock::new();
-        let http = HttpSettings {
-            connect_timeout: Duration::from_secs(1),
-            request_timeout: Duration::from_secs(20),
-            proxy: Proxy::None,
-            root_certificates: Vec::new(),
-        };
         let time = TimeSource::Other(Arc::new(clock.clone()));
-        let source = KeySource::new(&server.uri(), &http, time).unwrap();
+        let source = KeySource::new(&server.uri(), &settings(), time).unwrap();
         Self {
             server,
             clock,
@@ -88,6 +82,15 @@ impl Fixture {
         if let Some(flight) = flight {
             let _landed = flight.landed(Duration::from_secs(20)).await;
         }
+    }
+}
+
+fn settings() -> HttpSettings {
+    HttpSettings {
+        connect_timeout: Duration::from_secs(1),
+        request_timeout: Duration::from_secs(20),
+        proxy: Proxy::None,
+        root_certificates: Vec::new(),
     }
 }
 
@@ -174,15 +177,9 @@ async fn an_unknown_key_costs_one_fetch_in_half_a_minute() {
 
 #[test]
 fn without_a_runtime_it_is_an_error() {
-    let http = HttpSettings {
-        connect_timeout: Duration::from_secs(1),
-        request_timeout: Duration::from_secs(1),
-        proxy: Proxy::None,
-        root_certificates: Vec::new(),
-    };
     let clock = ManualClock::new();
     let time = TimeSource::Other(Arc::new(clock.clone()));
-    let source = KeySource::new("http://127.0.0.1:9", &http, time).unwrap();
+    let source = KeySource::new("http://127.0.0.1:9", &settings(), time).unwrap();
     assert!(source.fresh(clock.now()).is_none());
     assert!(source.join(clock.now(), Reason::Life).is_err());
 }

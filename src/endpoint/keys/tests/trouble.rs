@@ -1,10 +1,16 @@
 //! An issuer that is down, slow, elsewhere or not the right one.
 
-use serde_json::json;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufStream},
+    net::{TcpListener, TcpStream},
+};
 use wiremock::{Mock, ResponseTemplate, matchers::path};
 
-use super::{super::*, Fixture, KEYS, METADATA};
-use crate::jwt::signer::Signer;
+use super::{super::*, Fixture, KEYS, METADATA, settings};
+use crate::{jwt::signer::Signer, time::ManualClock};
 
 #[tokio::test]
 async fn old_keys_last_through_an_outage_of_a_day() {
@@ -123,6 +129,55 @@ async fn keys_that_have_moved_are_found_again() {
 }
 
 #[tokio::test]
+async fn each_request_has_a_connection_of_its_own() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = format!("http://{}", listener.local_addr().unwrap());
+    let metadata = json!({
+        "issuer": issuer, "token_endpoint": format!("{issuer}/token"), "jwks_uri": format!("{issuer}{KEYS}"),
+    });
+    let replies = [metadata, json!({ "keys": [Signer::ed25519().jwk("a")] })];
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(serve(stream, replies.clone()));
+        }
+    });
+    let clock = ManualClock::new();
+    let time = TimeSource::Other(Arc::new(clock.clone()));
+    let source = KeySource::new(&issuer, &settings(), time).unwrap();
+    source.current().await.unwrap();
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
+    clock.advance(LIFE);
+    source.current().await.unwrap();
+    assert_eq!(connections.load(Ordering::SeqCst), 3);
+}
+
+/// Answers one request after the other, for as long as the connection is kept.
+async fn serve(stream: TcpStream, [metadata, keys]: [Value; 2]) {
+    let mut stream = BufStream::new(stream);
+    let mut line = String::new();
+    let mut reply = String::new();
+    while stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+        if line.starts_with("GET ") {
+            reply = if line.contains(KEYS) {
+                &keys
+            } else {
+                &metadata
+            }
+            .to_string();
+        }
+        if line == "\r\n" {
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", reply.len());
+            stream.write_all((head + &reply).as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+        }
+        line.clear();
+    }
+}
+
+#[tokio::test]
 async fn another_issuers_metadata_is_not_used() {
     for document in [
         json!({ "issuer": "https://another.example", "token_endpoint": "https://another.example/t", "jwks_uri": "https://another.example/k" }),
@@ -143,13 +198,4 @@ async fn another_issuers_metadata_is_not_used() {
             "{document}"
         );
     }
-}
-
-#[test]
-fn pauses_grow_to_half_a_minute() {
-    let error = Error::unavailable(UnavailableReason::Connect);
-    let seconds = |failures| pause(failures, &error).as_secs_f64();
-    assert!((0.66..=1.0).contains(&seconds(0)));
-    assert!((5.3..=8.0).contains(&seconds(3)));
-    assert!((20.0..=30.0).contains(&seconds(99)));
 }
