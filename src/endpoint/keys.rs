@@ -2,6 +2,7 @@
 
 mod fetch;
 mod flight;
+mod pause;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -20,6 +21,7 @@ use crate::{
 use arc_swap::ArcSwapOption;
 use fetch::Location;
 use flight::Flight;
+use pause::{pause, still};
 
 /// Where the keys of one issuer come from. Clones share what they know.
 #[derive(Clone, Debug)]
@@ -69,7 +71,7 @@ impl KeySource {
     )]
     pub(crate) fn new(issuer: &str, http: &HttpSettings, clock: TimeSource) -> Result<Self, Fault> {
         let issuer = Issuer::new(issuer).map_err(|(problem, fix)| ("issuer", problem, fix))?;
-        let transport = Transport::new(&issuer, http, clock.clone())?;
+        let transport = Transport::keeping(&issuer, http, clock.clone(), KEPT_CONNECTIONS)?;
         Ok(Self::through(issuer, transport, clock))
     }
 
@@ -157,9 +159,13 @@ impl KeySource {
             return Err(still(error, now.until(*until)));
         }
         if reason == Reason::UnknownKey {
-            let is_too_soon = |next: Moment| !now.has_reached(next);
-            if state.next_for_unknown.is_some_and(is_too_soon) {
-                return Ok(Joined::Needless);
+            let is_too_soon = |next: &Moment| !now.has_reached(*next);
+            if let Some(next) = state.next_for_unknown.filter(is_too_soon) {
+                // Where that look-up failed, nobody knows whether the key is a new one.
+                let failure = state.failure.as_ref();
+                return failure.map_or(Ok(Joined::Needless), |(error, _)| {
+                    Err(still(error, now.until(next)))
+                });
             }
             state.next_for_unknown = Some(now.plus(UNKNOWN_KEY_PAUSE));
         }
@@ -212,6 +218,9 @@ impl Shared {
                 Ok(())
             }
             Err(error) => {
+                // They may have moved, whatever answers at the old address or does not: the next try
+                // begins with the metadata.
+                state.location = None;
                 let pause = pause(state.failures, &error);
                 state.failures = state.failures.saturating_add(1);
                 state.failure = Some((error.clone(), self.clock.now().plus(pause)));
@@ -244,24 +253,10 @@ impl Shared {
     }
 }
 
-/// 1, 2, 4 … seconds, up to a third less, and not before the issuer wants it; all within a bound.
-fn pause(failures: u32, error: &Error) -> Duration {
-    let doubled = Duration::from_secs(1 << failures.min(6));
-    let spread = doubled.min(PAUSE_MAX).mul_f64(1.0 - fastrand::f64() / 3.0);
-    let asked = match error {
-        Error::Unavailable(unavailable) => unavailable.patience(),
-        _ => None,
-    };
-    asked.unwrap_or_default().max(spread).min(PAUSE_MAX)
-}
-
-/// A failure for those who may try again when `left` is over.
-fn still(error: &Error, left: Duration) -> Error {
-    match error {
-        Error::Unavailable(unavailable) => Error::Unavailable(unavailable.with_wait_left(left)),
-        other => other.clone(),
-    }
-}
+/// With a request in eight minutes nothing is saved by a connection that is kept. One of HTTP/2 that
+/// went silent would be tried again and again, and hold up the return of an issuer for as long as the
+/// system believes in it.
+const KEPT_CONNECTIONS: usize = 0;
 
 /// How long keys are used without asking again: a key that the issuer removes stops working within
 /// this time, and the issuer is asked six times an hour.
@@ -277,10 +272,6 @@ pub(crate) const STALE_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// A token with an unknown key costs its sender nothing, so it must not cost the issuer a request.
 pub(crate) const UNKNOWN_KEY_PAUSE: Duration = Duration::from_secs(30);
-
-/// The longest pause after failures, also if the issuer asks for a longer one: without keys an API is
-/// down, and a request in half a minute keeps nobody from recovering.
-const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// How long a request waits for newer keys before it is answered with old ones.
 const PATIENCE_WITH_STALE: Duration = Duration::from_secs(2);

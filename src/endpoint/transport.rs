@@ -63,7 +63,17 @@ impl Transport {
         settings: &HttpSettings,
         clock: TimeSource,
     ) -> Result<Self, Fault> {
-        let http = client(issuer, settings, KEPT_CONNECTIONS)?;
+        Self::keeping(issuer, settings, clock, KEPT_CONNECTIONS)
+    }
+
+    /// Builds a client that keeps so many idle connections to each host.
+    pub(super) fn keeping(
+        issuer: &Issuer,
+        settings: &HttpSettings,
+        clock: TimeSource,
+        kept_connections: usize,
+    ) -> Result<Self, Fault> {
+        let http = client(issuer, settings, kept_connections)?;
         Ok(Self {
             http,
             clock,

@@ -239,6 +239,16 @@ mod tests {
         assert!(!reads(&digits(NUMBER_LENGTH + 1)));
     }
 
+    #[test]
+    fn many_small_objects_take_little_room() {
+        let text = format!(r#"{{"a":[{}]}}"#, vec![r#"{"":0}"#; 400].join(","));
+        let object = Object::strict(text.as_bytes()).unwrap();
+        let inner = object.get("a").and_then(Json::as_array).unwrap();
+        let room = |item: &Json<'_>| item.as_object().unwrap().members.capacity();
+        assert_eq!(inner.len(), 400);
+        assert!(inner.iter().all(|item| room(item) <= 4));
+    }
+
     proptest::proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400)) {

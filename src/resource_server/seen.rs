@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use zeroize::Zeroizing;
 
 use super::claims::Claims;
-use crate::jwt::KeySet;
+use crate::jwt::{KeySet, LEEWAY};
 
 /// A bounded table of verified tokens. Only accepted ones get in, so nobody fills it from outside.
 ///
@@ -48,17 +48,26 @@ impl Seen {
         })
     }
 
-    pub(super) fn put(&self, place: Place, token: &str, keys: &Arc<KeySet>, claims: &Claims) {
+    /// Remembers `token`, verified at `now`, which is in seconds since 1970.
+    ///
+    /// It displaces what is of no use any more, and only where there is no such thing a good one.
+    pub(super) fn put(
+        &self,
+        place: Place,
+        token: &str,
+        (keys, claims): (&Arc<KeySet>, &Claims),
+        now: f64,
+    ) {
         let [Some(first), Some(second)] = self.slots(place) else {
             return;
         };
-        let is_current = |slot: &ArcSwapOption<Entry>| {
+        let is_useful = |slot: &ArcSwapOption<Entry>| {
             let entry = slot.load();
-            entry
-                .as_ref()
-                .is_some_and(|entry| Arc::ptr_eq(&entry.keys, keys))
+            entry.as_ref().is_some_and(|entry| {
+                Arc::ptr_eq(&entry.keys, keys) && entry.claims.is_alive(now, LEEWAY)
+            })
         };
-        let slot = if is_current(first) { second } else { first };
+        let slot = if is_useful(first) { second } else { first };
         slot.store(Some(Arc::new(Entry {
             token: Zeroizing::new(Box::from(token)),
             keys: Arc::clone(keys),
@@ -107,11 +116,15 @@ mod tests {
     use crate::{jwt::signer::Signer, resource_server::claims::Parts, scope::Scopes};
 
     fn claims(subject: &str) -> Claims {
+        alive(subject, 0.0)
+    }
+
+    fn alive(subject: &str, expires: f64) -> Claims {
         Claims::new(Parts {
             subject: Some(subject.into()),
             client_id: None,
             scopes: Scopes::none(),
-            expires: 0.0,
+            expires,
             level: None,
             payload: Vec::new(),
         })
@@ -124,7 +137,7 @@ mod tests {
     #[test]
     fn a_token_is_found_as_a_whole_and_with_its_keys() {
         let (seen, keys) = (Seen::new(64), keys());
-        seen.put(seen.place("a.b.c"), "a.b.c", &keys, &claims("alice"));
+        seen.put(seen.place("a.b.c"), "a.b.c", (&keys, &claims("alice")), 0.0);
         let found = |token: &str| {
             seen.get(seen.place(token), token, &keys)
                 .map(|claims| claims.subject().unwrap().to_owned())
@@ -147,8 +160,8 @@ mod tests {
             seen.put(
                 seen.place(&token),
                 &token,
-                &keys,
-                &claims(&format!("person-{n}")),
+                (&keys, &claims(&format!("person-{n}"))),
+                0.0,
             );
         }
         let kept: Vec<usize> = (0..1000)
@@ -168,14 +181,49 @@ mod tests {
     }
 
     #[test]
+    fn tokens_that_have_expired_give_way_first() {
+        let (seen, keys) = (Seen::new(8), keys());
+        let now = 1000.0;
+        let put = |token: &str, expires| {
+            seen.put(
+                seen.place(token),
+                token,
+                (&keys, &alive(token, expires)),
+                now,
+            );
+        };
+        (0..1000).for_each(|n| put(&format!("old-{n}"), 500.0));
+        // Two that want the same second slot, and each a first one of its own.
+        let at = |token: &str| {
+            seen.slots(seen.place(token))
+                .map(|slot| std::ptr::from_ref(slot.unwrap()))
+        };
+        let names: Vec<String> = (0..1000)
+            .map(|n| format!("new-{n}"))
+            .skip_while(|name| at(name)[0] == at(name)[1])
+            .collect();
+        let [one, second] = at(&names[0]);
+        let other = names.iter().find(|name| {
+            let [first, same] = at(name);
+            same == second && first != one && first != second
+        });
+        for name in [&names[0], other.unwrap()] {
+            put(name, 5000.0);
+        }
+        for name in [&names[0], other.unwrap()] {
+            assert!(seen.get(seen.place(name), name, &keys).is_some(), "{name}");
+        }
+    }
+
+    #[test]
     fn very_large_tokens_and_a_table_of_none_are_fine() {
         let keys = keys();
         let large = "a".repeat(REMEMBERED_MAX + 1);
         let seen = Seen::new(8);
-        seen.put(seen.place(&large), &large, &keys, &claims("alice"));
+        seen.put(seen.place(&large), &large, (&keys, &claims("alice")), 0.0);
         assert!(seen.get(seen.place(&large), &large, &keys).is_none());
         let none = Seen::new(0);
-        none.put(none.place("a"), "a", &keys, &claims("alice"));
+        none.put(none.place("a"), "a", (&keys, &claims("alice")), 0.0);
         assert!(none.get(none.place("a"), "a", &keys).is_none());
     }
 }

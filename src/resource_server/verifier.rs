@@ -88,7 +88,7 @@ impl Verifier {
             Some(keys) => keys,
             None => parts.keys.current().await?,
         };
-        let verified = match self.check(&compact, &keys, now) {
+        let (claims, keys) = match self.check(&compact, &keys, now) {
             Err(Refused::UnknownKey) => match parts.keys.newer(&keys).await? {
                 Some(newer) => (self.check(&compact, &newer, now)?, newer),
                 None => return Err(Refused::UnknownKey.into()),
@@ -96,8 +96,10 @@ impl Verifier {
             checked => (checked?, keys),
         };
         parts.headers.keep(&compact);
-        parts.seen.put(place, token, &verified.1, &verified.0);
-        Ok(verified.0)
+        let verified = (&keys, &claims);
+        let now = seconds(now.wall());
+        parts.seen.put(place, token, verified, now);
+        Ok(claims)
     }
 
     fn check(&self, token: &Compact<'_>, keys: &KeySet, now: Moment) -> Result<Claims, Refused> {

@@ -20,7 +20,7 @@ pub(super) struct Location {
 }
 
 impl Shared {
-    /// Fetches the keys, after the metadata where that is not known or a day old.
+    /// Fetches the keys, after the metadata where that is not known, a day old, or in doubt.
     pub(super) async fn fetch(&self) -> Result<KeySet, Error> {
         let known = self.state().location.clone();
         let known = known.filter(|location| !self.clock.now().has_reached(location.until));
@@ -32,12 +32,7 @@ impl Shared {
         if let Some(later) = answer.try_later() {
             return Err(later);
         }
-        let keys = read(&answer);
-        if keys.is_err() {
-            // They may have moved: the next try begins with the metadata.
-            self.state().location = None;
-        }
-        keys
+        read(&answer)
     }
 
     async fn locate(&self) -> Result<Url, Error> {
@@ -79,7 +74,7 @@ fn violation(problem: &str) -> Error {
     Error::protocol(None, Violation::Metadata(problem.to_owned()))
 }
 
-/// Metadata is read again after a day, and when the keys are not where it says.
+/// Metadata is read again after a day, and after each failure.
 const LOCATION_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// A larger key set makes no sense (in bytes): a hundred keys of 8192 bits fit.

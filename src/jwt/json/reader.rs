@@ -71,7 +71,9 @@ impl<'a> Reader<'a> {
         if self.take(b'}').is_some() {
             return Some(object);
         }
-        object.members.reserve(USUAL_MEMBERS);
+        if depth == 1 {
+            object.members.reserve(USUAL_MEMBERS);
+        }
         loop {
             let name = self.string()?;
             self.skip_space();
@@ -233,5 +235,6 @@ pub(super) const DEPTH: usize = 32;
 /// No date, count or amount needs as many digits.
 pub(super) const NUMBER_LENGTH: usize = 40;
 
-/// Room for what a token usually says.
+/// Room for what a token usually says. Objects in it get what they use: room for so many in each of
+/// hundreds would be memory that costs its sender three bytes an object.
 const USUAL_MEMBERS: usize = 16;

@@ -182,11 +182,14 @@ impl<S: Clone + Send + Sync + 'static> ProtectedRouter<S> {
     /// A whole router of routes that need no token, below `prefix`.
     pub fn open_router(mut self, prefix: &str, router: Router<S>) -> Self {
         self.parts.push(Part::Router(prefix.to_owned(), router));
-        self.routes.push(Route::open(joined(prefix, "/{*rest}")));
+        self.list(Route::open(joined(prefix, "/")));
+        self.list(Route::open(joined(prefix, ALL_BELOW)));
         self
     }
 
     /// What is answered, to everybody, where there is no route; 404 by default.
+    ///
+    /// In the list of routes it is the open route `/{*rest}`.
     pub fn open_fallback<H, T>(mut self, handler: H) -> Self
     where
         H: Handler<T, S>,
@@ -196,6 +199,7 @@ impl<S: Clone + Send + Sync + 'static> ProtectedRouter<S> {
             router: Router::new().fallback(handler.clone()),
             below_prefix: any(handler),
         });
+        self.list(Route::open(ALL_BELOW.to_owned()));
         self
     }
 
@@ -210,27 +214,34 @@ impl<S: Clone + Send + Sync + 'static> ProtectedRouter<S> {
             });
         }
         if let Some(fallback) = other.fallback {
-            let path = joined(prefix, "/{*rest}");
+            let path = joined(prefix, ALL_BELOW);
             self.parts
                 .push(Part::Route(path, Box::new(fallback.below_prefix)));
         }
-        self.routes
-            .extend(other.routes.into_iter().map(|route| Route {
-                path: joined(prefix, &route.path),
-                ..route
-            }));
+        for route in other.routes {
+            let path = joined(prefix, &route.path);
+            self.list(Route { path, ..route });
+        }
         self
     }
 
     /// The routes of another protected router; each keeps its own requirement.
     pub fn merge(mut self, other: Self) -> Self {
         self.parts.extend(other.parts);
-        self.routes.extend(other.routes);
+        other.routes.into_iter().for_each(|route| self.list(route));
         self.fallback = self.fallback.or(other.fallback);
         self
     }
 
-    /// Every route with what it needs, in the order in which they were declared.
+    /// What says nothing that is not in the list already, such as a second fallback, is left out.
+    fn list(&mut self, route: Route) {
+        if !self.routes.contains(&route) {
+            self.routes.push(route);
+        }
+    }
+
+    /// Every route with what it needs, in the order in which they were declared; open routers and
+    /// fallbacks with all that they answer.
     pub fn routes(&self) -> &[Route] {
         &self.routes
     }
@@ -259,3 +270,6 @@ fn joined(prefix: &str, path: &str) -> String {
         path => format!("{prefix}{path}"),
     }
 }
+
+/// All paths below another one.
+const ALL_BELOW: &str = "/{*rest}";

@@ -165,6 +165,36 @@ async fn in_an_outage_known_keys_work_and_an_unknown_one_is_not_judged() {
 }
 
 #[tokio::test]
+async fn an_unknown_key_is_not_judged_until_it_was_looked_up() {
+    let issuer = Issuer::start().await;
+    let verifier = issuer.verifier().build().unwrap();
+    assert_eq!(status(&verifier, &issuer.token(&json!({}))).await, "ok");
+    issuer.answer_keys(ResponseTemplate::new(503)).await;
+    let newer = Keys::generate();
+    let new = || {
+        let header = r#"{"alg":"EdDSA","kid":"ed-2"}"#;
+        newer.sign("EdDSA", header, &issuer.claims().to_string())
+    };
+    let before = issuer.fetches().await;
+    for _ in 0..29 {
+        assert_eq!(status(&verifier, &new()).await, "unavailable");
+        issuer.clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(issuer.fetches().await, before + 1);
+    issuer.publish(&newer.public("-2")).await;
+    let VerifyError::Unavailable(keys) = verifier.verify(&new()).await.unwrap_err() else {
+        panic!("it was judged")
+    };
+    assert_eq!(
+        keys.retry_after(),
+        Duration::from_secs(1),
+        "then it is asked"
+    );
+    issuer.clock.advance(keys.retry_after());
+    assert_eq!(status(&verifier, &new()).await, "ok");
+}
+
+#[tokio::test]
 async fn an_issuer_that_hangs_holds_nobody_up_whose_key_is_known() {
     let issuer = Issuer::start().await;
     let verifier = issuer.verifier().build().unwrap();

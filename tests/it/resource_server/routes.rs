@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use axum::{Router, routing};
+use axum::{Router, body::Body, middleware, routing};
 use http::{Request, Response};
 use intelliauth::resource_server::{
     Claims, Permission, Permitted, ProtectedRouter, RequireLayer, require_scope,
@@ -52,6 +52,7 @@ async fn every_route_says_what_it_needs() {
             "GET /transactions: read:transactions",
             "PUT /transactions/{id}: write:transactions",
             "/healthz: open",
+            "/docs: open",
             "/docs/{*rest}: open",
             "POST /admin: write:settings",
             "DELETE /admin/{id}: manage:applications",
@@ -63,8 +64,38 @@ async fn every_route_says_what_it_needs() {
             .iter()
             .filter(|route| route.is_open())
             .count(),
-        2
+        3
     );
+}
+
+#[tokio::test]
+async fn whatever_is_open_is_in_the_list() {
+    let issuer = Issuer::start().await;
+    let docs = || Router::new().route("/", routing::get(ok));
+    let inner = protected(&issuer).open_fallback(ok);
+    let router = protected(&issuer)
+        .open_router("/docs", docs())
+        .open_router("/help/", docs())
+        .nest("/admin", inner)
+        .open_fallback(ok)
+        .merge(protected(&issuer).open_fallback(async || "never"));
+    let list: Vec<String> = router.routes().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        list,
+        [
+            "/docs: open",
+            "/docs/{*rest}: open",
+            "/help: open",
+            "/help/{*rest}: open",
+            "/admin/{*rest}: open",
+            "/{*rest}: open",
+        ]
+    );
+    let api = Api::serve(router.into_router()).await;
+    for path in ["/docs", "/docs/a", "/help/", "/admin/x", "/", "/x/y"] {
+        let answer = Answer::of(api.request("GET", path)).await;
+        assert_eq!((answer.status, &*answer.body), (200, "ok"), "{path}");
+    }
 }
 
 #[tokio::test]
@@ -243,6 +274,29 @@ async fn preflights_pass_where_that_is_wanted_and_nothing_else_does() {
     );
     assert_eq!(Answer::of(preflight(&open, "GET")).await.status, 401);
     assert_eq!(Answer::of(open.request("OPTIONS", "/")).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_preflight_that_becomes_another_request_is_none() {
+    let issuer = Issuer::start().await;
+    let require = RequireLayer::new(require_scope("read:transactions").unwrap());
+    let overridden = middleware::map_request(async |mut request: Request<Body>| {
+        *request.method_mut() = http::Method::POST;
+        request
+    });
+    let router = Router::new()
+        .route("/", routing::any(ok).layer(require))
+        .layer(overridden)
+        .layer(issuer.verifier().build().unwrap().layer().pass_preflight());
+    let api = Api::serve(router).await;
+    let preflight = api
+        .request("OPTIONS", "/")
+        .header("origin", "https://app.example")
+        .header("access-control-request-method", "POST");
+    let answer = Answer::of(preflight).await;
+    assert_eq!(answer.status, 500, "it has no claims");
+    let answer = api.get("/", &issuer.token(&json!({}))).await;
+    assert_eq!(answer.status, 200);
 }
 
 /// A service without any framework.
