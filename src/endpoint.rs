@@ -15,7 +15,7 @@ mod transport;
 mod wire;
 
 use std::{
-    sync::{Mutex, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -48,7 +48,7 @@ pub(crate) struct Endpoint {
     transport: Transport,
     /// Without kept connections, for requests from a runtime that ends with them.
     apart: OnceLock<Transport>,
-    discovery: Discovery,
+    discovery: Arc<Discovery>,
     keys: KeySource,
     credentials: Credentials,
     dialect: Dialect,
@@ -93,14 +93,16 @@ pub(crate) struct TokenReply {
 impl Endpoint {
     pub(crate) fn new(transport: Transport, settings: EndpointSettings) -> Self {
         let retries = RetryPolicy::new(settings.retries);
+        let discovery = Discovery::new(settings.issuer, settings.given, settings.clock.clone());
+        let discovery = Arc::new(discovery);
         let keys = KeySource::through(
-            settings.issuer.clone(),
+            Arc::clone(&discovery),
             transport.clone(),
             settings.clock.clone(),
         );
         Self {
             keys,
-            discovery: Discovery::new(settings.issuer, settings.given, settings.clock.clone()),
+            discovery,
             transport,
             apart: OnceLock::new(),
             credentials: Credentials {

@@ -157,6 +157,14 @@ impl Error {
         }
     }
 
+    /// The same error, for those who meet it when `left` is left of its pause.
+    pub(crate) fn with_wait_left(&self, left: std::time::Duration) -> Self {
+        match self {
+            Self::Unavailable(unavailable) => Self::Unavailable(unavailable.with_wait_left(left)),
+            other => other.clone(),
+        }
+    }
+
     /// The same error, told as one about what was `asked` for.
     pub(crate) fn about(self, asked: &Asked) -> Self {
         match self {

@@ -163,7 +163,7 @@ mod tests {
 
     fn metadata(methods: Option<&[&str]>) -> Metadata {
         Metadata {
-            token_endpoint: Url::parse("https://a.example/token/").unwrap(),
+            token_endpoint: Some(Url::parse("https://a.example/token/").unwrap()),
             authentication_methods: methods.map(|m| m.iter().map(ToString::to_string).collect()),
             revocation_endpoint: None,
             jwks_uri: None,

@@ -27,7 +27,8 @@ pub(crate) struct GivenEndpoints {
 /// What the client needs to know of the issuer's metadata.
 #[derive(Debug)]
 pub(super) struct Metadata {
-    pub(super) token_endpoint: Url,
+    /// RFC 8414 section 2: an issuer may have none, and yet keys to verify its tokens with.
+    pub(super) token_endpoint: Option<Url>,
     /// `token_endpoint_auth_methods_supported`, where the issuer says.
     pub(super) authentication_methods: Option<Vec<String>>,
     pub(super) revocation_endpoint: Option<Url>,
@@ -40,6 +41,14 @@ pub(super) struct Metadata {
     pub(super) id_token_algorithms: Vec<String>,
     /// Where its public keys are, where the issuer says.
     pub(super) jwks_uri: Option<Url>,
+}
+
+impl Metadata {
+    pub(super) fn token_endpoint(&self) -> Result<&Url, Error> {
+        let problem = || Violation::Metadata("there is no token_endpoint in it".to_owned());
+        let endpoint = self.token_endpoint.as_ref();
+        endpoint.ok_or_else(|| Error::protocol(None, problem()))
+    }
 }
 
 /// The issuer's metadata, fetched by one caller for all.
@@ -70,7 +79,7 @@ impl Discovery {
     pub(super) fn new(issuer: Issuer, given: Option<GivenEndpoints>, clock: TimeSource) -> Self {
         let given = given.map(|given| {
             Arc::new(Metadata {
-                token_endpoint: given.token_endpoint,
+                token_endpoint: Some(given.token_endpoint),
                 authentication_methods: None,
                 revocation_endpoint: None,
                 authorization_endpoint: None,
@@ -179,7 +188,7 @@ impl Discovery {
             && !now.has_reached(*until)
             && (!how.is_forced || asked_pause(error).is_some())
         {
-            return Err(still(error, now.until(*until)));
+            return Err(error.with_wait_left(now.until(*until)));
         }
         let fetched = self.fetch(transport, how).await;
         let metadata = Arc::new(fetched.inspect_err(|error| self.remember(error, failures))?);
@@ -189,7 +198,7 @@ impl Discovery {
             until: now.plus(KEPT_FOR),
         })));
         tracing::debug!(
-            issuer = self.issuer(), token_endpoint = %metadata.token_endpoint,
+            issuer = self.issuer(), token_endpoint = ?metadata.token_endpoint.as_ref().map(Url::as_str),
             "issuer metadata read"
         );
         Ok(metadata)
@@ -201,6 +210,13 @@ impl Discovery {
         failures.count += 1;
         failures.last = Some((error.clone(), self.clock.now().plus(pause)));
         tracing::debug!(issuer = self.issuer(), %error, ?pause, "issuer metadata not read");
+    }
+
+    /// What was read less than a day ago, if anything was.
+    pub(super) fn known(&self) -> Option<Arc<Metadata>> {
+        let known = self.known.load_full()?;
+        let is_old = self.clock.now().has_reached(known.until);
+        (!is_old).then(|| Arc::clone(&known.metadata))
     }
 
     /// Whether the issuer answers at this moment; where its metadata is not read, nobody knows.
@@ -276,14 +292,6 @@ fn asked_pause(error: &Error) -> Option<Duration> {
         return None;
     };
     unavailable.patience()
-}
-
-/// A remembered failure, for those who meet it when `left` is left of its pause.
-fn still(error: &Error, left: Duration) -> Error {
-    match error {
-        Error::Unavailable(unavailable) => Error::Unavailable(unavailable.with_wait_left(left)),
-        other => other.clone(),
-    }
 }
 
 /// Metadata is read again after a day: endpoints move rarely, and a move is noticed by a 404 at once.

@@ -106,7 +106,7 @@ pub(super) async fn reply(post: &Post<'_>, metadata: &Metadata) -> Result<Reply,
 
 /// RFC 6749 section 4.4.2.
 async fn client_credentials(post: &Post<'_>, metadata: &Metadata) -> Result<Reply, Error> {
-    let client = oauth_client(post, metadata);
+    let client = oauth_client(post, metadata)?;
     let mut request = client.exchange_client_credentials();
     for scope in &post.grant.asked.scopes {
         request = request.add_scope(oauth2::Scope::new(scope.to_string()));
@@ -125,7 +125,7 @@ async fn authorization_code(
     (code, verifier): (&Secret, &Secret),
     redirect_uri: &str,
 ) -> Result<Reply, Error> {
-    let client = oauth_client(post, metadata);
+    let client = oauth_client(post, metadata)?;
     let mut request = client
         .exchange_code(oauth2::AuthorizationCode::new(code.expose().to_owned()))
         .set_pkce_verifier(oauth2::PkceCodeVerifier::new(verifier.expose().to_owned()))
@@ -144,7 +144,7 @@ async fn refresh(
     refresh_token: &Secret,
     narrows: bool,
 ) -> Result<Reply, Error> {
-    let client = oauth_client(post, metadata);
+    let client = oauth_client(post, metadata)?;
     let token = oauth2::RefreshToken::new(refresh_token.expose().to_owned());
     let mut request = client.exchange_refresh_token(&token);
     for scope in post.grant.asked.scopes.iter().filter(|_| narrows) {
@@ -199,26 +199,26 @@ async fn by_hand(
     form: &[(&str, Cow<'_, str>)],
 ) -> Result<Reply, Error> {
     let credentials = &post.endpoint.credentials;
-    let request = credentials.request(post.method, &metadata.token_endpoint, form);
+    let request = credentials.request(post.method, metadata.token_endpoint()?, form);
     let response = post.exchange(request).await?;
     wire::read_normalised(response.body(), post.grant.asked)
 }
 
-fn oauth_client(post: &Post<'_>, metadata: &Metadata) -> OauthClient {
+fn oauth_client(post: &Post<'_>, metadata: &Metadata) -> Result<OauthClient, Error> {
     let (credentials, method) = (&post.endpoint.credentials, post.method);
     let auth_type = match method {
         ClientAuthentication::Basic | ClientAuthentication::BasicRaw => AuthType::BasicAuth,
         ClientAuthentication::Post | ClientAuthentication::None => AuthType::RequestBody,
     };
     let client = Client::new(oauth2::ClientId::new(credentials.client_id.clone()))
-        .set_token_uri(TokenUrl::from_url(metadata.token_endpoint.clone()))
+        .set_token_uri(TokenUrl::from_url(metadata.token_endpoint()?.clone()))
         .set_auth_type(auth_type);
-    match &credentials.secret {
+    Ok(match &credentials.secret {
         Some(secret) if method != ClientAuthentication::None => {
             client.set_client_secret(oauth2::ClientSecret::new(secret.expose().to_owned()))
         }
         _ => client,
-    }
+    })
 }
 
 fn redirect(uri: &str) -> Result<oauth2::RedirectUrl, Error> {

@@ -21,7 +21,7 @@ use crate::{
 use arc_swap::ArcSwapOption;
 use fetch::Location;
 use flight::Flight;
-use pause::{pause, still};
+use pause::pause;
 
 /// Where the keys of one issuer come from. Clones share what they know.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub(crate) struct KeySource(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    discovery: Discovery,
+    discovery: Arc<Discovery>,
     transport: Transport,
     clock: TimeSource,
     known: ArcSwapOption<Known>,
@@ -72,13 +72,18 @@ impl KeySource {
     pub(crate) fn new(issuer: &str, http: &HttpSettings, clock: TimeSource) -> Result<Self, Fault> {
         let issuer = Issuer::new(issuer).map_err(|(problem, fix)| ("issuer", problem, fix))?;
         let transport = Transport::keeping(&issuer, http, clock.clone(), KEPT_CONNECTIONS)?;
-        Ok(Self::through(issuer, transport, clock))
+        let discovery = Discovery::new(issuer, None, clock.clone());
+        Ok(Self::through(Arc::new(discovery), transport, clock))
     }
 
-    /// Prepares to fetch the keys of `issuer` with a client that is there already.
-    pub(crate) fn through(issuer: Issuer, transport: Transport, clock: TimeSource) -> Self {
+    /// Prepares to fetch the keys of an issuer whose metadata is read anyway.
+    pub(super) fn through(
+        discovery: Arc<Discovery>,
+        transport: Transport,
+        clock: TimeSource,
+    ) -> Self {
         Self(Arc::new(Shared {
-            discovery: Discovery::new(issuer, None, clock.clone()),
+            discovery,
             transport,
             clock,
             known: ArcSwapOption::empty(),
@@ -156,7 +161,7 @@ impl KeySource {
         if let Some((error, until)) = &state.failure
             && !now.has_reached(*until)
         {
-            return Err(still(error, now.until(*until)));
+            return Err(error.with_wait_left(now.until(*until)));
         }
         if reason == Reason::UnknownKey {
             let is_too_soon = |next: &Moment| !now.has_reached(*next);
@@ -164,7 +169,7 @@ impl KeySource {
                 // Where that look-up failed, nobody knows whether the key is a new one.
                 let failure = state.failure.as_ref();
                 return failure.map_or(Ok(Joined::Needless), |(error, _)| {
-                    Err(still(error, now.until(next)))
+                    Err(error.with_wait_left(now.until(next)))
                 });
             }
             state.next_for_unknown = Some(now.plus(UNKNOWN_KEY_PAUSE));
@@ -229,7 +234,7 @@ impl Shared {
                     has_old_keys = self.known.load().is_some(),
                     "the issuer's keys could not be fetched"
                 );
-                Err(still(&error, pause))
+                Err(error.with_wait_left(pause))
             }
         }
     }

@@ -60,6 +60,8 @@ async fn one_sign_in_yields_a_token_for_each_api() {
         2,
         "the code brought the first token, one refresh the second"
     );
+    let metadata = emulator.count("/.well-known/openid-configuration");
+    assert_eq!(metadata, 1, "endpoints and keys are found in one read");
 }
 
 #[tokio::test]

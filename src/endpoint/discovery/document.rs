@@ -23,13 +23,14 @@ impl Discovery {
             ));
         }
         let violation = |problem: String| Error::protocol(None, Violation::Metadata(problem));
-        let endpoint = text("token_endpoint")
-            .ok_or_else(|| violation("there is no token_endpoint in it".to_owned()))?;
-        let token_endpoint = Url::parse(endpoint).map_err(|error| {
-            violation(format!(
-                "the token_endpoint {endpoint:?} is no URL ({error})"
-            ))
-        })?;
+        let token_endpoint = text("token_endpoint").map(|endpoint| {
+            Url::parse(endpoint).map_err(|error| {
+                violation(format!(
+                    "the token_endpoint {endpoint:?} is no URL ({error})"
+                ))
+            })
+        });
+        let token_endpoint = token_endpoint.transpose()?;
         if let Some(open) = self.unencrypted_endpoint(document) {
             return Err(violation(format!("{open} is not encrypted")));
         }

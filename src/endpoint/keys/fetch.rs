@@ -1,6 +1,6 @@
 //! Where the keys are, and reading them there.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use url::Url;
 
@@ -37,14 +37,21 @@ impl Shared {
 
     async fn locate(&self) -> Result<Url, Error> {
         let now = self.clock.now();
-        let once = Reading {
-            policy: RetryPolicy::NEVER,
-            is_forced: false,
+        let is_in_doubt = self.state().failures > 0;
+        let known = self.discovery.known().filter(|_| !is_in_doubt);
+        let metadata = if let Some(known) = known {
+            known
+        } else {
+            let once = Reading {
+                policy: RetryPolicy::NEVER,
+                is_forced: false,
+            };
+            Arc::new(self.discovery.fetch(&self.transport, once).await?)
         };
-        let metadata = self.discovery.fetch(&self.transport, once).await?;
         // OpenID Connect Discovery section 3 requires it, RFC 8414 section 2 does not.
         let url = metadata
             .jwks_uri
+            .clone()
             .ok_or_else(|| violation("there is no jwks_uri in it"))?;
         self.state().location = Some(Location {
             url: url.clone(),

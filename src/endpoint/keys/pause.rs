@@ -15,14 +15,6 @@ pub(super) fn pause(failures: u32, error: &Error) -> Duration {
     asked.unwrap_or_default().max(spread).min(PAUSE_MAX)
 }
 
-/// A failure for those who may try again when `left` is over.
-pub(super) fn still(error: &Error, left: Duration) -> Error {
-    match error {
-        Error::Unavailable(unavailable) => Error::Unavailable(unavailable.with_wait_left(left)),
-        other => other.clone(),
-    }
-}
-
 /// The longest pause after failures, also if the issuer asks for a longer one: without keys an API is
 /// down, and a request in half a minute keeps nobody from recovering.
 const PAUSE_MAX: Duration = Duration::from_secs(30);

@@ -178,7 +178,8 @@ impl Issuer {
     pub(crate) async fn publish_metadata(&self) {
         let url = self.url();
         let document = json!({
-            "issuer": url, "token_endpoint": format!("{url}/token"), "jwks_uri": format!("{url}{KEYS_PATH}"),
+            // Nobody gets tokens here: an API needs the keys alone.
+            "issuer": url, "jwks_uri": format!("{url}{KEYS_PATH}"),
         });
         let reply = ResponseTemplate::new(200).set_body_json(document);
         Mock::given(path(METADATA_PATH))
