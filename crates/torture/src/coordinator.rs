@@ -3,14 +3,13 @@
 mod watch;
 
 use std::io::Write as _;
-use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use intelliauth::{Client, DEFAULT_SESSION, FileStore, SessionKey, SessionStore as _};
 
-use self::watch::{Watch, Watched};
+use self::watch::Watch;
 use crate::figures::{Figures, Run};
 use crate::issuer::{APPLICATION, Issuer};
 use crate::killer::Killer;
@@ -52,38 +51,27 @@ fn figures(options: &Options, run: Run) -> Result<Figures> {
         .store(store)
         .build()?;
     let workers = Workers::new(options, issuer.address(), directory)?;
-    let killer = Killer {
-        workers: &workers,
-        issuer: &issuer,
-        file: &file,
-        is_merciless: options.merciless,
-        done: Mutex::default(),
-    };
-    let mut watch = Watch {
-        runtime: &runtime,
-        issuer: &issuer,
-        client: &client,
-        file: &file,
-        workers: &workers,
-        killer: &killer,
-        is_merciless: options.merciless,
-        is_sabotaged: options.sabotage.is_some(),
-        seen: Watched::default(),
-    };
+    let killer = Killer::new(&workers, &issuer, &file, options.merciless);
+    let mut watch = Watch::new(&runtime, &client, &killer, options.sabotage.is_some());
     let stuck = play(options, run.seed, &mut watch)?;
+    count(run, watch, stuck)
+}
+
+/// Counts what came of it.
+fn count(run: Run, watch: Watch<'_>, stuck: u64) -> Result<Figures> {
     let seen = watch.seen;
     Ok(Figures {
         run,
         losses: seen.losses,
-        ledger: issuer.ledger(),
-        rotations: issuer.rotations(),
-        done: killer.done(),
-        report: workers.sum(),
+        ledger: watch.issuer.ledger(),
+        rotations: watch.issuer.rotations(),
+        done: watch.killer.done(),
+        report: watch.workers.sum(),
         reads: seen.reads,
         torn_reads: seen.torn_reads,
-        litter: file.litter()?,
-        started: workers.started(),
-        failed: workers.failed(),
+        litter: watch.file.litter()?,
+        started: watch.workers.started(),
+        failed: watch.workers.failed(),
         stuck,
     })
 }

@@ -45,11 +45,11 @@ impl Figures {
     pub(crate) fn table(&self) -> String {
         let rows = self.rows();
         let mut text = format!("\n{}\n\n", self.run.headline());
-        for row in rows.iter().filter(|row| row.goal.is_some()) {
+        for row in rows.iter().filter(|row| row.is_goal()) {
             row.write(&mut text);
         }
         text.push('\n');
-        for row in rows.iter().filter(|row| row.goal.is_none()) {
+        for row in rows.iter().filter(|row| !row.is_goal()) {
             row.write(&mut text);
         }
         for (kind, count) in &self.report.failed {
@@ -72,7 +72,7 @@ impl Figures {
         let figures: serde_json::Map<_, _> = self
             .rows()
             .iter()
-            .map(|row| (row.key.to_owned(), row.value.json()))
+            .map(|row| (row.key.to_owned(), row.json()))
             .collect();
         let missed: Vec<_> = self
             .rows()

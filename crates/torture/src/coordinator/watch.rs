@@ -18,14 +18,13 @@ use crate::workers::Workers;
 
 /// Watches the one session.
 pub(super) struct Watch<'a> {
-    pub(super) runtime: &'a Runtime,
+    runtime: &'a Runtime,
     pub(super) issuer: &'a Issuer,
-    pub(super) client: &'a Client,
+    client: &'a Client,
     pub(super) file: &'a SessionFile,
     pub(super) workers: &'a Workers,
     pub(super) killer: &'a Killer<'a>,
-    pub(super) is_merciless: bool,
-    pub(super) is_sabotaged: bool,
+    is_sabotaged: bool,
     pub(super) seen: Watched,
 }
 
@@ -42,7 +41,25 @@ pub(super) struct Watched {
     asked: Vec<Duration>,
 }
 
-impl Watch<'_> {
+impl<'a> Watch<'a> {
+    pub(super) fn new(
+        runtime: &'a Runtime,
+        client: &'a Client,
+        killer: &'a Killer<'a>,
+        is_sabotaged: bool,
+    ) -> Self {
+        Self {
+            runtime,
+            client,
+            issuer: killer.issuer,
+            file: killer.file,
+            workers: killer.workers,
+            killer,
+            is_sabotaged,
+            seen: Watched::default(),
+        }
+    }
+
     pub(super) fn run(&mut self, time: Duration, draw: &mut fastrand::Rng) -> Result<()> {
         let start = clock::now();
         let mut drop_at = start + drawn(draw, DROPS);
@@ -71,7 +88,7 @@ impl Watch<'_> {
     /// Whether the next answer may be lost: that of a repetition only by the merciless.
     fn may_drop(&self) -> bool {
         let standing = self.file.standing();
-        self.is_merciless || standing.is_some_and(|standing| standing.unanswered == 0)
+        self.killer.is_merciless || standing.is_some_and(|standing| standing.unanswered == 0)
     }
 
     /// Looks at the session, and has the person sign in again if it is lost.

@@ -1,5 +1,7 @@
 //! One line of the table.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 /// One line of the table.
@@ -8,53 +10,60 @@ pub(super) struct Row {
     /// In the JSON.
     pub(super) key: &'static str,
     label: String,
-    pub(super) value: Number,
-    pub(super) goal: Option<Goal>,
+    value: Number,
+    goal: Option<Goal>,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Number {
+enum Number {
     Count(u64),
     Ratio(f64),
     Milliseconds(f64),
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Goal {
+enum Goal {
     None,
     ExactlyOne,
     Some,
 }
 
 impl Row {
-    pub(super) fn goal(key: &'static str, label: &str, value: Number, goal: Goal) -> Self {
+    /// A count that has to be zero.
+    pub(super) fn none(key: &'static str, label: &str, count: u64) -> Self {
+        Self::new(key, label, Number::Count(count), Some(Goal::None))
+    }
+
+    /// A count that must not be zero: a run that strikes nobody shows nothing.
+    pub(super) fn some(key: &'static str, label: &str, count: u64) -> Self {
+        Self::new(key, label, Number::Count(count), Some(Goal::Some))
+    }
+
+    pub(super) fn exactly_one(key: &'static str, label: &str, ratio: f64) -> Self {
+        Self::new(key, label, Number::Ratio(ratio), Some(Goal::ExactlyOne))
+    }
+
+    pub(super) fn count(key: &'static str, label: &str, count: u64) -> Self {
+        Self::new(key, label, Number::Count(count), None)
+    }
+
+    pub(super) fn measured(key: &'static str, label: &str, time: Duration) -> Self {
+        let milliseconds = time.as_secs_f64() * 1000.0;
+        Self::new(key, label, Number::Milliseconds(milliseconds), None)
+    }
+
+    fn new(key: &'static str, label: &str, value: Number, goal: Option<Goal>) -> Self {
         let label = label.to_owned();
         Self {
             key,
             label,
             value,
-            goal: Some(goal),
+            goal,
         }
     }
 
-    pub(super) fn count(key: &'static str, label: &str, count: u64) -> Self {
-        let (label, value) = (label.to_owned(), Number::Count(count));
-        Self {
-            key,
-            label,
-            value,
-            goal: None,
-        }
-    }
-
-    pub(super) fn measured(key: &'static str, label: &str, milliseconds: f64) -> Self {
-        let (label, value) = (label.to_owned(), Number::Milliseconds(milliseconds));
-        Self {
-            key,
-            label,
-            value,
-            goal: None,
-        }
+    pub(super) fn is_goal(&self) -> bool {
+        self.goal.is_some()
     }
 
     pub(super) fn is_met(&self) -> bool {
@@ -64,6 +73,13 @@ impl Row {
             (Some(Goal::Some), Number::Count(count)) => count > 0,
             (Some(Goal::ExactlyOne), Number::Ratio(ratio)) => (ratio - 1.0).abs() < f64::EPSILON,
             (Some(_), _) => false,
+        }
+    }
+
+    pub(super) fn json(&self) -> Value {
+        match self.value {
+            Number::Count(count) => count.into(),
+            Number::Ratio(number) | Number::Milliseconds(number) => number.into(),
         }
     }
 
@@ -91,15 +107,6 @@ impl Row {
         );
         text.push_str(line.trim_end());
         text.push('\n');
-    }
-}
-
-impl Number {
-    pub(super) fn json(self) -> Value {
-        match self {
-            Self::Count(count) => count.into(),
-            Self::Ratio(number) | Self::Milliseconds(number) => number.into(),
-        }
     }
 }
 

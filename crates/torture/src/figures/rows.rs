@@ -3,75 +3,67 @@
 use std::time::Duration;
 
 use super::Figures;
-use super::row::{Goal, Number, Row};
+use super::row::Row;
 use crate::loss::{Fault, Kill, Lost, Ours, lost};
 
 impl Figures {
     pub(super) fn rows(&self) -> Vec<Row> {
-        let mut rows = self.goals();
+        let mut rows = self.must_not_be();
+        rows.extend(self.must_be());
         rows.extend(self.losses_by_cause());
+        rows.extend(self.redemptions());
         rows.extend(self.beside());
         rows
     }
 
-    fn goals(&self) -> Vec<Row> {
+    fn must_not_be(&self) -> Vec<Row> {
         let (used_twice, _) = self.reused();
-        let torn = self.torn_reads + self.litter.damaged;
-        let inside = self.done.inside.len() as u64;
-        let dropped = self.ledger.dropped_replies();
+        let redemptions = self.ledger.redemptions() + used_twice;
         let report = &self.report;
-        let none =
-            |key, label: &str, count| Row::goal(key, label, Number::Count(count), Goal::None);
-        let some =
-            |key, label: &str, count| Row::goal(key, label, Number::Count(count), Goal::Some);
+        let surprises = report.surprises.len() as u64;
+        let torn = self.torn_reads + self.litter.damaged;
+        let failed = self.failed + self.stuck;
+        let ours = self.ours(None);
         vec![
-            none(
-                "logouts_our_fault",
-                "logouts that are our fault",
-                self.ours(None),
-            ),
-            Row::goal(
+            Row::none("logouts_our_fault", "logouts that are our fault", ours),
+            Row::exactly_one(
                 "redemptions_per_rotation",
                 "redemptions per rotation",
-                Number::Ratio(ratio(
-                    self.ledger.redemptions() + used_twice,
-                    self.rotations,
-                )),
-                Goal::ExactlyOne,
+                ratio(redemptions, self.rotations),
             ),
-            none("torn_files", "torn or damaged files", torn),
-            none(
+            Row::none("torn_files", "torn or damaged files", torn),
+            Row::none(
                 "wrong_audience",
                 "tokens for another audience",
                 report.wrong_audience,
             ),
-            none("expired", "tokens that had expired", report.expired),
-            none(
-                "surprises",
-                "errors that nobody expects",
-                report.surprises.len() as u64,
-            ),
-            none(
+            Row::none("expired", "tokens that had expired", report.expired),
+            Row::none("surprises", "errors that nobody expects", surprises),
+            Row::none(
                 "failed_processes",
                 "processes that failed or hung by themselves",
-                self.failed + self.stuck,
+                failed,
             ),
-            // A run that strikes nobody shows nothing.
-            some("tokens", "tokens handed out", report.tokens),
-            some(
+        ]
+    }
+
+    fn must_be(&self) -> Vec<Row> {
+        vec![
+            Row::some("tokens", "tokens handed out", self.report.tokens),
+            Row::some(
                 "killed_inside",
                 "processes killed inside a redemption",
-                inside,
+                self.done.inside.len() as u64,
             ),
-            some(
+            Row::some(
                 "dropped_replies",
                 "replies torn after the issuer had done its part",
-                dropped,
+                self.ledger.dropped_replies(),
             ),
-            some(
+            Row::some(
                 "left_in_window",
                 "processes that ended right after a hit in the window",
-                report.leaves_in_window,
+                self.report.leaves_in_window,
             ),
         ]
     }
@@ -104,18 +96,18 @@ impl Figures {
         rows
     }
 
-    fn beside(&self) -> Vec<Row> {
+    fn redemptions(&self) -> Vec<Row> {
         let inside = &self.done.inside;
         let unprocessed = || inside.iter().filter(|kill| !kill.was_processed);
         let is_saved = |kill: &&Kill| {
             let is_lost = lost(&kill.place, &self.ledger, inside).is_some();
             self.ledger.is_redeemed(&kill.place) && !is_lost
         };
-        let saved = unprocessed().filter(is_saved);
+        let saved = unprocessed().filter(is_saved).count() as u64;
+        let unprocessed = unprocessed().count() as u64;
         let repetitions = inside.iter().filter(|kill| kill.was_repetition);
+        let repetitions = repetitions.count() as u64;
         let (_, replays) = self.reused();
-        let lock = self.done.longest_lock.as_secs_f64() * 1000.0;
-        let wait = Duration::from_millis(self.report.longest_wait).as_secs_f64() * 1000.0;
         vec![
             Row::count("rotations", "rotations", self.rotations),
             Row::count(
@@ -126,18 +118,24 @@ impl Figures {
             Row::count(
                 "unprocessed",
                 "killed inside, before the issuer had seen it",
-                unprocessed().count() as u64,
+                unprocessed,
             ),
             Row::count(
                 "saved",
                 "of those, the session saved by a repetition",
-                saved.count() as u64,
+                saved,
             ),
             Row::count(
                 "killed_repeating",
                 "killed inside a repetition",
-                repetitions.count() as u64,
+                repetitions,
             ),
+        ]
+    }
+
+    fn beside(&self) -> Vec<Row> {
+        let longest_wait = Duration::from_millis(self.report.longest_wait);
+        vec![
             Row::count("processes_started", "processes started", self.started),
             Row::count("processes_killed", "processes killed", self.done.killed),
             Row::count(
@@ -151,11 +149,11 @@ impl Figures {
                 "files left behind by killed writers",
                 self.litter.temporary,
             ),
-            Row::measured("longest_wait_ms", "longest wait for a token", wait),
+            Row::measured("longest_wait_ms", "longest wait for a token", longest_wait),
             Row::measured(
                 "longest_lock_ms",
                 "longest time a lock outlived its holder",
-                lock,
+                self.done.longest_lock,
             ),
         ]
     }
