@@ -140,6 +140,7 @@ mod tests {
             report: Report {
                 tokens: 9,
                 leaves_in_window: 1,
+                leaves_giving_up: 1,
                 ..Report::default()
             },
             reads: 5,
@@ -161,7 +162,7 @@ mod tests {
 
     #[test]
     fn each_goal_can_be_missed() {
-        let spoil: [fn(&mut Figures); 9] = [
+        let spoil: [fn(&mut Figures); 10] = [
             |it| it.losses.push(Fault::Ours(Ours::GivenUpGood)),
             |it| it.ledger = Ledger::of(&[(0, false), (1, true), (2, false)], &[0]),
             |it| it.torn_reads = 1,
@@ -170,6 +171,7 @@ mod tests {
             |it| it.report.expired = 1,
             |it| it.failed = 1,
             |it| it.done.inside.clear(),
+            |it| it.report.leaves_giving_up = 0,
             |it| it.rotations = 0,
         ];
         for (number, spoil) in spoil.iter().enumerate() {

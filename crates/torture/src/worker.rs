@@ -43,10 +43,10 @@ async fn play(part: &Part, mut draw: fastrand::Rng, is_over: Arc<AtomicBool>) ->
         told: Mutex::default(),
         is_over,
         has_complained: AtomicBool::new(false),
-        must_close: AtomicBool::new(false),
     });
     match kind {
         Kind::Program => worker.program(&mut draw).await,
+        Kind::GivesUp => worker.give_up_and_leave(&mut draw).await,
         Kind::LeavesInWindow => worker.leave_in_window(&mut draw).await,
         Kind::Service => {
             let tasks: Vec<_> = (0..draw.usize(1..4))
@@ -58,8 +58,7 @@ async fn play(part: &Part, mut draw: fastrand::Rng, is_over: Arc<AtomicBool>) ->
         }
     }
     worker.tell();
-    let closes = kind != Kind::LeavesInWindow && draw.bool();
-    if closes || worker.must_close.load(Ordering::Relaxed) {
+    if kind.may_close() && draw.bool() {
         worker.client.close().await;
     }
     Ok(())
@@ -87,8 +86,6 @@ struct Worker {
     is_over: Arc<AtomicBool>,
     /// An API has answered 401 once.
     has_complained: AtomicBool,
-    /// Somebody has given up on a call: what it began may still be in the air.
-    must_close: AtomicBool,
 }
 
 impl Worker {
@@ -107,8 +104,7 @@ impl Worker {
                 _ => CacheMode::Prefer,
             };
             if draw.u8(0..100) < 2 {
-                self.give_up(audience, Duration::from_millis(draw.u64(1..30)))
-                    .await;
+                self.give_up(&mut draw).await;
             }
             let token = self.ask(audience, mode).await;
             if let Some(token) = token.filter(|_| draw.u8(0..100) < 2) {
@@ -139,12 +135,20 @@ impl Worker {
         self.told().report.leaves_in_window += u64::from(is_in_window);
     }
 
-    /// Asks the issuer, and soon has no time to wait for it.
-    async fn give_up(&self, audience: &str, patience: Duration) {
-        self.must_close.store(true, Ordering::Relaxed);
-        let request = TokenRequest::new(audience).cache_mode(CacheMode::Refresh);
+    /// Ends with a redemption under way: the SDK must keep what comes of it.
+    async fn give_up_and_leave(&self, draw: &mut fastrand::Rng) {
+        self.program(draw).await;
+        let has_given_up = self.give_up(draw).await;
+        self.told().report.leaves_giving_up += u64::from(has_given_up);
+    }
+
+    /// Asks the issuer, and soon has no time to wait for it; whether it came to that.
+    async fn give_up(&self, draw: &mut fastrand::Rng) -> bool {
+        let patience = Duration::from_millis(draw.u64(1..30));
+        let request = TokenRequest::new(self.drawn(draw)).cache_mode(CacheMode::Refresh);
         // Whatever came of it is somebody else's.
-        let _ = tokio::time::timeout(patience, self.client.get_access_token(request)).await;
+        let call = self.client.get_access_token(request);
+        tokio::time::timeout(patience, call).await.is_err()
     }
 
     /// The API has answered 401 to it. Once: the client takes a second time for the API's fault.

@@ -65,6 +65,11 @@ impl Figures {
                 "processes that ended right after a hit in the window",
                 self.report.leaves_in_window,
             ),
+            Row::some(
+                "left_giving_up",
+                "processes that ended right after giving up on a call",
+                self.report.leaves_giving_up,
+            ),
         ]
     }
 
