@@ -1,22 +1,20 @@
-//! One run: starts everything, watches the session, signs in again where it is lost, and counts.
+//! One run: starts everything, signs a person in, lets everybody loose, and counts.
+
+mod watch;
 
 use std::io::Write as _;
-use std::sync::Mutex;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use intelliauth::{Client, DEFAULT_SESSION, FileStore, SessionKey, SessionStore as _};
-use intelliauth_emulator::RefreshTokenState;
-use tokio::runtime::Runtime;
 
-use crate::clock;
+use self::watch::Watch;
 use crate::figures::{Figures, Run};
 use crate::issuer::{APPLICATION, Issuer};
 use crate::killer::Killer;
-use crate::loss::{Fault, Ours, judge_erased, judge_given_up, lost};
 use crate::options::{Options, Sabotage, complain};
-use crate::session::{Seen, SessionFile, Standing};
+use crate::session::SessionFile;
 use crate::workers::Workers;
 
 /// Runs it, prints what came of it, and says whether every goal was met.
@@ -53,38 +51,27 @@ fn figures(options: &Options, run: Run) -> Result<Figures> {
         .store(store)
         .build()?;
     let workers = Workers::new(options, issuer.address(), directory)?;
-    let killer = Killer {
-        workers: &workers,
-        issuer: &issuer,
-        file: &file,
-        is_merciless: options.merciless,
-        done: Mutex::default(),
-    };
-    let mut watch = Watch {
-        runtime: &runtime,
-        issuer: &issuer,
-        client: &client,
-        file: &file,
-        workers: &workers,
-        killer: &killer,
-        is_merciless: options.merciless,
-        is_sabotaged: options.sabotage.is_some(),
-        seen: Watched::default(),
-    };
+    let killer = Killer::new(&workers, &issuer, &file, options.merciless);
+    let mut watch = Watch::new(&runtime, &client, &killer, options.sabotage.is_some());
     let stuck = play(options, run.seed, &mut watch)?;
+    count(run, watch, stuck)
+}
+
+/// Counts what came of it.
+fn count(run: Run, watch: Watch<'_>, stuck: u64) -> Result<Figures> {
     let seen = watch.seen;
     Ok(Figures {
         run,
         losses: seen.losses,
-        ledger: issuer.ledger(),
-        rotations: issuer.rotations(),
-        done: killer.done(),
-        report: workers.sum(),
+        ledger: watch.issuer.ledger(),
+        rotations: watch.issuer.rotations(),
+        done: watch.killer.done(),
+        report: watch.workers.sum(),
         reads: seen.reads,
         torn_reads: seen.torn_reads,
-        litter: file.litter()?,
-        started: workers.started(),
-        failed: workers.failed(),
+        litter: watch.file.litter()?,
+        started: watch.workers.started(),
+        failed: watch.workers.failed(),
         stuck,
     })
 }
@@ -116,228 +103,5 @@ fn play(options: &Options, seed: u64, watch: &mut Watch<'_>) -> Result<u64> {
     Ok(stuck)
 }
 
-/// Watches the one session.
-struct Watch<'a> {
-    runtime: &'a Runtime,
-    issuer: &'a Issuer,
-    client: &'a Client,
-    file: &'a SessionFile,
-    workers: &'a Workers,
-    killer: &'a Killer<'a>,
-    is_merciless: bool,
-    is_sabotaged: bool,
-    seen: Watched,
-}
-
-/// What has been seen so far.
-#[derive(Debug, Default)]
-struct Watched {
-    reads: u64,
-    torn_reads: u64,
-    losses: Vec<Fault>,
-    /// The family of the last sign-in, and when that was, since the Unix epoch.
-    family: String,
-    signed_in: Duration,
-    /// When processes were told that the person must sign in, while it is not known yet why.
-    asked: Vec<Duration>,
-}
-
-impl Watch<'_> {
-    fn run(&mut self, time: Duration, draw: &mut fastrand::Rng) -> Result<()> {
-        let start = clock::now();
-        let mut drop_at = start + drawn(draw, DROPS);
-        let mut delay_at = start + drawn(draw, DELAYS);
-        let mut progress_at = start + PROGRESS;
-        while start.elapsed() < time {
-            self.look()?;
-            let now = clock::now();
-            if now >= drop_at && self.may_drop() {
-                self.issuer.lose_next_answer(draw);
-                drop_at = now + drawn(draw, DROPS);
-            }
-            if now >= delay_at {
-                self.issuer.delay_next_answer(draw);
-                delay_at = now + drawn(draw, DELAYS);
-            }
-            if now >= progress_at {
-                self.tell_progress(start);
-                progress_at = now + PROGRESS;
-            }
-            thread::sleep(LOOK_EVERY);
-        }
-        Ok(())
-    }
-
-    /// Whether the next answer may be lost: that of a repetition only by the merciless.
-    fn may_drop(&self) -> bool {
-        let standing = self.file.standing();
-        self.is_merciless || standing.is_some_and(|standing| standing.unanswered == 0)
-    }
-
-    /// Looks at the session, and has the person sign in again if it is lost.
-    fn look(&mut self) -> Result<()> {
-        // First: whatever made a process say so stands in the file by now.
-        self.seen.asked.extend(self.workers.take_login_asked());
-        self.seen.reads += 1;
-        let fault = match self.file.see() {
-            Seen::Torn => {
-                self.seen.torn_reads += 1;
-                return Ok(());
-            }
-            Seen::Missing | Seen::SignedOut => Fault::Ours(Ours::RecordGone),
-            Seen::Erased => self.erased(),
-            Seen::Standing(standing) if standing.unanswered > 1 => {
-                if !self.is_at_rest(&standing) {
-                    return Ok(());
-                }
-                self.given_up(&standing)
-            }
-            Seen::Standing(standing)
-                if standing.unanswered > 0 && !self.is_explained(&standing) =>
-            {
-                Fault::Ours(Ours::NotKept)
-            }
-            Seen::Standing(_) => {
-                self.check_asked();
-                return Ok(());
-            }
-        };
-        self.lose(fault);
-        self.sign_in()
-    }
-
-    /// The session is fine: whoever is told to sign in now is told so in vain.
-    fn check_asked(&mut self) {
-        // Others remember what they were told, and look for something new once a second.
-        let known_to_all = self.seen.signed_in + NEWS;
-        let in_vain = self.seen.asked.drain(..).filter(|at| *at > known_to_all);
-        if in_vain.count() > 0 {
-            self.lose(Fault::Ours(Ours::AskedInVain));
-            // One loss, however many hear of it.
-            self.seen.signed_in = clock::since_epoch();
-        }
-    }
-
-    fn erased(&self) -> Fault {
-        let (family, ledger) = (&self.seen.family, self.issuer.ledger());
-        judge_erased(
-            family,
-            self.issuer.is_alive(family),
-            &ledger,
-            &self.killer.done().inside,
-        )
-    }
-
-    /// Whether nobody is at it: else a repetition may be under way.
-    fn is_at_rest(&self, standing: &Standing) -> bool {
-        self.file.holder().is_none() && self.file.standing().as_ref() == Some(standing)
-    }
-
-    /// Whether it is known how the answer was lost, if one was: else somebody had it, and did not keep it.
-    fn is_explained(&self, standing: &Standing) -> bool {
-        if !self.is_at_rest(standing) {
-            return true;
-        }
-        let Some(token) = self.issuer.look_up(&standing.refresh_token) else {
-            return true;
-        };
-        let is_spent = token.state == RefreshTokenState::Spent;
-        let place = (token.family, token.number);
-        !is_spent || lost(&place, &self.issuer.ledger(), &self.killer.done().inside).is_some()
-    }
-
-    fn given_up(&self, standing: &Standing) -> Fault {
-        let Some(token) = self.issuer.look_up(&standing.refresh_token) else {
-            return Fault::Ours(Ours::RecordGone);
-        };
-        judge_given_up(&token, &self.issuer.ledger(), &self.killer.done().inside)
-    }
-
-    fn lose(&mut self, fault: Fault) {
-        if let Fault::Ours(why) = fault {
-            complain(&format!("logged out by us: {why}"));
-        }
-        self.seen.losses.push(fault);
-    }
-
-    fn sign_in(&mut self) -> Result<()> {
-        let mut attempts = 1;
-        while let Err(error) = self.runtime.block_on(self.issuer.sign_in(self.client)) {
-            // Whoever writes without the lock also gets in the way of a sign-in.
-            if !self.is_sabotaged || attempts == SIGN_INS {
-                return Err(error);
-            }
-            attempts += 1;
-        }
-        self.seen.signed_in = clock::since_epoch();
-        self.seen.asked.clear();
-        let standing = self.file.standing();
-        let token = standing.and_then(|standing| self.issuer.look_up(&standing.refresh_token));
-        // Without one, the next look finds out why.
-        self.seen.family = token.map(|token| token.family).unwrap_or_default();
-        Ok(())
-    }
-
-    /// Everybody is gone: what stands in the file must be what the issuer takes.
-    fn conclude(&mut self) {
-        self.issuer.clear();
-        self.seen.reads += 1;
-        let fault = match self.file.see() {
-            Seen::Torn => {
-                self.seen.torn_reads += 1;
-                return;
-            }
-            Seen::Missing | Seen::SignedOut => Fault::Ours(Ours::RecordGone),
-            Seen::Erased => self.erased(),
-            Seen::Standing(standing) => {
-                let token = self.issuer.look_up(&standing.refresh_token);
-                let is_good = token.is_some_and(|token| token.state.is_accepted());
-                if is_good && standing.unanswered < 2 {
-                    return;
-                }
-                self.given_up(&standing)
-            }
-        };
-        self.lose(fault);
-    }
-
-    fn tell_progress(&self, start: Instant) {
-        let (done, sum) = (self.killer.done(), self.workers.sum());
-        let ours = |loss: &&Fault| matches!(loss, Fault::Ours(_));
-        complain(&format!(
-            "{:>5} s  {} processes started, {} killed ({} inside a redemption); {} tokens; \
-             {} rotations; session lost {} times, {} by us",
-            start.elapsed().as_secs(),
-            self.workers.started(),
-            done.killed,
-            done.inside.len(),
-            sum.tokens,
-            self.issuer.rotations(),
-            self.seen.losses.len(),
-            self.seen.losses.iter().filter(ours).count(),
-        ));
-    }
-}
-
-fn drawn(draw: &mut fastrand::Rng, milliseconds: std::ops::Range<u64>) -> Duration {
-    Duration::from_millis(draw.u64(milliseconds))
-}
-
 const BLIND: &str =
     "/proc/locks does not say here who holds a lock, so nobody can be caught inside a redemption";
-
-/// When the next answer is lost, in milliseconds after the one before.
-const DROPS: std::ops::Range<u64> = 1500..5000;
-
-/// When the next answer is delayed.
-const DELAYS: std::ops::Range<u64> = 300..1500;
-
-/// How often a sign-in is tried where a rule is broken on purpose.
-const SIGN_INS: u32 = 20;
-
-const LOOK_EVERY: Duration = Duration::from_millis(5);
-
-const PROGRESS: Duration = Duration::from_secs(5);
-
-/// Processes look for news of the session once a second; the rest is for a machine that is busy.
-const NEWS: Duration = Duration::from_secs(3);

@@ -149,7 +149,7 @@ pub(crate) struct Ledger {
     /// Redeemed, and whether a fault then spoilt the answer.
     redeemed: BTreeMap<Place, bool>,
     /// Redeemed more than once with success: that must never be.
-    pub(crate) redeemed_again: u64,
+    redeemed_again: u64,
     /// The token with which its family ended, because it had been used before.
     reused: BTreeSet<Place>,
 }

@@ -23,7 +23,7 @@ pub(crate) struct Killer<'a> {
     pub(crate) file: &'a SessionFile,
     /// Aims at repetitions too.
     pub(crate) is_merciless: bool,
-    pub(crate) done: Mutex<Done>,
+    done: Mutex<Done>,
 }
 
 /// What has been done.
@@ -45,7 +45,22 @@ enum Caught {
     Inside(Kill),
 }
 
-impl Killer<'_> {
+impl<'a> Killer<'a> {
+    pub(crate) fn new(
+        workers: &'a Workers,
+        issuer: &'a Issuer,
+        file: &'a SessionFile,
+        is_merciless: bool,
+    ) -> Self {
+        Self {
+            workers,
+            issuer,
+            file,
+            is_merciless,
+            done: Mutex::default(),
+        }
+    }
+
     pub(crate) fn run(&self, mut draw: fastrand::Rng) {
         let mut next_aimed = clock::now() + pause(&mut draw);
         while !self.workers.is_over() {

@@ -9,9 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 ///
 /// The emulator is the issuer: refresh tokens rotate, a reused one ends its family, and there is no
 /// grace. The processes get tokens for several APIs from one session file; some refresh ahead in the
-/// background, some inline, some end right after a call in the refresh window, some close, some do
-/// not. Meanwhile processes are killed with SIGKILL, at random and inside a redemption, and replies of
-/// the token endpoint are torn after the issuer has done its part.
+/// background, some inline, some end right after a call in the refresh window, or after giving up on
+/// one; some close, some do not. Meanwhile processes are killed with SIGKILL, at random and inside a
+/// redemption, and replies of the token endpoint are torn after the issuer has done its part.
 ///
 /// Each loss of the session is judged by what the issuer knows. It is the issuer's if the answer to a
 /// redemption was lost on the way (the reply was torn, or its process killed before it could keep it)

@@ -16,6 +16,8 @@ pub(crate) struct Report {
     pub(crate) longest_wait: u64,
     /// The process ends now, right after a call that a cached token in its window answered.
     pub(crate) leaves_in_window: u64,
+    /// The process ends now, right after it gave up on a call that asks the issuer.
+    pub(crate) leaves_giving_up: u64,
     /// Calls that failed, by the kind of their error.
     pub(crate) failed: BTreeMap<String, u64>,
     /// When calls were told that the person must sign in, in milliseconds since the Unix epoch.
@@ -35,6 +37,7 @@ impl Report {
         self.expired += other.expired;
         self.longest_wait = self.longest_wait.max(other.longest_wait);
         self.leaves_in_window += other.leaves_in_window;
+        self.leaves_giving_up += other.leaves_giving_up;
         for (kind, count) in other.failed {
             *self.failed.entry(kind).or_default() += count;
         }

@@ -1,23 +1,23 @@
 //! One of the processes: it uses the SDK as any program would.
 
-use std::io::{Read as _, Write as _};
+mod kind;
+mod told;
+
+use std::io::Read as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use intelliauth::{
-    AccessToken, CacheMode, Client, Error, FileStore, RefreshAhead, Source, StoreErrorKind,
-    TokenRequest,
+    AccessToken, CacheMode, Client, Error, FileStore, RefreshAhead, Source, TokenRequest,
 };
-use serde_json::Value;
 
+use self::kind::Kind;
+use self::told::Told;
 use crate::clock;
 use crate::issuer::{APPLICATION, audience};
 use crate::options::{Part, Sabotage};
-use crate::report::Report;
 use crate::sabotage::{TornWrites, Unlocked};
 
 /// Plays the part, and returns as any `main` does.
@@ -40,13 +40,13 @@ async fn play(part: &Part, mut draw: fastrand::Rng, is_over: Arc<AtomicBool>) ->
     let worker = Arc::new(Worker {
         client: client(part, kind.ahead(&mut draw))?,
         audiences: (0..part.audiences).map(audience).collect(),
-        report: Mutex::default(),
+        told: Mutex::default(),
         is_over,
         has_complained: AtomicBool::new(false),
-        must_close: AtomicBool::new(false),
     });
     match kind {
         Kind::Program => worker.program(&mut draw).await,
+        Kind::GivesUp => worker.give_up_and_leave(&mut draw).await,
         Kind::LeavesInWindow => worker.leave_in_window(&mut draw).await,
         Kind::Service => {
             let tasks: Vec<_> = (0..draw.usize(1..4))
@@ -58,45 +58,10 @@ async fn play(part: &Part, mut draw: fastrand::Rng, is_over: Arc<AtomicBool>) ->
         }
     }
     worker.tell();
-    let closes = kind != Kind::LeavesInWindow && draw.bool();
-    if closes || worker.must_close.load(Ordering::Relaxed) {
+    if kind.may_close() && draw.bool() {
         worker.client.close().await;
     }
     Ok(())
-}
-
-/// What kind of program it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// Gets some tokens and ends.
-    Program,
-    /// Makes a call in the refresh window and ends at once, without `close`.
-    LeavesInWindow,
-    /// Runs for a while, with several tasks.
-    Service,
-}
-
-impl Kind {
-    fn drawn(draw: &mut fastrand::Rng) -> Self {
-        match draw.u8(0..10) {
-            0..3 => Self::Program,
-            3..5 => Self::LeavesInWindow,
-            _ => Self::Service,
-        }
-    }
-
-    fn ahead(self, draw: &mut fastrand::Rng) -> RefreshAhead {
-        let is_inline = match self {
-            Self::Program => draw.u8(0..4) > 0,
-            Self::LeavesInWindow => false,
-            Self::Service => draw.u8(0..4) == 0,
-        };
-        if is_inline {
-            RefreshAhead::Inline
-        } else {
-            RefreshAhead::Background
-        }
-    }
 }
 
 fn client(part: &Part, ahead: RefreshAhead) -> Result<Client> {
@@ -117,19 +82,10 @@ fn client(part: &Part, ahead: RefreshAhead) -> Result<Client> {
 struct Worker {
     client: Client,
     audiences: Vec<String>,
-    report: Mutex<Told>,
+    told: Mutex<Told>,
     is_over: Arc<AtomicBool>,
     /// An API has answered 401 once.
     has_complained: AtomicBool,
-    /// Somebody has given up on a call: what it began may still be in the air.
-    must_close: AtomicBool,
-}
-
-/// What has not been told yet, and when something was.
-#[derive(Default)]
-struct Told {
-    report: Report,
-    at: Option<Instant>,
 }
 
 impl Worker {
@@ -148,8 +104,7 @@ impl Worker {
                 _ => CacheMode::Prefer,
             };
             if draw.u8(0..100) < 2 {
-                self.give_up(audience, Duration::from_millis(draw.u64(1..30)))
-                    .await;
+                self.give_up(&mut draw).await;
             }
             let token = self.ask(audience, mode).await;
             if let Some(token) = token.filter(|_| draw.u8(0..100) < 2) {
@@ -177,16 +132,23 @@ impl Worker {
             .filter(|again| again.source() == Source::Cache)
             .and_then(|again| again.expires_at().duration_since(clock::wall()).ok());
         let is_in_window = left.is_some_and(|left| left < token.lifetime().mul_f64(0.3));
-        let mut told = self.told();
-        told.report.leaves_in_window += u64::from(is_in_window);
+        self.told().report.leaves_in_window += u64::from(is_in_window);
     }
 
-    /// Asks the issuer, and soon has no time to wait for it.
-    async fn give_up(&self, audience: &str, patience: Duration) {
-        self.must_close.store(true, Ordering::Relaxed);
-        let request = TokenRequest::new(audience).cache_mode(CacheMode::Refresh);
+    /// Ends with a redemption under way: the SDK must keep what comes of it.
+    async fn give_up_and_leave(&self, draw: &mut fastrand::Rng) {
+        self.program(draw).await;
+        let has_given_up = self.give_up(draw).await;
+        self.told().report.leaves_giving_up += u64::from(has_given_up);
+    }
+
+    /// Asks the issuer, and soon has no time to wait for it; whether it came to that.
+    async fn give_up(&self, draw: &mut fastrand::Rng) -> bool {
+        let patience = Duration::from_millis(draw.u64(1..30));
+        let request = TokenRequest::new(self.drawn(draw)).cache_mode(CacheMode::Refresh);
         // Whatever came of it is somebody else's.
-        let _ = tokio::time::timeout(patience, self.client.get_access_token(request)).await;
+        let call = self.client.get_access_token(request);
+        tokio::time::timeout(patience, call).await.is_err()
     }
 
     /// The API has answered 401 to it. Once: the client takes a second time for the API's fault.
@@ -211,31 +173,15 @@ impl Worker {
     }
 
     fn note(&self, audience: &str, started: Instant, outcome: &Result<AccessToken, Error>) {
-        let mut told = self.told();
-        let Told { report, at } = &mut *told;
-        match outcome {
-            Ok(token) => {
-                report.tokens += 1;
-                let (is_wrong, is_expired) = check(token, audience);
-                report.wrong_audience += u64::from(is_wrong);
-                report.expired += u64::from(is_expired);
-                let waited = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-                report.longest_wait = report.longest_wait.max(waited);
-            }
-            Err(error) => note_error(report, error),
-        }
-        let is_urgent = !report.login_asked.is_empty();
-        if is_urgent || at.is_none_or(|at| at.elapsed() > TELL_EVERY) {
-            tell(&mut told);
-        }
+        self.told().note(audience, started, outcome);
     }
 
     fn tell(&self) {
-        tell(&mut self.told());
+        self.told().tell();
     }
 
-    fn told(&self) -> std::sync::MutexGuard<'_, Told> {
-        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn drawn(&self, draw: &mut fastrand::Rng) -> &str {
@@ -245,61 +191,6 @@ impl Worker {
 
     fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Relaxed)
-    }
-}
-
-fn note_error(report: &mut Report, error: &Error) {
-    let is_expected = match error {
-        Error::Login(_) => {
-            let now = clock::since_epoch().as_millis();
-            report
-                .login_asked
-                .push(u64::try_from(now).unwrap_or(u64::MAX));
-            true
-        }
-        Error::Unavailable(_) => true,
-        Error::Store(error) => error.kind() == StoreErrorKind::Locked,
-        _ => false,
-    };
-    *report.failed.entry(error.kind().to_owned()).or_default() += 1;
-    if !is_expected {
-        report.surprises.push(format!("{}: {error}", error.kind()));
-    }
-}
-
-/// Whether the token is for somebody else, and whether it has expired: read here, by nobody else's rules.
-fn check(token: &AccessToken, audience: &str) -> (bool, bool) {
-    let claims = claims(token.secret()).unwrap_or_default();
-    let is_for = match &claims["aud"] {
-        Value::String(one) => one == audience,
-        Value::Array(several) => several.iter().any(|one| one == audience),
-        _ => false,
-    };
-    // `exp` is in whole seconds, rounded down: the issuer's own end comes up to one second later.
-    let end = claims["exp"]
-        .as_u64()
-        .map(|end| UNIX_EPOCH + Duration::from_secs(end + 1));
-    let now = clock::wall();
-    let is_live = end.is_some_and(|end| now < end) && now < token.expires_at();
-    (!is_for, !is_live)
-}
-
-fn claims(token: &str) -> Option<Value> {
-    let payload = token.split('.').nth(1)?;
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
-}
-
-/// Writes what is not told yet, as one line.
-fn tell(told: &mut Told) {
-    told.at = Some(clock::now());
-    let report = std::mem::take(&mut told.report);
-    if report.is_empty() {
-        return;
-    }
-    if let Ok(mut line) = serde_json::to_vec(&report) {
-        line.push(b'\n');
-        // If nobody listens any more, there is nobody to tell.
-        let _ = std::io::stdout().write_all(&line);
     }
 }
 
@@ -314,6 +205,3 @@ fn until_stdin_ends() -> Result<Arc<AtomicBool>> {
     std::thread::Builder::new().spawn(wait)?;
     Ok(is_over)
 }
-
-/// How often a process tells what has happened: one that is killed takes so much with it.
-const TELL_EVERY: Duration = Duration::from_millis(100);

@@ -1,48 +1,34 @@
 //! `GET /oauth2/authorize` (RFC 6749 section 4.1.1): an application asks for a person.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Extension;
-use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::json;
 
 use super::Stop;
 use super::redirect_uri::fits;
-use super::visit::{Visit, refused};
+use super::visit::{Query, Visit};
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::config::{Application, ApplicationKind};
-use crate::endpoint::{Exchange, Form};
+use crate::endpoint::Form;
 use crate::person::{Ask, Back, Callback, Level, Prompt};
 use crate::policy::{self, Standing};
 use crate::refusal::{Code, Refusal};
 use crate::tenant::Tenant;
 
-pub(super) async fn authorize(
-    State(tenant): State<Arc<Tenant>>,
-    Extension(exchange): Extension<Exchange>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Response {
-    let visit = match Visit::of(&tenant, &exchange, &headers) {
-        Ok(visit) => visit,
-        Err(refusal) => return refused(&tenant, &exchange, refusal),
-    };
-    let form = Form::read_leniently(query.unwrap_or_default().as_bytes());
+pub(super) async fn authorize(visit: Visit, Query(form): Query) -> Response {
     let (application, callback) = match who_asks(&visit, &form) {
         Ok(known) => known,
         Err(stop) => return visit.stop(&stop),
     };
-    match ask(&tenant, &application, &callback, form) {
+    match ask(&visit.tenant, &application, &callback, form) {
         Ok(ask) => visit.proceed(&ask, false),
         Err(refusal) => visit.back_with_error(&callback, &application.id, &refusal),
     }
 }
 
 /// RFC 6749 section 4.1.2.1: where client or redirect URI are wrong, nobody is sent anywhere.
-fn who_asks(visit: &Visit<'_>, form: &Form) -> Result<(Application, Callback), Stop> {
+fn who_asks(visit: &Visit, form: &Form) -> Result<(Application, Callback), Stop> {
     let unknown = "This application is not registered here. Its developer can find the right id \
                    in the application's settings.";
     let unknown = || Stop::new("Unknown application", Code::InvalidRequest, unknown);
@@ -76,7 +62,7 @@ fn who_asks(visit: &Visit<'_>, form: &Form) -> Result<(Application, Callback), S
 }
 
 /// The platform documents that a mismatch is logged with both values.
-fn record_mismatch(visit: &Visit<'_>, application: &Application, asked: &str) {
+fn record_mismatch(visit: &Visit, application: &Application, asked: &str) {
     visit.tenant.record(Event {
         kind: "oauth.redirect_uri_mismatch",
         actor: AuditParty::new("application", application.id.as_str()),

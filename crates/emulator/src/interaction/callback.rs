@@ -8,7 +8,7 @@ use crate::random;
 use crate::refusal::Refusal;
 use axum::response::Response;
 
-impl Visit<'_> {
+impl Visit {
     /// Sends a code.
     pub(super) fn back_with_code(
         &self,

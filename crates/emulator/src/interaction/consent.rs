@@ -1,9 +1,5 @@
 //! The consent page: what an application wants, and the person's yes or no.
 
-use std::sync::Arc;
-
-use axum::Extension;
-use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
@@ -11,26 +7,15 @@ use serde_json::json;
 
 use super::Stop;
 use super::proceed::DENIED;
-use super::visit::{Visit, refused};
+use super::visit::{Query, Visit};
 use crate::audit::{AuditParty, Event, Outcome};
-use crate::endpoint::{Exchange, Form};
 use crate::page::{self, ConsentView, Item, Section};
 use crate::person::{Ask, Back, Decision, Session, Shown, Step};
 use crate::policy::Wanted;
 use crate::refusal::{Code, Refusal};
-use crate::tenant::{Live, Tenant};
+use crate::tenant::Live;
 
-pub(super) async fn show(
-    State(tenant): State<Arc<Tenant>>,
-    Extension(exchange): Extension<Exchange>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Response {
-    let visit = match Visit::of(&tenant, &exchange, &headers) {
-        Ok(visit) => visit,
-        Err(refusal) => return refused(&tenant, &exchange, refusal),
-    };
-    let query = Form::read_leniently(query.unwrap_or_default().as_bytes());
+pub(super) async fn show(visit: Visit, Query(query): Query) -> Response {
     let ticket = query.get("ticket").unwrap_or_default();
     let shown = visit.look_at(ticket, Step::Consent).and_then(|found| {
         let session = visit.session().ok_or_else(Stop::gone)?;
@@ -40,21 +25,12 @@ pub(super) async fn show(
     shown.unwrap_or_else(|stop| visit.stop(&stop))
 }
 
-pub(super) async fn submit(
-    State(tenant): State<Arc<Tenant>>,
-    Extension(exchange): Extension<Exchange>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let mut visit = match Visit::of(&tenant, &exchange, &headers) {
-        Ok(visit) => visit,
-        Err(refusal) => return refused(&tenant, &exchange, refusal),
-    };
+pub(super) async fn submit(mut visit: Visit, headers: HeaderMap, body: Bytes) -> Response {
     let decided = decide(&mut visit, &headers, &body);
     decided.unwrap_or_else(|stop| visit.stop(&stop))
 }
 
-fn decide(visit: &mut Visit<'_>, headers: &HeaderMap, body: &[u8]) -> Result<Response, Stop> {
+fn decide(visit: &mut Visit, headers: &HeaderMap, body: &[u8]) -> Result<Response, Stop> {
     let form = visit.form(headers, body)?;
     let ticket = visit.take(&form, Step::Consent)?;
     let session = visit.session().ok_or_else(Stop::gone)?;
@@ -77,7 +53,7 @@ fn decide(visit: &mut Visit<'_>, headers: &HeaderMap, body: &[u8]) -> Result<Res
     }
 }
 
-impl Visit<'_> {
+impl Visit {
     fn consent_page(
         &self,
         ask: &Ask,

@@ -1,9 +1,5 @@
 //! `/oauth2/logout`: a person signs out (OpenID Connect RP-Initiated Logout 1.0).
 
-use std::sync::Arc;
-
-use axum::Extension;
-use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
@@ -11,8 +7,8 @@ use url::Url;
 
 use super::Stop;
 use super::redirect_uri::fits;
-use super::visit::{Visit, refused};
-use crate::endpoint::{Exchange, Form};
+use super::visit::{Query, Visit};
+use crate::endpoint::Form;
 use crate::page;
 use crate::person::FamilyDeath;
 use crate::refusal::Code;
@@ -27,53 +23,27 @@ struct Request {
     return_to: Option<String>,
 }
 
-pub(super) async fn arrive(
-    State(tenant): State<Arc<Tenant>>,
-    Extension(exchange): Extension<Exchange>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Response {
-    let mut visit = match Visit::of(&tenant, &exchange, &headers) {
-        Ok(visit) => visit,
-        Err(refusal) => return refused(&tenant, &exchange, refusal),
-    };
-    let query = Form::read_leniently(query.unwrap_or_default().as_bytes());
+pub(super) async fn arrive(mut visit: Visit, Query(query): Query) -> Response {
     let left = leave(&mut visit, &query, false);
     left.unwrap_or_else(|stop| visit.stop(&stop))
 }
 
 /// From our own page, or from an application that posts (section 2).
-pub(super) async fn submit(
-    State(tenant): State<Arc<Tenant>>,
-    Extension(exchange): Extension<Exchange>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let mut visit = match Visit::of(&tenant, &exchange, &headers) {
-        Ok(visit) => visit,
-        Err(refusal) => return refused(&tenant, &exchange, refusal),
-    };
+pub(super) async fn submit(mut visit: Visit, headers: HeaderMap, body: Bytes) -> Response {
     let form = Form::read_leniently(&body);
     let is_ours = visit.form(&headers, &body).is_ok();
     let left = leave(&mut visit, &form, is_ours);
     left.unwrap_or_else(|stop| visit.stop(&stop))
 }
 
-pub(super) async fn signed_out(
-    State(tenant): State<Arc<Tenant>>,
-    Extension(exchange): Extension<Exchange>,
-    headers: HeaderMap,
-) -> Response {
-    match Visit::of(&tenant, &exchange, &headers) {
-        Ok(visit) => visit.page(StatusCode::OK, page::signed_out(&visit.frame()), None),
-        Err(refusal) => refused(&tenant, &exchange, refusal),
-    }
+pub(super) async fn signed_out(visit: Visit) -> Response {
+    visit.page(StatusCode::OK, page::signed_out(&visit.frame()), None)
 }
 
 /// Signs out at once where an id token of this very session asks for it; else a page asks first:
 /// nobody is signed out by a link.
-fn leave(visit: &mut Visit<'_>, form: &Form, is_confirmed: bool) -> Result<Response, Stop> {
-    let request = read(visit.tenant, form)?;
+fn leave(visit: &mut Visit, form: &Form, is_confirmed: bool) -> Result<Response, Stop> {
+    let request = read(&visit.tenant, form)?;
     let session = visit.session();
     if let Some(session) = &session {
         let is_theirs = request

@@ -24,7 +24,7 @@ enum Next {
     Done(Session, Vec<Wanted>),
 }
 
-impl Visit<'_> {
+impl Visit {
     /// Goes on with a request: the person sees the next page, or the application the end.
     pub(super) fn proceed(&self, ask: &Ask, has_signed_in: bool) -> Response {
         let answered = match self.next(ask, has_signed_in) {

@@ -1,35 +1,19 @@
 //! The step-up page: a second factor for whoever is signed in already.
 
-use std::sync::Arc;
-
-use axum::Extension;
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 use serde_json::json;
 
 use super::Stop;
 use super::proceed::DENIED;
-use super::visit::{Visit, refused};
+use super::visit::{Query, Visit};
 use crate::audit::{AuditParty, Event, Outcome};
-use crate::endpoint::{Exchange, Form};
 use crate::page::{self, SecondFactorView};
 use crate::person::{Ask, Level, Step};
 use crate::refusal::{Code, Refusal};
-use crate::tenant::Tenant;
 
-pub(super) async fn show(
-    State(tenant): State<Arc<Tenant>>,
-    Extension(exchange): Extension<Exchange>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Response {
-    let visit = match Visit::of(&tenant, &exchange, &headers) {
-        Ok(visit) => visit,
-        Err(refusal) => return refused(&tenant, &exchange, refusal),
-    };
-    let query = Form::read_leniently(query.unwrap_or_default().as_bytes());
+pub(super) async fn show(visit: Visit, Query(query): Query) -> Response {
     let ticket = query.get("ticket").unwrap_or_default();
     match visit.look_at(ticket, Step::SecondFactor) {
         Ok(found) => {
@@ -40,21 +24,12 @@ pub(super) async fn show(
     }
 }
 
-pub(super) async fn submit(
-    State(tenant): State<Arc<Tenant>>,
-    Extension(exchange): Extension<Exchange>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let visit = match Visit::of(&tenant, &exchange, &headers) {
-        Ok(visit) => visit,
-        Err(refusal) => return refused(&tenant, &exchange, refusal),
-    };
+pub(super) async fn submit(visit: Visit, headers: HeaderMap, body: Bytes) -> Response {
     let verified = verify(&visit, &headers, &body);
     verified.unwrap_or_else(|stop| visit.stop(&stop))
 }
 
-fn verify(visit: &Visit<'_>, headers: &HeaderMap, body: &[u8]) -> Result<Response, Stop> {
+fn verify(visit: &Visit, headers: &HeaderMap, body: &[u8]) -> Result<Response, Stop> {
     let form = visit.form(headers, body)?;
     let ticket = visit.take(&form, Step::SecondFactor)?;
     if form.get("action") == Some("cancel") {
@@ -93,7 +68,7 @@ fn verify(visit: &Visit<'_>, headers: &HeaderMap, body: &[u8]) -> Result<Respons
     Ok(visit.second_factor_page(&ticket.ask, &next, Some(message)))
 }
 
-impl Visit<'_> {
+impl Visit {
     fn second_factor_page(&self, ask: &Ask, ticket: &str, message: Option<&str>) -> Response {
         let session = self.session();
         let frame = self.frame();
@@ -110,11 +85,7 @@ impl Visit<'_> {
         };
         let content = page::second_factor(&frame, &view);
         drop(live);
-        let status = match message {
-            None => StatusCode::OK,
-            Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        };
-        self.page(status, content, Some(&ask.back))
+        self.question(content, message, Some(&ask.back))
     }
 
     fn record_factor(&self, kind: &'static str, outcome: Outcome) {

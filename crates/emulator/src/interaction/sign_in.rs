@@ -1,19 +1,14 @@
 //! The sign-in page.
 
-use std::sync::Arc;
-
-use axum::Extension;
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 use serde_json::json;
 
 use super::Stop;
 use super::proceed::is_young;
-use super::visit::{Visit, refused};
+use super::visit::{Query, Visit};
 use crate::audit::{AuditParty, Event, Outcome};
-use crate::endpoint::{Exchange, Form};
 use crate::page::{self, SignInView};
 use crate::person::{Ask, Level, Session, SignIn, Step};
 use crate::random;
@@ -28,17 +23,7 @@ enum Attempt {
     Suspended(String),
 }
 
-pub(super) async fn show(
-    State(tenant): State<Arc<Tenant>>,
-    Extension(exchange): Extension<Exchange>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Response {
-    let visit = match Visit::of(&tenant, &exchange, &headers) {
-        Ok(visit) => visit,
-        Err(refusal) => return refused(&tenant, &exchange, refusal),
-    };
-    let query = Form::read_leniently(query.unwrap_or_default().as_bytes());
+pub(super) async fn show(visit: Visit, Query(query): Query) -> Response {
     let ticket = query.get("ticket").unwrap_or_default();
     match visit.look_at(ticket, Step::SignIn) {
         Ok(found) => {
@@ -49,21 +34,12 @@ pub(super) async fn show(
     }
 }
 
-pub(super) async fn submit(
-    State(tenant): State<Arc<Tenant>>,
-    Extension(exchange): Extension<Exchange>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let mut visit = match Visit::of(&tenant, &exchange, &headers) {
-        Ok(visit) => visit,
-        Err(refusal) => return refused(&tenant, &exchange, refusal),
-    };
+pub(super) async fn submit(mut visit: Visit, headers: HeaderMap, body: Bytes) -> Response {
     let signed_in = sign_in(&mut visit, &headers, &body);
     signed_in.unwrap_or_else(|stop| visit.stop(&stop))
 }
 
-fn sign_in(visit: &mut Visit<'_>, headers: &HeaderMap, body: &[u8]) -> Result<Response, Stop> {
+fn sign_in(visit: &mut Visit, headers: &HeaderMap, body: &[u8]) -> Result<Response, Stop> {
     let form = visit.form(headers, body)?;
     let ask = visit.take(&form, Step::SignIn)?.ask;
     if form.get("action") == Some("continue") && visit.chosen(&ask).is_some() {
@@ -71,7 +47,7 @@ fn sign_in(visit: &mut Visit<'_>, headers: &HeaderMap, body: &[u8]) -> Result<Re
     }
     let email = form.get("email").unwrap_or_default();
     let password = form.get("password").unwrap_or_default();
-    let message = match attempt(visit.tenant, email, password) {
+    let message = match attempt(&visit.tenant, email, password) {
         Attempt::Right(user) => {
             visit.signed_in(&user)?;
             return Ok(visit.proceed(&ask, true));
@@ -100,7 +76,7 @@ fn attempt(tenant: &Tenant, email: &str, password: &str) -> Attempt {
     }
 }
 
-impl Visit<'_> {
+impl Visit {
     /// Begins a session, under a new cookie.
     fn signed_in(&mut self, user: &str) -> Result<(), Stop> {
         let now = self.tenant.now();
@@ -175,10 +151,6 @@ impl Visit<'_> {
         };
         let content = page::sign_in(&frame, &view);
         drop(live);
-        let status = match message {
-            None => StatusCode::OK,
-            Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        };
-        self.page(status, content, Some(&ask.back))
+        self.question(content, message, Some(&ask.back))
     }
 }

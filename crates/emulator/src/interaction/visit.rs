@@ -1,58 +1,35 @@
 //! One request of a browser: its cookie, its form, its next page.
 
-use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
+mod arrival;
+
+use std::sync::Arc;
+
+use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use maud::Markup;
 
+pub(super) use self::arrival::Query;
+use self::arrival::{cookie_name, fresh};
 use super::Stop;
-use crate::endpoint::{Exchange, Form, admit};
+use crate::endpoint::{Exchange, Form};
 use crate::page::{self, Frame};
 use crate::person::{Ask, Back, Browser, Session, Step, Ticket};
 use crate::refusal::{Code, Refusal};
-use crate::secret::{Digest, Secret};
 use crate::tenant::Tenant;
 use crate::{random, reply, routes};
 
 /// A browser that is here.
 #[derive(Debug)]
-pub(super) struct Visit<'t> {
-    pub(super) tenant: &'t Tenant,
-    pub(super) exchange: &'t Exchange,
+pub(super) struct Visit {
+    pub(super) tenant: Arc<Tenant>,
+    pub(super) exchange: Exchange,
     pub(super) browser: Browser,
     /// The cookie that the reply sets.
     cookie: Option<String>,
 }
 
-impl<'t> Visit<'t> {
-    /// Knows the browser by its cookie, or gives it one.
-    pub(super) fn of(
-        tenant: &'t Tenant,
-        exchange: &'t Exchange,
-        headers: &HeaderMap,
-    ) -> Result<Self, Refusal> {
-        admit(tenant)?;
-        let now = tenant.now();
-        let known = cookie(headers, &cookie_name(tenant)).and_then(|value| {
-            let mut live = tenant.live();
-            let known = live.people.browsers.find_mut(Digest::of(&value))?;
-            known.seen = now;
-            Some(known.clone())
-        });
-        let (browser, cookie) = if let Some(browser) = known {
-            (browser, None)
-        } else {
-            let (browser, value) = fresh(tenant, None)?;
-            (browser, Some(value))
-        };
-        Ok(Self {
-            tenant,
-            exchange,
-            browser,
-            cookie,
-        })
-    }
-
+impl Visit {
     /// The session of whoever is signed in here.
     pub(super) fn session(&self) -> Option<Session> {
         let now = self.tenant.now();
@@ -67,7 +44,7 @@ impl<'t> Visit<'t> {
     /// sign-in is worth nothing after it.
     pub(super) fn becomes(&mut self, session: Option<String>) -> Result<(), Refusal> {
         self.tenant.live().people.browsers.remove(self.browser.id);
-        let (browser, value) = fresh(self.tenant, session)?;
+        let (browser, value) = fresh(&self.tenant, session)?;
         self.browser = browser;
         self.cookie = Some(value);
         Ok(())
@@ -152,6 +129,20 @@ impl<'t> Visit<'t> {
         self.stamped(page::response(status, content, target))
     }
 
+    /// A page that asks something: for the first time, or again with what was wrong.
+    pub(super) fn question(
+        &self,
+        content: Markup,
+        message: Option<&str>,
+        back: Option<&Back>,
+    ) -> Response {
+        let status = match message {
+            None => StatusCode::OK,
+            Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        self.page(status, content, back)
+    }
+
     /// RFC 9110 section 15.4.4: the next request is a GET, whatever this one was.
     pub(super) fn to(&self, path: &str) -> Response {
         self.away(&format!("{}{path}", self.tenant.issuer_path()))
@@ -194,7 +185,7 @@ impl<'t> Visit<'t> {
                 "" => "/",
                 path => path,
             };
-            let name = cookie_name(self.tenant);
+            let name = cookie_name(&self.tenant);
             let cookie = format!("{name}={value}; Path={path}; HttpOnly; SameSite=Lax");
             if let Ok(cookie) = HeaderValue::from_str(&cookie) {
                 response.headers_mut().insert(SET_COOKIE, cookie);
@@ -202,56 +193,4 @@ impl<'t> Visit<'t> {
         }
         response
     }
-}
-
-/// The answer where not even a browser can be told apart: over the limit, or without randomness.
-pub(super) fn refused(tenant: &Tenant, exchange: &Exchange, refusal: Refusal) -> Response {
-    let stop = Stop::from(refusal);
-    let frame = Frame {
-        prefix: tenant.issuer_path(),
-        tenant: tenant.title(),
-        csrf: "",
-    };
-    let content = page::stopped(&frame, stop.title, &stop.refusal, &exchange.request_id);
-    let mut response = page::response(stop.refusal.code.status(), content, None);
-    for (name, value) in stop.refusal.headers {
-        response.headers_mut().insert(name, value);
-    }
-    response
-}
-
-fn fresh(tenant: &Tenant, session: Option<String>) -> Result<(Browser, String), Refusal> {
-    let value = random::token()?;
-    let csrf = random::token()?;
-    let mut live = tenant.live();
-    live.people.made.insert(&value);
-    live.people.made.insert(&csrf);
-    let browser = Browser {
-        id: Digest::of(&value),
-        csrf: Secret::new(csrf),
-        session,
-        seen: tenant.now(),
-    };
-    live.people.browsers.insert(browser.clone());
-    Ok((browser, value))
-}
-
-/// Cookies know no ports: with the port in the name, two emulators on one machine stay apart.
-fn cookie_name(tenant: &Tenant) -> String {
-    let authority = tenant.issuer.trim_start_matches("http://");
-    let authority = authority.split('/').next().unwrap_or_default();
-    let port = authority.rsplit(':').next().unwrap_or_default();
-    format!("intelliauth_{port}")
-}
-
-/// RFC 6265 section 5.4: pairs, parted by `; `.
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let values = headers.get_all(COOKIE).iter();
-    let mut pairs = values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|text| text.split(';'));
-    pairs.find_map(|pair| {
-        let (key, value) = pair.trim().split_once('=')?;
-        (key == name).then(|| value.to_owned())
-    })
 }

@@ -7,7 +7,7 @@ use intelliauth_emulator::{
 };
 
 use crate::browser::{Browser, Page};
-use crate::person::{REDIRECT, SCOPES, parameter};
+use crate::person::{REDIRECT, SCOPES, WEB_WITHOUT_PKCE, parameter};
 use crate::support::{World, sample_world};
 
 const ALICE: (&str, &str) = (sample::ALICE_EMAIL, sample::ALICE_PASSWORD);
@@ -98,13 +98,8 @@ async fn a_wrong_client_or_redirect_uri_stops_on_a_page() {
 #[tokio::test]
 async fn both_loopback_addresses_fit_where_the_switch_says_so() {
     let world = world_with(|switches| switches.loopback_ipv6 = true).await;
-    let url = world.authorize_url(&[("redirect_uri", "http://[::1]:49152/callback")]);
-    let callback = world
-        .emulator
-        .login_as(sample::ALICE)
-        .approve(url)
-        .await
-        .unwrap();
+    let there = [("redirect_uri", "http://[::1]:49152/callback")];
+    let callback = world.approved(sample::ALICE, &there).await;
     assert!(
         callback
             .as_str()
@@ -157,19 +152,8 @@ async fn a_request_that_breaks_a_rule_is_an_error_at_the_callback() {
 #[tokio::test]
 async fn a_confidential_application_may_go_without_pkce_and_not_with_plain() {
     let world = sample_world().await;
-    let web = [
-        ("client_id", sample::WEB),
-        ("redirect_uri", "http://127.0.0.1:3000/callback"),
-        ("code_challenge", ""),
-        ("code_challenge_method", ""),
-    ];
-    let url = world.authorize_url(&web);
-    let callback = world
-        .emulator
-        .login_as(sample::ALICE)
-        .approve(url)
-        .await
-        .unwrap();
+    let web = WEB_WITHOUT_PKCE;
+    let callback = world.approved(sample::ALICE, &web).await;
     let code = parameter(&callback, "code").unwrap();
     let basic = format!("{}:{}", sample::WEB, sample::WEB_SECRET);
     let form = [
@@ -367,8 +351,7 @@ async fn a_second_factor_lifts_the_level() {
         serde_json::json!(["pwd", "totp"])
     );
     for (who, level) in [(sample::BOB, "AAL2"), (sample::ALICE, "AAL3")] {
-        let url = world.authorize_url(&[("acr_values", level)]);
-        let callback = world.emulator.login_as(who).approve(url).await.unwrap();
+        let callback = world.approved(who, &[("acr_values", level)]).await;
         let error = parameter(&callback, "error");
         assert_eq!(
             error.as_deref(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use intelliauth_emulator::{Config, FamilyDeath, Fault, RefreshTokenState, sample};
 use serde_json::json;
 
-use crate::person::{SCOPES, VERIFIER, challenge};
+use crate::person::{SCOPES, VERIFIER, WEB_WITHOUT_PKCE, challenge, parameter};
 use crate::support::{World, part, sample_world};
 
 const INVALID_GRANT: &str = "invalid_grant";
@@ -67,12 +67,7 @@ async fn a_code_is_bound_to_its_redirect_uri_verifier_and_application() {
 #[tokio::test]
 async fn a_verifier_without_a_challenge_is_refused() {
     let world = sample_world().await;
-    let web = [
-        ("client_id", sample::WEB),
-        ("redirect_uri", "http://127.0.0.1:3000/callback"),
-        ("code_challenge", ""),
-        ("code_challenge_method", ""),
-    ];
+    let web = WEB_WITHOUT_PKCE;
     let code = world.code(&web).await;
     let form = [web[0], web[1], ("client_secret", sample::WEB_SECRET)];
     assert_eq!(world.exchange(&code, &form).await.error().1, INVALID_GRANT);
@@ -207,14 +202,8 @@ async fn claims_of_an_id_token_go_wrong_on_demand() {
 #[tokio::test]
 async fn nobody_gets_more_of_a_person_than_the_person_may_have() {
     let world = sample_world().await;
-    let url = world.authorize_url(&[]);
-    let callback = world
-        .emulator
-        .login_as(sample::BOB)
-        .approve(url)
-        .await
-        .unwrap();
-    let code = crate::person::parameter(&callback, "code").unwrap();
+    let callback = world.approved(sample::BOB, &[]).await;
+    let code = parameter(&callback, "code").unwrap();
     let reply = world.exchange(&code, &[]).await;
     let token = reply.json()["refresh_token"].as_str().unwrap().to_owned();
     assert_eq!(reply.claims()["sub"], sample::BOB);
@@ -225,14 +214,9 @@ async fn nobody_gets_more_of_a_person_than_the_person_may_have() {
         world.refresh(&token, &health).await.error().1,
         "consent_required"
     );
-    let only = world.authorize_url(&[("scope", "read:records")]);
-    let callback = world
-        .emulator
-        .login_as(sample::BOB)
-        .approve(only)
-        .await
-        .unwrap();
-    let error = crate::person::parameter(&callback, "error");
+    let only = [("scope", "read:records")];
+    let callback = world.approved(sample::BOB, &only).await;
+    let error = parameter(&callback, "error");
     assert_eq!(error.as_deref(), Some("access_denied"));
     assert!(SCOPES.contains("read:records"));
 }

@@ -335,10 +335,7 @@ async fn a_suspended_person_cannot_sign_in() {
 #[tokio::test]
 async fn the_pages_work_below_the_path_of_an_issuer() {
     let world = World::of(Config::sample().issuer_path("/tenants/a")).await;
-    let alice = world.emulator.login_as(sample::ALICE);
-    let callback = alice.approve(world.authorize_url(&[])).await.unwrap();
-    let code = parameter(&callback, "code").unwrap();
-    assert_eq!(world.exchange(&code, &[]).await.status, 200);
+    world.sign_in(&[]).await;
     let style = world.get("/assets/style.css").await;
     assert_eq!(
         style.header("content-type"),

@@ -12,6 +12,14 @@ pub(crate) const VERIFIER: &str = "a-verifier-of-a-test-that-is-long-enough-for-
 pub(crate) const REDIRECT: &str = "http://127.0.0.1:49152/callback";
 pub(crate) const SCOPES: &str = "openid profile offline_access read:transactions read:records";
 
+/// The confidential application, without PKCE.
+pub(crate) const WEB_WITHOUT_PKCE: [(&str, &str); 4] = [
+    ("client_id", sample::WEB),
+    ("redirect_uri", "http://127.0.0.1:3000/callback"),
+    ("code_challenge", ""),
+    ("code_challenge_method", ""),
+];
+
 /// The challenge of [`VERIFIER`].
 pub(crate) fn challenge() -> String {
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, VERIFIER.as_bytes());
@@ -56,30 +64,19 @@ impl World {
             ("code_challenge", challenge.as_str()),
             ("code_challenge_method", "S256"),
         ];
-        let usual = usual
-            .into_iter()
-            .filter(|(name, _)| !parameters.iter().any(|it| it.0 == *name));
-        let all = usual
-            .chain(parameters.iter().copied())
-            .filter(|(_, value)| !value.is_empty());
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(all);
-        format!(
-            "{}?{}",
-            self.emulator.url("/oauth2/authorize"),
-            query.finish()
-        )
+        let query = encoded(&changed(&usual, parameters));
+        format!("{}?{query}", self.emulator.url("/oauth2/authorize"))
+    }
+
+    /// The callback of this person, who allows everything.
+    pub(crate) async fn approved(&self, user: &str, parameters: &[(&str, &str)]) -> Url {
+        let url = self.authorize_url(parameters);
+        self.emulator.login_as(user).approve(url).await.unwrap()
     }
 
     /// The code of alice, who allows everything.
     pub(crate) async fn code(&self, parameters: &[(&str, &str)]) -> String {
-        let url = self.authorize_url(parameters);
-        let callback = self
-            .emulator
-            .login_as(sample::ALICE)
-            .approve(url)
-            .await
-            .unwrap();
+        let callback = self.approved(sample::ALICE, parameters).await;
         parameter(&callback, "code").unwrap_or_else(|| panic!("no code: {callback}"))
     }
 
@@ -91,13 +88,8 @@ impl World {
             ("code_verifier", VERIFIER),
             ("code", code),
         ];
-        let usual = usual
-            .into_iter()
-            .filter(|(name, _)| !parameters.iter().any(|it| it.0 == *name));
-        let all = usual
-            .chain(parameters.iter().copied())
-            .filter(|(_, value)| !value.is_empty());
-        self.post("/oauth2/token", &all.collect::<Vec<_>>()).await
+        self.post("/oauth2/token", &changed(&usual, parameters))
+            .await
     }
 
     /// Alice signs in and allows everything.
@@ -135,6 +127,17 @@ impl World {
         let all = [usual.as_slice(), parameters].concat();
         self.post("/oauth2/token", &all).await
     }
+}
+
+/// The usual parameters with these instead of or beside them; an empty value leaves one out.
+fn changed<'t>(
+    usual: &[(&'t str, &'t str)],
+    parameters: &[(&'t str, &'t str)],
+) -> Vec<(&'t str, &'t str)> {
+    let is_kept = |it: &&(&str, &str)| !parameters.iter().any(|other| other.0 == it.0);
+    let kept = usual.iter().filter(is_kept);
+    let all = kept.chain(parameters).copied();
+    all.filter(|(_, value)| !value.is_empty()).collect()
 }
 
 /// A parameter of a callback.

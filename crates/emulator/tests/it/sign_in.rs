@@ -8,12 +8,7 @@ use crate::support::{part, sample_world};
 #[tokio::test]
 async fn a_person_signs_in_allows_and_the_application_gets_tokens_for_each_api() {
     let world = sample_world().await;
-    let callback = world
-        .emulator
-        .login_as(sample::ALICE)
-        .approve(world.authorize_url(&[]))
-        .await;
-    let callback = callback.unwrap();
+    let callback = world.approved(sample::ALICE, &[]).await;
     assert_eq!(parameter(&callback, "state").as_deref(), Some("state-1"));
     assert_eq!(
         parameter(&callback, "iss").as_deref(),

@@ -8,7 +8,6 @@ use super::mint::Minted;
 use super::person::{self, Planned};
 use super::{Asked, id_token};
 use crate::audit::{AuditParty, Event, Outcome};
-use crate::config::Switches;
 use crate::person::{Family, FamilyDeath, Grant, Redemption};
 use crate::policy::Audience;
 use crate::random;
@@ -46,40 +45,17 @@ pub(super) fn refresh(asked: &Asked<'_>) -> Result<Minted, Refusal> {
 }
 
 fn usable(asked: &Asked<'_>, token: &str) -> Result<Usable, Refusal> {
-    let tenant = asked.tenant;
-    let now = tenant.now();
-    let (found, number, switches) = {
-        let live = tenant.live();
-        let known = live.people.families.of_token(token);
-        let is_theirs = known.is_some_and(|it| it.grant.client_id == asked.application.id);
-        let switches = live.switches.clone();
-        // RFC 6749 section 10.4: bound to its client; somebody else's says nothing about it.
-        let found = if is_theirs {
-            let grace = switches.refresh_grace;
-            live.people.families.look_up(token, now, grace)
-        } else {
-            Redemption::Unknown
-        };
-        let number = live.people.families.number(token);
-        (found, number, switches)
+    let (redemption, number) = look_up(asked, token);
+    let usable = |family, is_replay| Usable {
+        family,
+        number,
+        is_replay,
     };
-    let description = match found {
-        Redemption::Current(family) => {
-            return Ok(Usable {
-                family,
-                number,
-                is_replay: false,
-            });
-        }
-        Redemption::Replay(family) => {
-            return Ok(Usable {
-                family,
-                number,
-                is_replay: true,
-            });
-        }
+    let description = match redemption {
+        Redemption::Current(family) => return Ok(usable(family, false)),
+        Redemption::Replay(family) => return Ok(usable(family, true)),
         Redemption::Reused(family) => {
-            reused(asked, &family, number, &switches);
+            reused(asked, &family, number);
             "the refresh token was used before; its family is revoked"
         }
         Redemption::Dead(_) => "the refresh token is revoked",
@@ -89,9 +65,25 @@ fn usable(asked: &Asked<'_>, token: &str) -> Result<Usable, Refusal> {
     Err(Refusal::new(Code::InvalidGrant, description))
 }
 
+/// What the token is worth, and which one of its family it is.
+fn look_up(asked: &Asked<'_>, token: &str) -> (Redemption, Option<u64>) {
+    let now = asked.tenant.now();
+    let live = asked.tenant.live();
+    let families = &live.people.families;
+    let known = families.of_token(token);
+    // RFC 6749 section 10.4: bound to its client; somebody else's says nothing about it.
+    let is_theirs = known.is_some_and(|it| it.grant.client_id == asked.application.id);
+    let redemption = if is_theirs {
+        families.look_up(token, now, live.switches.refresh_grace)
+    } else {
+        Redemption::Unknown
+    };
+    (redemption, families.number(token))
+}
+
 /// Documented: the second use of a refresh token is presumed theft, its family dies, and that is an
 /// audited event beside `user.session_revoked`.
-fn reused(asked: &Asked<'_>, family: &Family, number: Option<u64>, switches: &Switches) {
+fn reused(asked: &Asked<'_>, family: &Family, number: Option<u64>) {
     let tenant = asked.tenant;
     let grant = &family.grant;
     if let Some(family) = tenant.live().people.families.find_mut(&grant.family) {
@@ -110,7 +102,8 @@ fn reused(asked: &Asked<'_>, family: &Family, number: Option<u64>, switches: &Sw
         data: data.clone(),
         context: context.clone(),
     });
-    if switches.reuse_ends_session {
+    let ends_session = tenant.live().switches.reuse_ends_session;
+    if ends_session {
         let by = By {
             actor: actor(),
             context,
