@@ -48,35 +48,45 @@ impl AuthorizationCode {
             let problem = format!("the redirect URI {redirect_uri:?} is no URL ({error})");
             return Err(Error::request(problem));
         }
-        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-        let (state, nonce) = (CsrfToken::new_random(), CsrfToken::new_random());
+        let (challenge, pending) = self.pending(redirect_uri, authorization, session, now);
         let mut url = authorization.endpoint.clone();
         url.query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", &authorization.client_id)
             .append_pair("redirect_uri", redirect_uri)
             .append_pair("scope", &self.wanted.scopes().to_string())
-            .append_pair("state", state.secret())
-            .append_pair("nonce", nonce.secret())
+            .append_pair("state", pending.state.expose())
+            .append_pair("nonce", pending.nonce.expose())
             .append_pair("code_challenge", challenge.as_str())
             // RFC 7636 section 4.2: never `plain`.
             .append_pair("code_challenge_method", "S256")
             .extend_pairs(self.audience_parameters(authorization))
             .extend_pairs(self.prompts(authorization))
             .extend_pairs(&self.parameters);
+        Ok((url, pending))
+    }
+
+    /// What to keep, with a `state`, a `nonce` and a verifier that nobody guesses.
+    fn pending(
+        &self,
+        redirect_uri: &str,
+        authorization: &Authorization,
+        session: &str,
+        now: Moment,
+    ) -> (PkceCodeChallenge, PendingLogin) {
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let random = || Secret::from(CsrfToken::new_random().into_secret());
+        let asked = self.wanted.asked().iter();
         let pending = PendingLogin {
             version: super::pending::VERSION,
             issuer: authorization.issuer.clone(),
             client_id: authorization.client_id.clone(),
-            state: Secret::from(state.secret().as_str()),
-            nonce: Secret::from(nonce.secret().as_str()),
-            verifier: Secret::from(verifier.secret().as_str()),
+            state: random(),
+            nonce: random(),
+            verifier: Secret::from(verifier.into_secret()),
             redirect_uri: redirect_uri.to_owned(),
             session: session.to_owned(),
-            asked: self
-                .wanted
-                .asked()
-                .iter()
+            asked: asked
                 .map(|asked| (asked.audience.to_string(), asked.scopes.to_string()))
                 .collect(),
             identity_scopes: self.wanted.identity_scopes().to_string(),
@@ -84,7 +94,7 @@ impl AuthorizationCode {
             max_age: self.max_age.map(|age| age.as_secs()),
             created_at: super::pending::seconds(now),
         };
-        Ok((url, pending))
+        (challenge, pending)
     }
 
     /// OpenID Connect Core section 11: `consent` goes with `offline_access`, beside whatever else is
