@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    endpoint::{Endpoint, TokenReply},
+    endpoint::{Endpoint, TokenReply, keys::KeySource},
     error::{Error, Violation},
     jwt::{
         Refused,
@@ -41,31 +41,33 @@ pub(super) async fn identify(
         algorithms: &algorithms,
         now: expected.now.wall(),
     };
-    let source = endpoint.keys();
+    let verified = verified(endpoint.keys(), token.expose(), &expected).await?;
+    let IdToken {
+        subject,
+        name,
+        preferred_username,
+        email,
+        ..
+    } = verified.map_err(|refused| {
+        let problem = format!("its ID token does not hold: {refused}");
+        Error::protocol(None, Violation::Reply(problem))
+    })?;
+    let name = name.or(preferred_username);
+    Ok(Account::new(Some(subject), name, email))
+}
+
+/// The token, checked with the keys that are known, or with newer ones where its own is none of those.
+async fn verified(
+    source: &KeySource,
+    token: &str,
+    expected: &id_token::Expected<'_>,
+) -> Result<Result<IdToken, Refused>, Error> {
     let keys = source.current().await?;
-    let outcome = match id_token::check(token.expose(), &keys, &expected) {
-        // The keys may have rotated since they were fetched.
-        Err(Refused::UnknownKey) => match source.newer(&keys).await? {
-            Some(newer) => id_token::check(token.expose(), &newer, &expected),
-            None => Err(Refused::UnknownKey),
-        },
-        outcome => outcome,
-    };
-    match outcome {
-        Ok(IdToken {
-            subject,
-            name,
-            preferred_username,
-            email,
-            ..
-        }) => Ok(Account::new(
-            Some(subject),
-            name.or(preferred_username),
-            email,
-        )),
-        Err(refused) => {
-            let problem = format!("its ID token does not hold: {refused}");
-            Err(Error::protocol(None, Violation::Reply(problem)))
-        }
+    let outcome = id_token::check(token, &keys, expected);
+    if outcome != Err(Refused::UnknownKey) {
+        return Ok(outcome);
     }
+    // The keys may have rotated since they were fetched.
+    let newer = source.newer(&keys).await?;
+    Ok(newer.map_or(outcome, |newer| id_token::check(token, &newer, expected)))
 }

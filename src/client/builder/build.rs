@@ -15,7 +15,8 @@ use crate::{
     flow::{BoxedFlow, RefreshToken, Sessions},
     request::Principal,
     secret::Secret,
-    store::MemoryStore,
+    store::{BoxedStore, MemoryStore},
+    time::TimeSource,
 };
 
 impl ClientBuilder {
@@ -53,15 +54,9 @@ impl ClientBuilder {
             audiences: self.audiences,
             clock: self.clock,
         };
-        let (flow, sessions) = if let Some(flow) = self.flow {
-            (flow, None)
-        } else {
-            let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
-            let (issuer, client_id) = (endpoint.issuer(), endpoint.client_id());
-            let clock = settings.clock.clone();
-            let sessions = Sessions::new(issuer.to_owned(), client_id.to_owned(), store, clock);
-            let flow: Arc<dyn BoxedFlow> = Arc::new(RefreshToken::new(Arc::clone(&sessions)));
-            (flow, Some(sessions))
+        let (flow, sessions) = match self.flow {
+            Some(flow) => (flow, None),
+            None => people(&endpoint, self.store, settings.clock.clone()),
         };
         let principal = match &sessions {
             Some(_) => Principal::Session(DEFAULT_SESSION.into()),
@@ -139,4 +134,17 @@ impl ClientBuilder {
         }
         Ok(Some(GivenEndpoints { token_endpoint }))
     }
+}
+
+/// Where people's tokens come from: their sessions, in a store.
+fn people(
+    endpoint: &Endpoint,
+    store: Option<Arc<dyn BoxedStore>>,
+    clock: TimeSource,
+) -> (Arc<dyn BoxedFlow>, Option<Arc<Sessions>>) {
+    let store = store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
+    let (issuer, client_id) = (endpoint.issuer(), endpoint.client_id());
+    let sessions = Sessions::new(issuer.to_owned(), client_id.to_owned(), store, clock);
+    let flow = RefreshToken::new(Arc::clone(&sessions));
+    (Arc::new(flow), Some(sessions))
 }
