@@ -63,6 +63,9 @@ pub enum TokenFamily {
     /// One refresh token serves every API that the person consented to.
     One,
     /// Each API has a refresh token of its own, from a sign-in of its own.
+    ///
+    /// Where an issuer gives no ID token nobody can tell who signed in, and a sign-in for another API
+    /// counts as the same person's: sign out before another one comes.
     PerAudience,
 }
 

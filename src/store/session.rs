@@ -76,7 +76,7 @@ impl fmt::Debug for Account {
 }
 
 /// One person's session at one moment.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Session {
     /// Grows with every write: who remembers an older one knows that something has changed.
     pub(crate) generation: u64,
@@ -89,7 +89,7 @@ pub(crate) struct Session {
 }
 
 /// What a sign-in has brought.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct SignedIn {
     pub(crate) account: Account,
     /// The scopes that are no API's (`openid`, `offline_access`, …): asked for again with the rest.
@@ -99,7 +99,7 @@ pub(crate) struct SignedIn {
 }
 
 /// An access token that a new process can start with.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct KeptToken {
     pub(crate) audience: String,
     /// What it was asked for with; what it grants is `granted`, where that is known.

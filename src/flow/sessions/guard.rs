@@ -11,12 +11,11 @@ use crate::{
 };
 
 /// What the holder of a family's mutex may find: a session that the store would not take.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Held {
     unsaved: Option<Unsaved>,
 }
 
-#[derive(Debug)]
 struct Unsaved {
     session: Session,
     /// The generation that stands in the store in its place.

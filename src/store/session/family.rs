@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A refresh token and all that came before it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Family {
     /// The only audience that it serves; nothing if it serves all that it covers.
     pub(crate) audience: Option<String>,
@@ -71,7 +71,7 @@ impl Family {
 }
 
 /// What is known of one audience.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Coverage {
     granted: String,
     /// Asked for in a sign-in and not granted: another prompt would not change that.

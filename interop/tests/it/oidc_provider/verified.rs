@@ -24,7 +24,7 @@ async fn token(server: &Server, audience: &str, scope: &str) -> String {
     token.secret().to_owned()
 }
 
-fn is_invalid<T: std::fmt::Debug>(outcome: Result<T, VerifyError>) -> bool {
+fn is_invalid<T: std::fmt::Debug>(outcome: &Result<T, VerifyError>) -> bool {
     matches!(outcome, Err(VerifyError::Invalid(_)))
 }
 
@@ -39,15 +39,15 @@ async fn a_foreign_token_is_good_for_its_own_api_and_its_own_scopes() {
     let check = |scope| require_scope(scope).unwrap().check(&claims).is_ok();
     assert!(check("read:transactions") && !check("read:accounts"));
     assert!(require_level(AssuranceLevel::Aal1).check(&claims).is_err());
-    assert!(is_invalid(api(&server, HEALTH).verify(&token).await));
+    assert!(is_invalid(&api(&server, HEALTH).verify(&token).await));
     assert!(is_invalid(
-        api(&server, BANKING)
+        &api(&server, BANKING)
             .verify(&token[..token.len() - 2])
             .await
     ));
     let rsa_alone = Verifier::builder(&server.issuer, BANKING).build().unwrap();
     assert!(
-        is_invalid(rsa_alone.verify(&token).await),
+        is_invalid(&rsa_alone.verify(&token).await),
         "ES256 has to be allowed"
     );
 }

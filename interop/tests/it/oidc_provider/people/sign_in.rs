@@ -134,13 +134,19 @@ async fn keys_that_rotate_between_two_sign_ins_are_fetched_again() {
 
 #[tokio::test]
 async fn a_code_counts_once_and_its_second_use_ends_what_it_brought() {
-    let server = Server::for_people();
+    let mut server = Server::for_people();
     let client = server.desktop().build().unwrap();
     let (page, pending) = client.start(both()).await.unwrap();
     let visit = Person::new("alice").approve(&page).await;
     client.finish(&pending, visit.callback()).await.unwrap();
     let error = client.finish(&pending, visit.callback()).await.unwrap_err();
-    assert!(matches!(error, Error::Login(_)), "{error}");
+    assert!(matches!(error, Error::Request(_)), "{error}");
+    assert_eq!(server.token_requests(), 1, "not sent a second time");
+
+    // Another process does not know that it was.
+    let elsewhere = server.desktop().build().unwrap();
+    let again = elsewhere.finish(&pending, visit.callback()).await;
+    assert!(matches!(again, Err(Error::Login(_))), "{again:?}");
     // RFC 6749 section 4.1.2: the server revokes all that the code has led to.
     let error = client.get_access_token(health()).await.unwrap_err();
     assert!(matches!(error, Error::Login(_)), "{error}");
@@ -160,7 +166,7 @@ async fn an_answer_to_another_sign_in_is_refused_before_its_code_is_used() {
     let Error::Protocol(violation) = error else {
         panic!("{error}")
     };
-    assert!(matches!(violation.violation(), Violation::Reply(_)));
+    assert!(matches!(violation.violation(), Violation::Callback(_)));
     assert_eq!(server.token_requests(), 0);
 }
 
