@@ -28,7 +28,6 @@ use std::{
 use arc_swap::Guard;
 use tokio::runtime::Handle;
 
-pub(crate) use admission::AudienceRule;
 use counts::Counters;
 pub use counts::Counts;
 use flight::Landing;
@@ -71,7 +70,6 @@ pub(crate) struct CacheSettings {
     pub(crate) refresh_ahead: RefreshAhead,
     pub(crate) flight_timeout: Duration,
     pub(crate) wait_timeout: Duration,
-    pub(crate) audiences: AudienceRule,
     pub(crate) clock: TimeSource,
 }
 

@@ -1,5 +1,9 @@
 //! What issuers do differently where the RFCs leave room, as data.
 
+mod audience_rule;
+
+pub(crate) use audience_rule::AudienceRule;
+
 /// How an issuer speaks OAuth 2, where the RFCs leave room or servers take it.
 ///
 /// The default fits the platform. A server that names APIs with RFC 8707 resource indicators is

@@ -30,7 +30,7 @@ use url::Url;
 pub(crate) use wire::LIFETIME_MAX;
 
 use crate::{
-    dialect::Dialect,
+    dialect::{AudienceRule, Dialect},
     error::{Error, IssuerAnswer},
     scope::Scopes,
     secret::Secret,
@@ -52,6 +52,7 @@ pub(crate) struct Endpoint {
     keys: KeySource,
     credentials: Credentials,
     dialect: Dialect,
+    audiences: AudienceRule,
     retries: RetryPolicy,
     clock: TimeSource,
 }
@@ -65,6 +66,7 @@ pub(crate) struct EndpointSettings {
     pub(crate) client_secret: Option<Secret>,
     pub(crate) authentication: Option<ClientAuthentication>,
     pub(crate) dialect: Dialect,
+    pub(crate) audiences: AudienceRule,
     pub(crate) retries: u32,
     pub(crate) clock: TimeSource,
 }
@@ -112,6 +114,7 @@ impl Endpoint {
                 raw_basic: settings.dialect.raw_basic,
             },
             dialect: settings.dialect,
+            audiences: settings.audiences,
             retries,
             clock: settings.clock,
         }
@@ -188,6 +191,11 @@ impl Endpoint {
 
     pub(crate) fn dialect(&self) -> &Dialect {
         &self.dialect
+    }
+
+    /// What tokens have to name as their audience.
+    pub(crate) fn audiences(&self) -> &AudienceRule {
+        &self.audiences
     }
 
     fn transport(&self, is_apart: bool) -> &Transport {

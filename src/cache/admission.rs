@@ -1,25 +1,18 @@
 //! What an answer must be like before it is cached: the right audience, and what it grants.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use crate::{
+    dialect::AudienceRule,
     endpoint::LIFETIME_MAX,
     error::{Asked, Denied, Error, UnavailableReason, Violation},
     flow::TokenResponse,
     jwt::UnverifiedClaims,
     request::Parameters,
-    scope::{Audience, Scopes},
+    scope::Scopes,
     time::Moment,
     token::{Freshness, Grant, Key, Token},
 };
-
-/// What a token has to name as its audience.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct AudienceRule {
-    /// For issuers that call an API in the token by another name than in the request.
-    pub(crate) expected: HashMap<Audience, Audience>,
-    pub(crate) is_skipped: bool,
-}
 
 /// What comes out of a flight: a token to cache, an error for those who waited, or both.
 #[derive(Debug)]
@@ -117,11 +110,9 @@ impl Admission<'_> {
 
     /// Whether the token names its audience; an error if it names others.
     fn check_audience(&self, claims: Option<&UnverifiedClaims>) -> Result<bool, Error> {
-        let Some(claims) = claims.filter(|_| !self.rule.is_skipped) else {
+        let Some((claims, expected)) = claims.zip(self.rule.expected(&self.asked.audience)) else {
             return Ok(false);
         };
-        let asked = &self.asked.audience;
-        let expected = self.rule.expected.get(asked).unwrap_or(asked);
         let found = claims.audiences();
         if found.contains(&expected.as_str()) {
             return Ok(true);

@@ -2,14 +2,14 @@
 
 mod build;
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     DEFAULT_CACHE_CAPACITY, DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES, DEFAULT_WAIT_TIMEOUT,
 };
 use crate::{
-    cache::{AudienceRule, RefreshAhead},
-    dialect::Dialect,
+    cache::RefreshAhead,
+    dialect::{AudienceRule, Dialect},
     endpoint::{
         CONNECT_TIMEOUT, ClientAuthentication, HttpSettings, Proxy, REQUEST_TIMEOUT,
         without_credentials,
@@ -78,10 +78,7 @@ impl ClientBuilder {
             token_endpoint: None,
             authentication: None,
             dialect: Dialect::intelliauth(),
-            audiences: AudienceRule {
-                expected: HashMap::new(),
-                is_skipped: false,
-            },
+            audiences: AudienceRule::default(),
             refresh_ahead: RefreshAhead::Background,
             cache_capacity: DEFAULT_CACHE_CAPACITY,
             flight_timeout: DEFAULT_FLIGHT_TIMEOUT,
@@ -139,9 +136,7 @@ impl ClientBuilder {
         audience: impl Into<Audience>,
         in_token: impl Into<Audience>,
     ) -> Self {
-        self.audiences
-            .expected
-            .insert(audience.into(), in_token.into());
+        self.audiences.rename(audience.into(), in_token.into());
         self
     }
 
@@ -150,7 +145,7 @@ impl ClientBuilder {
     /// Then a wrong parameter name, or an issuer that ignores it, goes unnoticed until an API refuses
     /// the token, or worse, accepts one that was meant for another.
     pub fn danger_skip_audience_check(mut self) -> Self {
-        self.audiences.is_skipped = true;
+        self.audiences.skip();
         self
     }
 

@@ -105,9 +105,9 @@ impl Finish<'_> {
             families,
             tokens,
         };
-        if let Some(token) =
-            first.and_then(|asked| keep(&obtained.reply, asked, &Parameters::none()))
-        {
+        let rule = self.endpoint.audiences();
+        let kept = |asked| keep(&obtained.reply, asked, &Parameters::none(), rule);
+        if let Some(token) = first.and_then(kept) {
             signed_in.keep(token, self.sessions.now());
         }
         signed_in

@@ -1,9 +1,9 @@
 //! What comes back is checked: a token that names other audiences is no token for this one.
 
-use intelliauth::{Error, Violation};
+use intelliauth::{ClientBuilder, Error, MemoryStore, Source, Violation};
 use serde_json::json;
 
-use crate::support::{Server, jwt};
+use crate::support::{Server, jwt, person::BANKING};
 
 /// A server whose tokens name `aud`.
 async fn naming(aud: serde_json::Value) -> Server {
@@ -189,4 +189,33 @@ async fn a_refresh_that_brings_the_wrong_audience_keeps_the_token_in_use() {
         client.close().await;
     }
     assert_eq!(server.count().await, 2);
+}
+
+/// Where tokens for banking name `urn:banking`: how often two processes redeem between them, and what
+/// the second one gets.
+async fn two_processes(
+    set: impl Fn(ClientBuilder) -> ClientBuilder + Sync + Send,
+) -> (usize, Option<Source>) {
+    let server = Server::for_people().await;
+    let store = MemoryStore::new();
+    let build = || set(server.person()).store(store.clone()).build().unwrap();
+    let (one, two) = (build(), build());
+    server.sign_in(&one).await;
+    let token = jwt(&json!({"aud": "urn:banking", "sub": "alice"}));
+    server.refresh("R0").access_token(&token).mount().await;
+    let first = one.get_access_token(BANKING).await;
+    let second = two.get_access_token(BANKING).await;
+    assert_eq!(first.is_ok(), second.is_ok());
+    let source = second.ok().map(|token| token.source());
+    (server.redemptions().await.len(), source)
+}
+
+#[tokio::test]
+async fn what_is_believed_of_an_audience_holds_for_the_next_process_too() {
+    let renamed = two_processes(|client| client.expect_audience(BANKING, "urn:banking")).await;
+    assert_eq!(renamed, (1, Some(Source::Session)));
+    let skipped = two_processes(ClientBuilder::danger_skip_audience_check).await;
+    assert_eq!(skipped, (1, Some(Source::Session)));
+    // Refused by the first process, so the second one asks the issuer itself.
+    assert_eq!(two_processes(|client| client).await, (2, None));
 }

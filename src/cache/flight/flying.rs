@@ -97,7 +97,7 @@ impl Flying {
                 let admission = Admission {
                     asked: &asked,
                     parameters: &details.parameters,
-                    rule: &cache.settings.audiences,
+                    rule: cache.endpoint.audiences(),
                     started,
                     landed: cache.clock.now(),
                 };

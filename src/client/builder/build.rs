@@ -42,6 +42,7 @@ impl ClientBuilder {
                 client_secret: self.client_secret,
                 authentication: self.authentication,
                 dialect: self.dialect,
+                audiences: self.audiences,
                 retries: self.retries,
                 clock: self.clock.clone(),
             },
@@ -51,7 +52,6 @@ impl ClientBuilder {
             refresh_ahead: self.refresh_ahead,
             flight_timeout: self.flight_timeout,
             wait_timeout: self.wait_timeout,
-            audiences: self.audiences,
             clock: self.clock,
         };
         let (flow, sessions) = match self.flow {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Wanted;
 use crate::{
+    dialect::AudienceRule,
     endpoint::{LIFETIME_MAX, TokenReply},
     error::Asked,
     flow::{TokenResponse, sessions::OpenSession},
@@ -55,11 +56,12 @@ pub(crate) fn keep(
     reply: &TokenReply,
     asked: &Asked,
     parameters: &Parameters,
+    rule: &AudienceRule,
 ) -> Option<KeptToken> {
     let claims = UnverifiedClaims::read(reply.access_token.expose());
+    let expected = rule.expected(&asked.audience);
     let names_audience = |claims: &UnverifiedClaims| {
-        let audiences = claims.audiences();
-        audiences.contains(&asked.audience.as_str())
+        expected.is_none_or(|expected| claims.audiences().contains(&expected.as_str()))
     };
     let granted = granted(reply);
     let is_whole = granted

@@ -181,7 +181,8 @@ impl Redemption {
                 reply.refresh_token.as_ref(),
             );
         }
-        if let Some(token) = kept::keep(&reply, &wanted.asked, &wanted.parameters) {
+        let rule = self.endpoint.audiences();
+        if let Some(token) = kept::keep(&reply, &wanted.asked, &wanted.parameters, rule) {
             signed_in.keep(token, self.sessions.now());
         }
         let account = signed_in.account.clone();
