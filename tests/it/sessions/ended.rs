@@ -1,0 +1,79 @@
+//! A sign-out wins over whatever is under way.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use intelliauth::{Error, MemoryStore};
+
+use super::ask;
+use super::failing_store::Failing;
+use crate::support::{
+    Server,
+    person::{BANKING, HEALTH},
+};
+
+#[tokio::test]
+async fn a_refresh_in_flight_does_not_undo_a_sign_out() {
+    let server = Server::for_people().await;
+    let store = MemoryStore::new();
+    let client = server.person().store(store.clone()).build().unwrap();
+    server.sign_in(&client).await;
+    server
+        .rotates("R0", "R1")
+        .delayed(Duration::from_millis(300))
+        .expect(1)
+        .mount()
+        .await;
+    let call = tokio::spawn({
+        let client = client.clone();
+        async move { ask(&client, BANKING).await }
+    });
+    server.arrived(2).await;
+    client.sign_out().await.unwrap();
+    let _ = call.await.unwrap();
+    client.close().await;
+    let error = client.get_access_token(BANKING).await.unwrap_err();
+    assert!(matches!(error, Error::Login(_)), "{error}");
+    let fresh = server.person().store(store).build().unwrap();
+    assert_eq!(fresh.account().await.unwrap(), None);
+    fresh.get_access_token(BANKING).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn signing_out_in_another_process_is_noticed_at_the_next_window() {
+    let server = Server::for_people().await;
+    let store = MemoryStore::new();
+    let one = server.person().store(store.clone()).build().unwrap();
+    let two = server.person().store(store).build().unwrap();
+    server.sign_in(&one).await;
+    server.rotates("R0", "R1").grants(300).mount().await;
+    server.rotates("R1", "R2").grants(300).mount().await;
+    one.get_access_token(BANKING).await.unwrap();
+    one.get_access_token(HEALTH).await.unwrap();
+    two.sign_out().await.unwrap();
+    one.get_access_token(BANKING).await.unwrap();
+    server.advance(250.0);
+    one.get_access_token(BANKING).await.unwrap();
+    one.close().await;
+    for audience in [BANKING, HEALTH] {
+        let error = one.get_access_token(audience).await.unwrap_err();
+        assert!(matches!(error, Error::Login(_)), "{audience}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn signing_out_with_a_full_disk_still_revokes() {
+    let server = Server::for_people().await;
+    let store = Failing {
+        store: MemoryStore::new(),
+        fails: Arc::default(),
+    };
+    let client = server.person().store(store.clone()).build().unwrap();
+    server.sign_in(&client).await;
+    store.fails.store(true, Ordering::SeqCst);
+    let error = client.sign_out().await.unwrap_err();
+    assert!(matches!(error, Error::Store(_)), "{error}");
+    assert_eq!(server.count_at("/oauth2/revoke").await, 1);
+}

@@ -1,0 +1,104 @@
+//! A store that fails, and what a damaged record costs.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use intelliauth::{
+    Error, MemoryStore, SessionKey, SessionLock, SessionRecord, SessionStore, StoreError,
+    StoreErrorKind,
+};
+
+use super::ask;
+use crate::support::{
+    Server,
+    person::{BANKING, HEALTH},
+};
+
+/// A store that can be told to fail.
+#[derive(Clone, Debug)]
+pub(super) struct Failing {
+    pub(super) store: MemoryStore,
+    pub(super) fails: Arc<AtomicBool>,
+}
+
+impl SessionStore for Failing {
+    async fn load(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
+        self.store.load(key).await
+    }
+
+    async fn save(&self, key: &SessionKey, record: &SessionRecord) -> Result<(), StoreError> {
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(StoreError::new(StoreErrorKind::Full, "no space left"));
+        }
+        self.store.save(key, record).await
+    }
+
+    async fn lock(&self, key: &SessionKey, patience: Duration) -> Result<SessionLock, StoreError> {
+        self.store.lock(key, patience).await
+    }
+
+    async fn set_aside(&self, key: &SessionKey) -> Result<(), StoreError> {
+        self.store.set_aside(key).await
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fills_up_during_a_redemption_costs_nobody_the_session() {
+    let server = Server::for_people().await;
+    let store = Failing {
+        store: MemoryStore::new(),
+        fails: Arc::default(),
+    };
+    let client = server.person().store(store.clone()).build().unwrap();
+    server.sign_in(&client).await;
+    server
+        .rotates("R0", "R1")
+        .delayed(Duration::from_millis(100))
+        .expect(1)
+        .mount()
+        .await;
+    server.rotates("R1", "R2").expect(1).mount().await;
+    let call = tokio::spawn({
+        let client = client.clone();
+        async move { ask(&client, BANKING).await }
+    });
+    server.arrived(2).await;
+    store.fails.store(true, Ordering::SeqCst);
+    call.await.unwrap().unwrap();
+    // What cannot be kept is not redeemed either.
+    let error = client.get_access_token(HEALTH).await.unwrap_err();
+    assert!(matches!(error, Error::Store(_)), "{error}");
+    store.fails.store(false, Ordering::SeqCst);
+    client.close().await;
+    // Another process finds what was written in the end.
+    let other = server.person().store(store).build().unwrap();
+    other.get_access_token(HEALTH).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_record_is_set_aside_and_a_newer_one_left_alone() {
+    let server = Server::for_people().await;
+    let key = SessionKey::new(server.issuer(), crate::support::CLIENT_ID, "default");
+    for torn in [&b"{\"version\":1,\"gen"[..], b"", b"[]", b"{\"version\":1}"] {
+        let store = MemoryStore::new();
+        store.save(&key, &SessionRecord::new(torn)).await.unwrap();
+        let client = server.person().store(store.clone()).build().unwrap();
+        let error = client.get_access_token(BANKING).await.unwrap_err();
+        assert!(matches!(error, Error::Login(_)), "{error}");
+    }
+    let store = MemoryStore::new();
+    let newer = SessionRecord::new(*b"{\"version\":99}");
+    store.save(&key, &newer).await.unwrap();
+    let client = server.person().store(store.clone()).build().unwrap();
+    let error = client.get_access_token(BANKING).await.unwrap_err();
+    assert!(matches!(error, Error::Store(_)), "{error}");
+    assert_eq!(
+        store.load(&key).await.unwrap().unwrap().as_bytes(),
+        newer.as_bytes()
+    );
+}

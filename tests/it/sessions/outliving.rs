@@ -1,0 +1,190 @@
+//! Callers that give up, programs that end, and runtimes that nobody drives.
+
+use std::time::Duration;
+
+use intelliauth::{Client, MemoryStore, TokenRequest};
+use serde_json::json;
+
+use super::ask;
+use crate::support::{
+    Server,
+    person::{BANKING, HEALTH},
+};
+
+#[tokio::test]
+async fn every_caller_gone_the_rotated_token_is_kept() {
+    let server = Server::for_people().await;
+    let client = server.person().build().unwrap();
+    server.sign_in(&client).await;
+    server
+        .rotates("R0", "R1")
+        .delayed(Duration::from_millis(100))
+        .expect(1)
+        .mount()
+        .await;
+    server.refresh("R1").expect(1).mount().await;
+    let call = tokio::spawn({
+        let client = client.clone();
+        async move { ask(&client, BANKING).await }
+    });
+    server.arrived(2).await;
+    call.abort();
+    let _ = call.await;
+    client.get_access_token(HEALTH).await.unwrap();
+}
+
+#[test]
+fn a_program_that_ends_right_after_a_hit_in_the_window_keeps_its_session() {
+    let store = MemoryStore::new();
+    let outer = tokio::runtime::Runtime::new().unwrap();
+    let server = outer.block_on(Server::for_people());
+    let build = || server.person().store(store.clone()).build().unwrap();
+    outer.block_on(async {
+        server.sign_in(&build()).await;
+        server
+            .rotates("R0", "R1")
+            .grants(300)
+            .times(1)
+            .mount()
+            .await;
+        server
+            .rotates("R1", "R2")
+            .delayed(Duration::from_millis(300))
+            .expect(1)
+            .mount()
+            .await;
+        server.refresh("R2").expect(1).mount().await;
+    });
+    let program = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    program.block_on(async {
+        let client = build();
+        client.get_access_token(BANKING).await.unwrap();
+        server.advance(250.0);
+        client.get_access_token(BANKING).await.unwrap();
+        server.arrived(3).await;
+    });
+    // The end of `main`.
+    drop(program);
+    outer.block_on(async {
+        build().get_access_token(HEALTH).await.unwrap();
+    });
+    drop(server);
+}
+
+#[test]
+fn without_a_runtime_it_is_an_error_and_no_panic() {
+    let client = Client::for_person("http://127.0.0.1:9", "app")
+        .build()
+        .unwrap();
+    let poll = |future: &mut (dyn Future<Output = bool> + Unpin)| {
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        std::pin::Pin::new(future).poll(&mut cx)
+    };
+    let mut outcomes: Vec<std::pin::Pin<Box<dyn Future<Output = bool>>>> = vec![
+        Box::pin(async { client.sign_out().await.is_err() }),
+        Box::pin(async { client.account().await.is_err() }),
+        Box::pin(async {
+            client.close().await;
+            true
+        }),
+    ];
+    for outcome in &mut outcomes {
+        assert_eq!(poll(outcome), std::task::Poll::Ready(true));
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_whose_caller_has_gone_is_kept() {
+    let server = Server::for_people().await;
+    let client = server.person().build().unwrap();
+    server
+        .token()
+        .with_parameter("code", "code-0")
+        .member("refresh_token", json!("R0"))
+        .delayed(Duration::from_millis(100))
+        .grants(1)
+        .mount()
+        .await;
+    server.refresh("R0").expect(1).mount().await;
+    let login = intelliauth::AuthorizationCode::redirect_to(crate::support::person::REDIRECT)
+        .request(TokenRequest::new(BANKING).scope("read"));
+    let (url, pending) = client.start(login).await.unwrap();
+    let callback = crate::support::person::callback(&url, "code-0");
+    let finishing = tokio::spawn({
+        let client = client.clone();
+        async move { client.finish(&pending, &callback).await.map(|_| ()) }
+    });
+    server.arrived(1).await;
+    finishing.abort();
+    let _ = finishing.await;
+    client.close().await;
+    client.get_access_token(BANKING).await.unwrap();
+}
+
+#[test]
+fn a_program_that_gives_up_and_ends_keeps_its_session() {
+    let store = MemoryStore::new();
+    let outer = tokio::runtime::Runtime::new().unwrap();
+    let server = outer.block_on(Server::for_people());
+    let build = || server.person().store(store.clone()).build().unwrap();
+    outer.block_on(async {
+        server.sign_in(&build()).await;
+        server
+            .rotates("R0", "R1")
+            .delayed(Duration::from_millis(300))
+            .expect(1)
+            .mount()
+            .await;
+        server.refresh("R1").expect(1).mount().await;
+    });
+    let program = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    program.block_on(async {
+        let client = build();
+        let call = tokio::spawn(async move { ask(&client, BANKING).await });
+        server.arrived(2).await;
+        call.abort();
+    });
+    // The end of `main`.
+    drop(program);
+    outer.block_on(async {
+        build().get_access_token(HEALTH).await.unwrap();
+    });
+    drop(server);
+}
+
+#[test]
+fn a_runtime_that_nobody_drives_keeps_nobody_waiting() {
+    let store = MemoryStore::new();
+    let outer = tokio::runtime::Runtime::new().unwrap();
+    let server = outer.block_on(Server::for_people());
+    let build = || server.person().store(store.clone()).build().unwrap();
+    outer.block_on(async {
+        server.sign_in(&build()).await;
+        server
+            .rotates("R0", "R1")
+            .delayed(Duration::from_millis(100))
+            .expect(1)
+            .mount()
+            .await;
+        server.refresh("R1").expect(1).mount().await;
+    });
+    let undriven = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    undriven.block_on(async {
+        let client = build();
+        tokio::spawn(async move { ask(&client, BANKING).await });
+        server.arrived(2).await;
+    });
+    outer.block_on(async {
+        build().get_access_token(HEALTH).await.unwrap();
+    });
+    drop((undriven, server));
+}

@@ -1,0 +1,258 @@
+//! Redemptions of a refresh token: how many, what comes of each answer, and when none is sent.
+
+use intelliauth::{CacheMode, Error, MemoryStore, RefreshAhead, TokenRequest};
+use serde_json::json;
+
+use super::ask;
+use crate::support::{
+    Server,
+    person::{BANKING, HEALTH},
+};
+
+#[tokio::test]
+async fn one_sign_in_serves_both_audiences_and_the_tokens_rotate_one_after_the_other() {
+    let server = Server::for_people().await;
+    let client = server.person().build().unwrap();
+    server.sign_in(&client).await;
+    server
+        .refresh("R0")
+        .access_token("first")
+        .member("refresh_token", json!("R1"))
+        .expect(1)
+        .mount()
+        .await;
+    server
+        .refresh("R1")
+        .access_token("second")
+        .member("refresh_token", json!("R2"))
+        .expect(1)
+        .mount()
+        .await;
+    let (one, two) = tokio::join!(
+        client.get_access_token(BANKING),
+        client.get_access_token(HEALTH)
+    );
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_ne!(one.secret(), two.secret());
+    assert_eq!(one.audience().as_str(), BANKING);
+    let seen = server.token_requests().await;
+    for request in &seen[1..] {
+        assert_eq!(request.parameter("scope"), "", "narrowing may be permanent");
+        assert!([BANKING, HEALTH].contains(&request.parameter("audience")));
+    }
+    assert_eq!(server.redemptions().await, ["R0", "R1"]);
+}
+
+#[tokio::test]
+async fn a_hundred_callers_redeem_once() {
+    let server = Server::for_people().await;
+    let client = server.person().build().unwrap();
+    server.sign_in(&client).await;
+    server.refresh("R0").expect(1).mount().await;
+    let calls: Vec<_> = (0..100)
+        .map(|_| client.clone())
+        .map(|client| tokio::spawn(async move { ask(&client, BANKING).await }))
+        .collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_old_refresh_token_stays_when_none_comes_back() {
+    let server = Server::for_people().await;
+    let client = server.person().build().unwrap();
+    server.sign_in(&client).await;
+    server.refresh("R0").expect(2).mount().await;
+    client.get_access_token(BANKING).await.unwrap();
+    client.get_access_token(HEALTH).await.unwrap();
+}
+
+#[tokio::test]
+async fn trouble_at_a_refresh_ends_no_session() {
+    let html = "<html>maintenance</html>";
+    for (status, body) in [(500, ""), (502, html), (503, "{}"), (429, "")] {
+        let server = Server::for_people().await;
+        let client = server.person().build().unwrap();
+        server.sign_in(&client).await;
+        server
+            .refresh("R0")
+            .raw(status, body, "text/html")
+            .times(3)
+            .mount()
+            .await;
+        server.refresh("R0").mount().await;
+        for _ in 0..3 {
+            let error = client.get_access_token(BANKING).await.unwrap_err();
+            assert!(error.is_retryable(), "{status}: {error}");
+            server.advance(120.0);
+        }
+        client.get_access_token(BANKING).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_redemption_whose_answer_was_lost_is_repeated_once_ever() {
+    let server = Server::for_people().await;
+    let store = MemoryStore::new();
+    let client = server.person().store(store.clone()).build().unwrap();
+    server.sign_in(&client).await;
+    server
+        .refresh("R0")
+        .raw(200, r#"{"access_token":"t","refr"#, "application/json")
+        .expect(2)
+        .mount()
+        .await;
+    let error = client.get_access_token(BANKING).await.unwrap_err();
+    assert!(error.is_retryable(), "{error}");
+    server.advance(10.0);
+    let error = client.get_access_token(BANKING).await.unwrap_err();
+    assert!(error.is_retryable(), "{error}");
+    // Neither here nor in another process.
+    let other = server.person().store(store).build().unwrap();
+    for client in [client, other] {
+        server.advance(10.0);
+        let error = client.get_access_token(BANKING).await.unwrap_err();
+        assert!(matches!(error, Error::Login(_)), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_new_refresh_token_of_an_unusable_answer_is_kept() {
+    for (member, value) in [
+        ("expires_in", json!(0)),
+        ("token_type", json!("DPoP")),
+        ("access_token", json!(7)),
+        ("scope", json!(7)),
+    ] {
+        let server = Server::for_people().await;
+        let client = server.person().build().unwrap();
+        server.sign_in(&client).await;
+        server
+            .rotates("R0", "R1")
+            .member(member, value)
+            .expect(1)
+            .mount()
+            .await;
+        server.refresh("R1").expect(1).mount().await;
+        let error = client.get_access_token(BANKING).await.unwrap_err();
+        assert!(matches!(error, Error::Protocol(_)), "{member}: {error}");
+        client.get_access_token(HEALTH).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_that_the_issuer_repeats_costs_nothing() {
+    let server = Server::for_people().await;
+    let client = server.person().build().unwrap();
+    server.sign_in(&client).await;
+    server
+        .refresh("R0")
+        .raw(200, "{\"acc", "application/json")
+        .times(1)
+        .mount()
+        .await;
+    server.rotates("R0", "R1").expect(1).mount().await;
+    server.refresh("R1").expect(1).mount().await;
+    client.get_access_token(BANKING).await.unwrap_err();
+    server.advance(10.0);
+    client.get_access_token(BANKING).await.unwrap();
+    client.get_access_token(HEALTH).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refused_token_ends_the_session_and_is_not_sent_again() {
+    let server = Server::for_people().await;
+    let client = server.person().build().unwrap();
+    server.sign_in(&client).await;
+    server
+        .refresh("R0")
+        .refuses(400, "invalid_grant")
+        .expect(1)
+        .mount()
+        .await;
+    for audience in [BANKING, HEALTH, BANKING] {
+        let error = client.get_access_token(audience).await.unwrap_err();
+        assert!(matches!(error, Error::Login(_)), "{error}");
+        server.advance(200.0);
+    }
+}
+
+#[tokio::test]
+async fn a_vague_refusal_asks_for_a_sign_in_and_keeps_the_token() {
+    for refusal in ["", r#"{"error":"invalid_request"}"#] {
+        let server = Server::for_people().await;
+        let client = server.person().build().unwrap();
+        server.sign_in(&client).await;
+        server
+            .refresh("R0")
+            .raw(400, refusal, "application/json")
+            .times(1)
+            .mount()
+            .await;
+        server.refresh("R0").expect(1).mount().await;
+        for _ in 0..3 {
+            let error = client.get_access_token(BANKING).await.unwrap_err();
+            assert!(matches!(error, Error::Login(_)), "{refusal}: {error}");
+        }
+        server.advance(121.0);
+        client.get_access_token(BANKING).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_forced_call_redeems_although_the_store_has_a_fresh_token() {
+    let server = Server::for_people().await;
+    let client = server.person().build().unwrap();
+    server.sign_in(&client).await;
+    server.refresh("R0").expect(2).mount().await;
+    client.get_access_token(BANKING).await.unwrap();
+    server.advance(1.0);
+    let forced = TokenRequest::new(BANKING).cache_mode(CacheMode::Refresh);
+    client.get_access_token(forced).await.unwrap();
+}
+
+#[tokio::test]
+async fn inline_refresh_waits_and_falls_back_to_the_old_token() {
+    let server = Server::for_people().await;
+    let client = server
+        .person()
+        .refresh_ahead(RefreshAhead::Inline)
+        .build()
+        .unwrap();
+    server.sign_in(&client).await;
+    server.refresh("R0").grants(300).times(1).mount().await;
+    server
+        .refresh("R0")
+        .refuses(503, "temporarily_unavailable")
+        .expect(1)
+        .mount()
+        .await;
+    let first = client.get_access_token(BANKING).await.unwrap();
+    server.advance(250.0);
+    let second = client.get_access_token(BANKING).await.unwrap();
+    assert_eq!(first.secret(), second.secret());
+}
+
+#[tokio::test]
+async fn the_one_repetition_waits_until_the_issuer_answers_at_all() {
+    let server = Server::for_people().await;
+    let client = server.person().build().unwrap();
+    server.sign_in(&client).await;
+    server
+        .refresh("R0")
+        .raw(200, "{\"acc", "application/json")
+        .times(1)
+        .mount()
+        .await;
+    server.refresh("R0").expect(1).mount().await;
+    client.get_access_token(BANKING).await.unwrap_err();
+    server.metadata_fails(3).await;
+    for _ in 0..3 {
+        server.advance(120.0);
+        let error = client.get_access_token(BANKING).await.unwrap_err();
+        assert!(error.is_retryable(), "{error}");
+    }
+    server.advance(120.0);
+    client.get_access_token(BANKING).await.unwrap();
+}
