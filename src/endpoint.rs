@@ -216,8 +216,13 @@ impl Endpoint {
     /// How often what `grant` needs is tried: what nobody waits for, and
     /// a poll, once: the next try comes soon.
     fn policy(&self, grant: &Grant<'_>) -> RetryPolicy {
-        let is_poll = matches!(grant.kind, GrantKind::DeviceCode { .. });
-        if grant.in_background || is_poll {
+        // A poll is repeated by its loop; and a redemption holds the session's lock, which must not be
+        // held over a pause.
+        let is_single = matches!(
+            grant.kind,
+            GrantKind::DeviceCode { .. } | GrantKind::RefreshToken { .. }
+        );
+        if grant.in_background || is_single {
             RetryPolicy::NEVER
         } else {
             self.retries

@@ -34,7 +34,9 @@ impl Client {
         let (how, (sessions, open)) = (how.into(), self.person()?);
         let turn = open.prompt_turn().await;
         let asked = how.asked().to_vec();
-        if let Some(outcome) = turn.answered(&asked) {
+        if how.can_be_shared()
+            && let Some(outcome) = turn.answered(&asked)
+        {
             return outcome;
         }
         let outcome = self.prompt(how, sessions, &open, false).await;
@@ -64,8 +66,11 @@ impl Client {
         };
         let (sessions, open) = self.person()?;
         let turn = open.prompt_turn().await;
-        if let Some(Err(refused)) = turn.answered(std::slice::from_ref(asked)) {
-            return Err(refused);
+        match turn.answered(std::slice::from_ref(asked)) {
+            Some(Err(refused)) => return Err(refused),
+            // If it did not help, asking the same again would not either.
+            Some(Ok(_)) => return self.get_access_token(request(asked)).await,
+            None => {}
         }
         // Somebody else may have gone this way while this call waited for its turn.
         let again = match self.get_access_token(request(asked)).await {
@@ -143,7 +148,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store does not take it: then other processes still find the session.
+    /// [`Error::Store`] if the store does not take it: then other processes still find the session until it
+    /// does; this process hands out nothing of it, and tries again at its next call and in `close`.
     pub async fn sign_out(&self) -> Result<(), Error> {
         let (sessions, open) = self.person()?;
         open.forbid_late_writes();

@@ -65,7 +65,10 @@ impl RefreshToken {
     ) -> Result<TokenResponse, Error> {
         // Without the guard first: what another process has left needs no turn.
         if let Some(session) = self.sessions.peek(open).await? {
-            let signed_in = session.signed_in.ok_or_else(|| signed_out(&wanted))?;
+            let Some(signed_in) = session.signed_in else {
+                self.sessions.settle_sign_out(open).await;
+                return Err(signed_out(&wanted));
+            };
             if let Some(response) = kept::adopt(&signed_in, &wanted, open, self.sessions.now()) {
                 return Ok(response);
             }

@@ -131,10 +131,24 @@ impl Sessions {
         let session = match record.map(|record| Session::read(&record, &open.key)) {
             None | Some(Err(Unusable::Damaged)) => None,
             Some(Err(Unusable::Newer)) => return Err(newer()),
+            Some(Ok(session)) if open.is_buried(&session) => Some(Session {
+                signed_in: None,
+                ..session
+            }),
             Some(Ok(session)) => Some(session),
         };
         open.saw(session.as_ref());
         Ok(session)
+    }
+
+    /// Writes a tombstone that the store did not take when the person signed out.
+    pub(crate) async fn settle_sign_out(self: &Arc<Self>, open: &Arc<OpenSession>) {
+        if open.has_unsaved()
+            && let Ok(mut guard) = self.guard(open).await
+        {
+            // Reading writes first what could not be written before.
+            let _ = guard.read().await;
+        }
     }
 
     /// The revision of the session: read from the store at most once a second.

@@ -35,13 +35,11 @@ impl Finish<'_> {
     pub(crate) async fn write(self, obtained: Obtained) -> Result<Account, Error> {
         let refresh_token = obtained.reply.refresh_token.clone();
         let outcome = self.try_write(obtained).await;
-        // Another person's token is forgotten, not revoked: RFC 7009 section 2.1 has the issuer end all
-        // that came of the same grant, and they may have a session of their own here.
-        let is_anothers = matches!(outcome, Err(Error::Protocol(_)));
-        if outcome.is_err()
-            && !is_anothers
-            && let Some(refresh_token) = refresh_token
-        {
+        // Only what a sign-out overtook is revoked. RFC 7009 section 2.1 has the issuer end all that came
+        // of the same grant, and that may be a good session: what the store holds if it cannot be
+        // written now, or another person's own.
+        let is_unwanted = matches!(outcome, Err(Error::Request(_)));
+        if is_unwanted && let Some(refresh_token) = refresh_token {
             self.endpoint.revoke(&refresh_token).await;
         }
         outcome

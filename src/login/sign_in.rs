@@ -48,6 +48,16 @@ impl SignIn {
         }
     }
 
+    /// Whether another prompt for the same APIs would do: not if this one has more to it.
+    pub(crate) fn can_be_shared(&self) -> bool {
+        match &self.0 {
+            How::AuthorizationCode(login) => {
+                login.parameters.is_empty() && login.prompt.is_none() && login.max_age.is_none()
+            }
+            How::DeviceCode(_) => true,
+        }
+    }
+
     /// The same, asking for what `error` needs and for all that the session covered before.
     pub(crate) fn going_on(self, error: &Error) -> Self {
         let Some((asked, resume)) = error.person_needed() else {

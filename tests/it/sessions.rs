@@ -6,6 +6,7 @@ mod covered;
 mod ended;
 mod failing_store;
 mod outliving;
+mod prompting;
 mod redeeming;
 
 use intelliauth::{Client, Error};

@@ -270,8 +270,10 @@ fn in_other_words(error: Error, asked: &Asked) -> Error {
 /// Whether the issuer may have redeemed the token although no answer came.
 fn is_unknown(error: &Error) -> bool {
     let Error::Unavailable(unavailable) = error else {
-        // An answer that breaks a rule was an answer to a redemption.
-        return matches!(error, Error::Protocol(violation) if violation.answer().is_none());
+        // Of an answer that was too long nobody knows what it said. One that was read whole and breaks a
+        // rule brought no other token (RFC 6749 section 6: then the old one stays).
+        return matches!(error, Error::Protocol(violation)
+            if matches!(violation.violation(), Violation::TooLarge(_)));
     };
     match unavailable.reason() {
         UnavailableReason::Timeout

@@ -129,7 +129,13 @@ impl SessionGuard {
             return Ok(Written::Superseded);
         }
         let session = self.next(signed_in.clone(), Change::Tokens);
-        self.sessions.save(&self.open, &session).await?;
+        if let Err(error) = self.sessions.save(&self.open, &session).await {
+            // A store may have written it all the same (a directory that cannot be flushed). A mark that
+            // stands there and is never sent would use up the one repetition.
+            let stored = self.load().await.ok().flatten();
+            let stands = stored.is_some_and(|stored| stored.generation == session.generation);
+            stands.then_some(()).ok_or(error)?;
+        }
         self.read = session.generation;
         if self.has_signed_out() {
             self.bury().await?;
@@ -148,7 +154,16 @@ impl SessionGuard {
             signed_in: None,
         };
         self.held.unsaved = None;
-        self.sessions.save(&self.open, &tombstone).await?;
+        if let Err(error) = self.sessions.save(&self.open, &tombstone).await {
+            // Here at least nobody is signed in any more, and the tombstone is written when it can be.
+            self.open.bury_over(self.read);
+            let replaces = self.read;
+            self.held.unsaved = Some(Unsaved {
+                session: tombstone,
+                replaces,
+            });
+            return Err(error);
+        }
         (self.read, self.revision) = (tombstone.generation, tombstone.revision);
         Ok(())
     }

@@ -29,6 +29,8 @@ pub(crate) struct OpenSession {
     looked_at: Mutex<Option<Moment>>,
     /// How often the person has signed out in this process: a late writer must not undo it.
     sign_outs: AtomicU64,
+    /// The generation that a sign-out ended and the store still holds; none is zero.
+    buried: AtomicU64,
     /// Whose tokens are handed out, where that is known.
     account: Mutex<Option<Account>>,
     /// Access tokens that an API has refused: they are not taken from the store again.
@@ -44,6 +46,7 @@ impl OpenSession {
             revision: AtomicU64::new(0),
             looked_at: Mutex::new(None),
             sign_outs: AtomicU64::new(0),
+            buried: AtomicU64::new(0),
             account: Mutex::new(None),
             rejected: Mutex::default(),
             prompts: Prompts::default(),
@@ -57,6 +60,16 @@ impl OpenSession {
     /// The revision that was last seen.
     pub(crate) fn revision(&self) -> u64 {
         self.revision.load(Ordering::Acquire)
+    }
+
+    /// The person has signed out of the session of this generation, and the store did not take it.
+    pub(super) fn bury_over(&self, generation: u64) {
+        self.buried.store(generation, Ordering::Release);
+    }
+
+    /// Whether the person has signed out of this very session, whatever the store still says.
+    pub(super) fn is_buried(&self, session: &Session) -> bool {
+        self.buried.load(Ordering::Acquire) == session.generation
     }
 
     pub(super) fn saw(&self, session: Option<&Session>) {

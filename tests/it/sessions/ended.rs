@@ -7,8 +7,7 @@ use std::{
 
 use intelliauth::{Error, MemoryStore};
 
-use super::ask;
-use super::failing_store::Failing;
+use super::{ask, failing_store::Failing};
 use crate::support::{
     Server,
     person::{BANKING, HEALTH},
@@ -76,4 +75,30 @@ async fn signing_out_with_a_full_disk_still_revokes() {
     let error = client.sign_out().await.unwrap_err();
     assert!(matches!(error, Error::Store(_)), "{error}");
     assert_eq!(server.count_at("/oauth2/revoke").await, 1);
+}
+
+#[tokio::test]
+async fn signed_out_with_a_full_disk_hands_out_nothing() {
+    let server = Server::for_people().await;
+    let store = Failing {
+        store: MemoryStore::new(),
+        fails: Arc::default(),
+    };
+    let client = server.person().store(store.clone()).build().unwrap();
+    server.sign_in(&client).await;
+    server.rotates("R0", "R1").mount().await;
+    ask(&client, BANKING).await.unwrap();
+    store.fails.store(true, Ordering::SeqCst);
+    client.sign_out().await.unwrap_err();
+    let error = client.get_access_token(BANKING).await.unwrap_err();
+    assert!(matches!(error, Error::Login(_)), "{error}");
+    assert!(client.account().await.unwrap().is_none());
+
+    // With room on the disk other processes learn of it at the next call.
+    store.fails.store(false, Ordering::SeqCst);
+    client.get_access_token(HEALTH).await.unwrap_err();
+    let other = server.person().store(store.store).build().unwrap();
+    let error = other.get_access_token(BANKING).await.unwrap_err();
+    assert!(matches!(error, Error::Login(_)), "{error}");
+    assert_eq!(server.redemptions().await, ["R0"]);
 }

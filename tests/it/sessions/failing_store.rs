@@ -12,11 +12,12 @@ use intelliauth::{
     Error, MemoryStore, SessionKey, SessionLock, SessionRecord, SessionStore, StoreError,
     StoreErrorKind,
 };
+use serde_json::json;
 
 use super::ask;
 use crate::support::{
     Server,
-    person::{BANKING, HEALTH},
+    person::{BANKING, HEALTH, sign_in_with},
 };
 
 /// A store that can be told to fail.
@@ -101,4 +102,103 @@ async fn a_damaged_record_is_set_aside_and_a_newer_one_left_alone() {
         store.load(&key).await.unwrap().unwrap().as_bytes(),
         newer.as_bytes()
     );
+}
+
+/// Saves, and says that it did not: the directory could not be flushed.
+#[derive(Clone, Debug)]
+struct Unflushed {
+    store: MemoryStore,
+    fails: Arc<AtomicBool>,
+}
+
+impl SessionStore for Unflushed {
+    async fn load(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
+        self.store.load(key).await
+    }
+    async fn save(&self, key: &SessionKey, record: &SessionRecord) -> Result<(), StoreError> {
+        self.store.save(key, record).await?;
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(StoreError::new(
+                StoreErrorKind::Io,
+                "fsync of the directory",
+            ));
+        }
+        Ok(())
+    }
+    async fn lock(&self, key: &SessionKey, patience: Duration) -> Result<SessionLock, StoreError> {
+        self.store.lock(key, patience).await
+    }
+    async fn set_aside(&self, key: &SessionKey) -> Result<(), StoreError> {
+        self.store.set_aside(key).await
+    }
+}
+
+#[tokio::test]
+async fn a_mark_that_the_store_wrote_and_denied_uses_up_no_repetition() {
+    let server = Server::for_people().await;
+    let store = Unflushed {
+        store: MemoryStore::new(),
+        fails: Arc::default(),
+    };
+    let client = server.person().store(store.clone()).build().unwrap();
+    server.sign_in(&client).await;
+    server.rotates("R0", "R1").mount().await;
+    store.fails.store(true, Ordering::SeqCst);
+    for _ in 0..2 {
+        let _ = ask(&client, BANKING).await;
+        server.advance(120.0);
+    }
+    store.fails.store(false, Ordering::SeqCst);
+    ask(&client, BANKING).await.unwrap();
+}
+
+/// Somebody else holds the session.
+#[derive(Clone, Debug)]
+struct Busy {
+    store: MemoryStore,
+    busy: Arc<AtomicBool>,
+}
+
+impl SessionStore for Busy {
+    async fn load(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
+        self.store.load(key).await
+    }
+    async fn save(&self, key: &SessionKey, record: &SessionRecord) -> Result<(), StoreError> {
+        self.store.save(key, record).await
+    }
+    async fn lock(&self, key: &SessionKey, patience: Duration) -> Result<SessionLock, StoreError> {
+        if self.busy.load(Ordering::SeqCst) {
+            return Err(StoreError::new(
+                StoreErrorKind::Locked,
+                "somebody else has it",
+            ));
+        }
+        self.store.lock(key, patience).await
+    }
+    async fn set_aside(&self, key: &SessionKey) -> Result<(), StoreError> {
+        self.store.set_aside(key).await
+    }
+}
+
+#[tokio::test]
+async fn a_consent_that_cannot_be_written_revokes_nothing() {
+    let server = Server::for_people().await;
+    let store = Busy {
+        store: MemoryStore::new(),
+        busy: Arc::default(),
+    };
+    let client = server.person().store(store.clone()).build().unwrap();
+    server.sign_in(&client).await;
+    server
+        .token()
+        .with_parameter("code", "again")
+        .member("refresh_token", json!("N0"))
+        .mount()
+        .await;
+    store.busy.store(true, Ordering::SeqCst);
+    let error = sign_in_with(&client, "again", &[BANKING])
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Store(_)), "{error}");
+    assert_eq!(server.count_at("/oauth2/revoke").await, 0);
 }

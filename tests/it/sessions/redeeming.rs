@@ -1,6 +1,10 @@
 //! Redemptions of a refresh token: how many, what comes of each answer, and when none is sent.
 
-use intelliauth::{CacheMode, Error, MemoryStore, RefreshAhead, TokenRequest};
+use std::time::Duration;
+
+use intelliauth::{
+    CacheMode, Error, MemoryStore, RefreshAhead, SessionKey, SessionStore, TokenRequest,
+};
 use serde_json::json;
 
 use super::ask;
@@ -255,4 +259,55 @@ async fn the_one_repetition_waits_until_the_issuer_answers_at_all() {
     }
     server.advance(120.0);
     client.get_access_token(BANKING).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_unusable_answer_that_was_read_whole_is_no_lost_one() {
+    let server = Server::for_people().await;
+    let client = server.person().build().unwrap();
+    server.sign_in(&client).await;
+    server
+        .refresh("R0")
+        .audience(HEALTH)
+        .member("expires_in", json!(0))
+        .mount()
+        .await;
+    server.refresh("R0").audience(BANKING).mount().await;
+    for _ in 0..2 {
+        let error = ask(&client, HEALTH).await.unwrap_err();
+        assert!(matches!(error, Error::Protocol(_)), "{error}");
+        server.advance(120.0);
+    }
+    ask(&client, BANKING).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_lock_is_free_during_a_back_off() {
+    let server = Server::for_people().await;
+    let store = MemoryStore::new();
+    let signing = server.person().store(store.clone()).build().unwrap();
+    server.sign_in(&signing).await;
+    // The token endpoint is gone, the metadata is not.
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let mut document = server.metadata();
+    document["token_endpoint"] = json!(format!("http://{address}/token"));
+    wiremock::Mock::given(wiremock::matchers::path(crate::support::DISCOVERY_PATH))
+        .respond_with(wiremock::ResponseTemplate::new(200).set_body_json(&document))
+        .with_priority(1)
+        .mount(&server.mock)
+        .await;
+    let client = server
+        .person()
+        .retries(5)
+        .store(store.clone())
+        .build()
+        .unwrap();
+    let call = tokio::spawn(async move { ask(&client, BANKING).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let key = SessionKey::new(server.issuer(), crate::support::CLIENT_ID, "default");
+    let lock = store.lock(&key, Duration::from_millis(300)).await;
+    drop(lock.unwrap());
+    call.await.unwrap().unwrap_err();
 }

@@ -59,6 +59,7 @@ fn leave(visit: &mut Visit, form: &Form, is_confirmed: bool) -> Result<Response,
                 .into_iter()
                 .chain(back.map(|it| ("post_logout_redirect_uri", it)));
             let kept = kept.chain(form.get("state").map(|state| ("state", state)));
+            let kept = kept.chain(form.get("client_id").map(|id| ("client_id", id)));
             let kept: Vec<(&str, &str)> = kept.collect();
             let content = page::sign_out(&visit.frame(), &kept);
             return Ok(visit.page(StatusCode::OK, content, None));

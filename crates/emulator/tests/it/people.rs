@@ -490,3 +490,22 @@ async fn nothing_secret_of_a_sign_in_stands_in_a_log() {
         assert!(!logs.contains(secret), "{secret} in {logs}");
     }
 }
+
+#[tokio::test]
+async fn a_confirmed_logout_still_knows_which_application_asked() {
+    let world = sample_world().await;
+    let mut browser = Browser::new(&world);
+    let page = browser.open(&world.authorize_url(&[])).await;
+    browser.sign_in(&page, ALICE).await;
+    let path = format!(
+        "/oauth2/logout?client_id={}&post_logout_redirect_uri=http://127.0.0.1/signed-out",
+        sample::NATIVE
+    );
+    let page = browser.open(&path).await;
+    assert_eq!(page.name(), "sign-out");
+    let kept =
+        ["csrf", "post_logout_redirect_uri", "client_id"].map(|name| (name, page.hidden(name)));
+    let kept = kept.each_ref().map(|(name, value)| (*name, value.as_str()));
+    browser.submit("/oauth2/logout", &kept).await;
+    assert!(world.emulator.sessions()[0].is_revoked);
+}
