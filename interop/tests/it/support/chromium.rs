@@ -189,8 +189,17 @@ impl Browser {
     }
 
     async fn wait_for(&self, what: Locator<'_>) -> Element {
-        let found = self.client.wait().for_element(what).await;
-        found.unwrap_or_else(|error| panic!("no {what:?}: {error}"))
+        // A look that falls into a navigation ends with an error of the driver's: look again.
+        let mut tries = 0;
+        loop {
+            match self.client.wait().for_element(what).await {
+                Ok(found) => return found,
+                Err(error) if tries < 3 && error.to_string().contains("aborted by navigation") => {
+                    tries += 1;
+                }
+                Err(error) => panic!("no {what:?}: {error}"),
+            }
+        }
     }
 
     async fn picture(&self, name: &str) {
