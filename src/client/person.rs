@@ -148,8 +148,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store does not take it: then other processes still find the session until it
-    /// does; this process hands out nothing of it, and tries again at its next call and in `close`.
+    /// [`Error::Store`] if the store does not take it: then other processes still find the session. This
+    /// one hands out nothing of it, and unless the session was in use elsewhere as well, it tries again
+    /// at its next call and in [`close`](Self::close).
     pub async fn sign_out(&self) -> Result<(), Error> {
         let (sessions, open) = self.person()?;
         open.forbid_late_writes();

@@ -203,8 +203,13 @@ impl Sessions {
         // Its holder takes too long, or the lock cannot be had: the person's word counts.
         match self.peek(open).await {
             Ok(before) => {
-                let tombstone = Session::tombstone(before.as_ref());
+                let of = |number: fn(&Session) -> u64| before.as_ref().map_or(0, number);
+                let (generation, revision) = (of(|it| it.generation), of(|it| it.revision));
+                let tombstone = Session::tombstone(generation, revision);
                 let buried = self.save(open, &tombstone).await;
+                if buried.is_err() {
+                    open.bury_over(generation);
+                }
                 (before.and_then(|session| session.signed_in), buried)
             }
             Err(error) => (None, Err(error)),

@@ -238,11 +238,11 @@ impl Session {
         is_ours.then_some(envelope.content).ok_or(Unusable::Damaged)
     }
 
-    /// What is left of the session that `before` was, once the person has signed out.
-    pub(crate) fn tombstone(before: Option<&Self>) -> Self {
+    /// What is left of the session of this generation and revision, once the person has signed out.
+    pub(crate) fn tombstone(generation: u64, revision: u64) -> Self {
         Self {
-            generation: before.map_or(0, |before| before.generation) + 1,
-            revision: before.map_or(0, |before| before.revision) + 1,
+            generation: generation + 1,
+            revision: revision + 1,
             signed_in: None,
         }
     }

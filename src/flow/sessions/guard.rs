@@ -148,11 +148,7 @@ impl SessionGuard {
 
     /// Writes the tombstone: whoever reads the session from now on finds that nobody is signed in.
     pub(crate) async fn bury(&mut self) -> Result<(), Error> {
-        let tombstone = Session {
-            generation: self.read + 1,
-            revision: self.revision + 1,
-            signed_in: None,
-        };
+        let tombstone = Session::tombstone(self.read, self.revision);
         self.held.unsaved = None;
         if let Err(error) = self.sessions.save(&self.open, &tombstone).await {
             // Here at least nobody is signed in any more, and the tombstone is written when it can be.

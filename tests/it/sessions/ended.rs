@@ -7,7 +7,10 @@ use std::{
 
 use intelliauth::{Error, MemoryStore};
 
-use super::{ask, failing_store::Failing};
+use super::{
+    ask,
+    failing_store::{Busy, Failing},
+};
 use crate::support::{
     Server,
     person::{BANKING, HEALTH},
@@ -101,4 +104,26 @@ async fn signed_out_with_a_full_disk_hands_out_nothing() {
     let error = other.get_access_token(BANKING).await.unwrap_err();
     assert!(matches!(error, Error::Login(_)), "{error}");
     assert_eq!(server.redemptions().await, ["R0"]);
+}
+
+#[tokio::test]
+async fn signed_out_of_a_session_that_is_in_use_elsewhere_hands_out_nothing() {
+    let server = Server::for_people().await;
+    let store = Busy {
+        store: MemoryStore::new(),
+        busy: Arc::default(),
+    };
+    let client = server.person().store(store.clone()).build().unwrap();
+    server.sign_in(&client).await;
+    server.rotates("R0", "R1").expect(1).mount().await;
+    ask(&client, BANKING).await.unwrap();
+    store.busy.store(true, Ordering::SeqCst);
+    client.sign_out().await.unwrap_err();
+    let error = client.get_access_token(BANKING).await.unwrap_err();
+    assert!(matches!(error, Error::Login(_)), "{error}");
+
+    // A new sign-in is another session.
+    store.busy.store(false, Ordering::SeqCst);
+    server.sign_in(&client).await;
+    assert!(client.account().await.unwrap().is_some());
 }

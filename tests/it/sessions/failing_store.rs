@@ -152,11 +152,11 @@ async fn a_mark_that_the_store_wrote_and_denied_uses_up_no_repetition() {
     ask(&client, BANKING).await.unwrap();
 }
 
-/// Somebody else holds the session.
+/// Somebody else holds the session, and the disk is full.
 #[derive(Clone, Debug)]
-struct Busy {
-    store: MemoryStore,
-    busy: Arc<AtomicBool>,
+pub(super) struct Busy {
+    pub(super) store: MemoryStore,
+    pub(super) busy: Arc<AtomicBool>,
 }
 
 impl SessionStore for Busy {
@@ -164,6 +164,9 @@ impl SessionStore for Busy {
         self.store.load(key).await
     }
     async fn save(&self, key: &SessionKey, record: &SessionRecord) -> Result<(), StoreError> {
+        if self.busy.load(Ordering::SeqCst) {
+            return Err(StoreError::new(StoreErrorKind::Full, "no space left"));
+        }
         self.store.save(key, record).await
     }
     async fn lock(&self, key: &SessionKey, patience: Duration) -> Result<SessionLock, StoreError> {
