@@ -84,7 +84,8 @@ impl Error {
             Self::Consent(consent) => consent.next_move(),
             Self::Login(login) => login.next_move(),
             Self::StepUp(_) => {
-                "have the person sign in again with a stronger or fresher factor, then repeat the call"
+                "have the person sign in again with a stronger or fresher factor, in a browser that asks \
+                 for it (AuthorizationCode::acr_values or max_age), then repeat the call"
                     .to_owned()
             }
             Self::Denied(denied) => denied.next_move(),
@@ -154,6 +155,26 @@ impl Error {
             Self::Login(payload) => Self::Login(payload.resumable(resume)),
             Self::StepUp(payload) => Self::StepUp(payload.resumable(resume)),
             other => other,
+        }
+    }
+
+    /// The same error, found in this revision of the session if it needs a person.
+    pub(crate) fn found_in(self, revision: u64) -> Self {
+        match self {
+            Self::Consent(payload) => Self::Consent(payload.found_in(revision)),
+            Self::Login(payload) => Self::Login(payload.found_in(revision)),
+            Self::StepUp(payload) => Self::StepUp(payload.found_in(revision)),
+            other => other,
+        }
+    }
+
+    /// The revision of the session in which it turned out that a person has to act; zero without one.
+    pub(crate) fn revision(&self) -> u64 {
+        match self {
+            Self::Consent(payload) => payload.revision(),
+            Self::Login(payload) => payload.revision(),
+            Self::StepUp(payload) => payload.revision(),
+            _ => 0,
         }
     }
 

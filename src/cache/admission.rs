@@ -19,8 +19,6 @@ use crate::{
 pub(super) struct Admitted {
     pub(super) token: Option<Arc<Token>>,
     pub(super) error: Option<Error>,
-    /// The revision of the person's session when it came.
-    pub(super) revision: u64,
     /// Whether nothing that came before it is to be handed out any more: the session is another
     /// person's now, or has ended.
     pub(super) resets: bool,
@@ -32,7 +30,6 @@ impl From<Error> for Admitted {
         Self {
             token: None,
             error: Some(error),
-            revision: 0,
             resets,
         }
     }
@@ -69,7 +66,6 @@ impl Admission<'_> {
                 Admitted {
                     token: Some(Arc::new(token)),
                     error,
-                    revision: 0,
                     resets: false,
                 }
             }

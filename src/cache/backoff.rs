@@ -22,8 +22,6 @@ pub(super) struct Failure {
     streak: u32,
     /// When the last flights failed, at most [`PER_MINUTE`] of them and all within a minute.
     recent: Vec<Moment>,
-    /// The revision of the person's session that it was seen at.
-    revision: u64,
 }
 
 impl Failure {
@@ -55,27 +53,16 @@ impl Failure {
             is_asked_for,
             streak: if error.is_retryable() { streak + 1 } else { 0 },
             recent,
-            revision: 0,
         }
     }
 
-    /// The same, seen at this revision of a session.
-    pub(super) fn seen_at(mut self, revision: u64) -> Self {
-        self.revision = revision;
-        self
-    }
-
-    pub(super) fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    /// The revision of the session, if a person has to act and that is still remembered.
+    /// The revision of the session that it was found in, if a person has to act and that is still remembered.
     pub(super) fn needs_person(&self, now: Moment) -> Option<u64> {
         let is_for_person = matches!(
             self.error,
             Error::Consent(_) | Error::Login(_) | Error::StepUp(_)
         );
-        (is_for_person && self.is_live(now)).then_some(self.revision)
+        (is_for_person && self.is_live(now)).then(|| self.error.revision())
     }
 
     /// The error to return now; nothing once it is time to try again.

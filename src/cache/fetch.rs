@@ -63,11 +63,12 @@ impl TokenCache {
         let Some((sessions, open)) = self.session(principal) else {
             return;
         };
-        let remembered = place.entry().needs_person(self.clock.now());
+        let now = self.clock.now();
+        let remembered = place.entry().needs_person(now);
         if let Some(revision) = remembered
             && sessions.revision(&open).await != revision
         {
-            place.entry().forgive_revision(revision);
+            place.entry().forgive_revision(revision, now);
         }
     }
 

@@ -121,7 +121,7 @@ impl Client {
                 "this sign-in was finished already: an answer is good once",
             ));
         }
-        let brought = Brought::Code(Box::new(pending.clone()), code);
+        let brought = Brought::by_callback(pending.clone(), code);
         client
             .conclude(brought, sessions, open, pending.goes_on())
             .await
@@ -188,32 +188,47 @@ impl Client {
     /// code is spent, and what it yields must not be lost.
     async fn conclude(
         &self,
-        brought: Brought,
+        mut brought: Brought,
         sessions: &Arc<Sessions>,
         open: Arc<OpenSession>,
         same_person: bool,
     ) -> Result<Account, Error> {
         let client = self.clone();
         let own = Arc::clone(sessions);
+        let page = brought.take_page();
         let work = async move {
-            let (endpoint, clock) = (client.cache.endpoint(), client.cache.clock());
-            let obtained = brought.obtain(endpoint, clock).await?;
-            let finish = Finish {
-                sessions: &own,
-                endpoint,
-                open: &open,
-                same_person,
-            };
-            let account = finish.write(obtained).await?;
-            // Where it cannot be told, somebody else has signed in: nothing of theirs is handed out.
-            let is_same = open.is_surely_of(&account);
-            open.meets_other(&account);
-            if !is_same {
-                client.cache.clear_all(&client.principal);
+            let outcome = client.keep(brought, &own, &open, same_person).await;
+            if let Some(page) = page {
+                page.show(outcome.is_ok()).await;
             }
-            Ok(account)
+            outcome
         };
         sessions.outlive(work).await
+    }
+
+    async fn keep(
+        &self,
+        brought: Brought,
+        sessions: &Arc<Sessions>,
+        open: &Arc<OpenSession>,
+        same_person: bool,
+    ) -> Result<Account, Error> {
+        let (endpoint, clock) = (self.cache.endpoint(), self.cache.clock());
+        let obtained = brought.obtain(endpoint, clock).await?;
+        let finish = Finish {
+            sessions,
+            endpoint,
+            open,
+            same_person,
+        };
+        let account = finish.write(obtained).await?;
+        // Where it cannot be told, somebody else has signed in: nothing of theirs is handed out.
+        let is_same = open.is_surely_of(&account);
+        open.meets_other(&account);
+        if !is_same {
+            self.cache.clear_all(&self.principal);
+        }
+        Ok(account)
     }
 
     fn person(&self) -> Result<(&Arc<Sessions>, Arc<OpenSession>), Error> {

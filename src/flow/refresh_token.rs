@@ -65,9 +65,10 @@ impl RefreshToken {
     ) -> Result<TokenResponse, Error> {
         // Without the guard first: what another process has left needs no turn.
         if let Some(session) = self.sessions.peek(open).await? {
+            let revision = session.revision;
             let Some(signed_in) = session.signed_in else {
                 self.sessions.settle_sign_out(open).await;
-                return Err(signed_out(&wanted));
+                return Err(signed_out(&wanted).found_in(revision));
             };
             if let Some(response) = kept::adopt(&signed_in, &wanted, open, self.sessions.now()) {
                 return Ok(response);
@@ -76,7 +77,8 @@ impl RefreshToken {
                 &signed_in,
                 &wanted,
                 cx.endpoint.dialect().refresh_may_exceed,
-            )?;
+            )
+            .map_err(|error| error.found_in(revision))?;
         }
         let redemption = Redemption {
             sessions: Arc::clone(&self.sessions),

@@ -26,6 +26,11 @@ use crate::{
 /// Trouble on the way (a 429 or 5xx, the page of a proxy, a lost connection) ends nothing; the issuer
 /// is only asked more seldom then. Dropping the call ends the polling.
 ///
+/// RFC 8628 has no way to ask for a stronger or fresher sign-in: for
+/// [`Error::StepUp`](crate::Error::StepUp) it asks for the scopes, and the issuer decides what the person
+/// has to prove. If that was not enough, [`Client::resolve`](crate::Client::resolve) ends with the same
+/// error.
+///
 /// # Examples
 ///
 /// It needs a person, so it is not run here:

@@ -1,5 +1,7 @@
 //! The port of this machine that a person's browser comes back to (RFC 8252 section 7.3).
 
+mod page;
+
 use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr},
@@ -7,8 +9,10 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use page::AwaitedPage;
+use page::{ANSWERED, FAILED, STRAY, respond};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncReadExt,
     net::{TcpListener, TcpStream},
     sync::mpsc,
     task::JoinSet,
@@ -68,7 +72,8 @@ impl Loopback {
         format!("http://127.0.0.1:{}{}", self.port, self.path)
     }
 
-    /// Waits for the person's answer: the first request to the path that carries one.
+    /// Waits for the person's answer: the first request to the path that carries one. With it comes the
+    /// page that their browser waits for meanwhile.
     ///
     /// Every connection has a task of its own, so that one which says nothing, or asks for an icon,
     /// holds up nobody. Whatever the judge says of the first answer is final: a wrong `state` is a hard
@@ -77,7 +82,10 @@ impl Loopback {
     /// So a page that guesses the port could end a sign-in, though never complete one. What it loads in
     /// the background counts for nothing (see [`is_page_load`]); it would have to open a window on
     /// each port, which browsers do not let pages do without a click.
-    pub(super) async fn answer<T: Send + 'static>(self, judge: Judge<T>) -> Result<T, Error> {
+    pub(super) async fn answer<T: Send + 'static>(
+        self,
+        judge: Judge<T>,
+    ) -> Result<(T, AwaitedPage), Error> {
         let (sender, mut answers) = mpsc::channel(1);
         let visit = Arc::new(Visit {
             port: self.port,
@@ -104,7 +112,7 @@ struct Visit<T> {
     port: u16,
     path: String,
     judge: Judge<T>,
-    answers: mpsc::Sender<Result<T, Error>>,
+    answers: mpsc::Sender<Result<(T, AwaitedPage), Error>>,
 }
 
 async fn accept<T: Send + 'static>(listener: TcpListener, visit: Arc<Visit<T>>) {
@@ -138,12 +146,18 @@ impl<T: Send + 'static> Visit<T> {
                 let Ok(place) = self.answers.try_reserve() else {
                     return respond(&mut stream, "200 OK", ANSWERED).await;
                 };
-                let outcome = (self.judge)(target);
-                let page = if outcome.is_ok() { ARRIVED } else { FAILED };
-                // The page first: what listens is gone as soon as the answer is taken.
-                let shown = respond(&mut stream, "200 OK", page).await;
-                place.send(outcome);
-                shown
+                match (self.judge)(target) {
+                    Ok(answer) => {
+                        place.send(Ok((answer, AwaitedPage::of(stream))));
+                        Ok(())
+                    }
+                    Err(error) => {
+                        // The page first: what listens is gone as soon as the answer is taken.
+                        let shown = respond(&mut stream, "200 OK", FAILED).await;
+                        place.send(Err(error));
+                        shown
+                    }
+                }
             }
             Target::WrongMethod => respond(&mut stream, "405 Method Not Allowed", STRAY).await,
             Target::Stray => respond(&mut stream, "404 Not Found", STRAY).await,
@@ -209,63 +223,11 @@ async fn read_head(stream: &mut TcpStream) -> io::Result<Option<Zeroizing<String
     Ok(Some(Zeroizing::new(text)))
 }
 
-async fn respond(stream: &mut TcpStream, status: &str, page: &str) -> io::Result<()> {
-    let head = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: {}\r\n\
-         cache-control: no-store\r\nreferrer-policy: no-referrer\r\nx-content-type-options: nosniff\r\n\
-         content-security-policy: default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'\r\n\
-         connection: close\r\n\r\n",
-        page.len()
-    );
-    let written = async {
-        stream.write_all(head.as_bytes()).await?;
-        stream.write_all(page.as_bytes()).await?;
-        stream.shutdown().await
-    };
-    timeout(PAGE_LIMIT, written).await?
-}
-
 fn unbound(error: &io::Error) -> Error {
     Error::request(format!(
         "no loopback port could be listened at ({error}): name others with ports(..), or use a device code"
     ))
 }
-
-macro_rules! page {
-    ($title:literal, $text:literal) => {
-        concat!(
-            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">",
-            "<meta name=\"viewport\" content=\"width=device-width\"><title>",
-            $title,
-            "</title><style>:root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui,sans-serif;",
-            "max-width:30rem;margin:18vh auto 0;padding:0 1.5rem}</style></head><body><main><h1>",
-            $title,
-            "</h1><p>",
-            $text,
-            "</p></main></body></html>"
-        )
-    };
-}
-
-const ARRIVED: &str = page!(
-    "You are signed in",
-    "You can close this page and go back to the application."
-);
-
-const FAILED: &str = page!(
-    "The sign-in did not work",
-    "Go back to the application: it says why. You can close this page."
-);
-
-const ANSWERED: &str = page!(
-    "This sign-in was answered already",
-    "Go back to the application. You can close this page."
-);
-
-const STRAY: &str = page!(
-    "Nothing here",
-    "An application waits for a sign-in at this address."
-);
 
 /// No browser's request to a loopback port is longer, in bytes: a code and a state are short.
 const HEAD_LIMIT: usize = 16 * 1024;
@@ -276,14 +238,13 @@ const READ_AT_ONCE: usize = 4 * 1024;
 /// A browser sends its request at once; what is slower than this is none.
 const CONNECTION_LIMIT: Duration = Duration::from_secs(10);
 
-/// A page fits into the system's buffers: who does not take it must not hold up the sign-in.
-const PAGE_LIMIT: Duration = Duration::from_secs(2);
-
 /// A browser opens a handful of connections.
 const CONNECTIONS: usize = 32;
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt;
+
     use super::*;
 
     /// Takes an answer whose state is `right`; counts nothing else.
@@ -304,7 +265,12 @@ mod tests {
             loopback.redirect_uri(),
             format!("http://127.0.0.1:{port}/callback")
         );
-        (port, tokio::spawn(loopback.answer(judge())))
+        let answered = async move {
+            let (answer, page) = loopback.answer(judge()).await?;
+            page.show(true).await;
+            Ok(answer)
+        };
+        (port, tokio::spawn(answered))
     }
 
     async fn send(host: &str, port: u16, request: &str) -> String {
@@ -363,6 +329,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_page_waits_for_what_becomes_of_the_answer() {
+        for (worked, shown) in [(true, "You are signed in"), (false, "did not work")] {
+            let loopback = Loopback::bind(&[], "/callback").await.unwrap();
+            let port = loopback.port;
+            let request = get(port, "/callback?state=right&code=c");
+            let browser = tokio::spawn(async move { send("127.0.0.1", port, &request).await });
+            let (_, page) = loopback.answer(judge()).await.unwrap();
+            tokio::task::yield_now().await;
+            assert!(!browser.is_finished());
+            page.show(worked).await;
+            let text = browser.await.unwrap();
+            assert!(text.contains(shown) && text.contains("no-store"), "{text}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_wrong_state_is_a_hard_stop() {
         let (port, answer) = listening().await;
         let shown = send(
@@ -413,8 +395,7 @@ mod tests {
         let second = get(1, "/callback?state=right&code=2");
         let ((), shown) = tokio::join!(served, send("127.0.0.1", address.port(), &second));
         assert!(shown.contains("answered already"), "{shown}");
-        place.send(Ok("the first".to_owned()));
-        assert_eq!(answers.recv().await.unwrap().unwrap(), "the first");
+        drop(place);
         assert!(answers.try_recv().is_err());
     }
 
@@ -463,8 +444,9 @@ mod tests {
         let late = tokio::spawn(async move { send("127.0.0.1", port, &request).await });
         // They go away one after the other, as they would by themselves after a while.
         drop(silent);
+        let (_, page) = answers.recv().await.unwrap().unwrap();
+        page.show(true).await;
         assert!(late.await.unwrap().contains("You are signed in"));
-        answers.recv().await.unwrap().unwrap();
         accepting.abort();
     }
 

@@ -8,7 +8,7 @@ use url::Url;
 use super::{
     Authorization, AuthorizationCode, DeviceCode, Obtained, PendingLogin,
     authorization_code::{Back, PasteBack},
-    loopback::{Judge, Loopback},
+    loopback::{AwaitedPage, Judge, Loopback},
 };
 use crate::{
     endpoint::Endpoint,
@@ -83,8 +83,7 @@ impl SignIn {
         match self.0 {
             How::AuthorizationCode(login) => {
                 let authorization = endpoint.authorization().await?;
-                let (pending, code) = login.code(authorization, session, clock).await?;
-                Ok(Brought::Code(Box::new(pending), code))
+                login.code(authorization, session, clock).await
             }
             How::DeviceCode(login) => {
                 let obtained = login.run(endpoint, clock).await?;
@@ -96,11 +95,34 @@ impl SignIn {
 
 /// What a person's part has brought: the rest needs nobody.
 pub(crate) enum Brought {
-    Code(Box<PendingLogin>, Secret),
+    Code {
+        pending: Box<PendingLogin>,
+        code: Secret,
+        /// Where the person's browser waits to hear whether it worked.
+        page: Option<AwaitedPage>,
+    },
     Reply(Box<Obtained>),
 }
 
 impl Brought {
+    /// What a web back end, or whoever else listens at the redirect URI, was brought.
+    pub(crate) fn by_callback(pending: PendingLogin, code: Secret) -> Self {
+        let (pending, page) = (Box::new(pending), None);
+        Self::Code {
+            pending,
+            code,
+            page,
+        }
+    }
+
+    /// The page that is still to be shown.
+    pub(crate) fn take_page(&mut self) -> Option<AwaitedPage> {
+        match self {
+            Self::Code { page, .. } => page.take(),
+            Self::Reply(_) => None,
+        }
+    }
+
     /// Redeems what has to be redeemed, and finds out who it was.
     pub(crate) async fn obtain(
         self,
@@ -108,7 +130,7 @@ impl Brought {
         clock: &TimeSource,
     ) -> Result<Obtained, Error> {
         match self {
-            Self::Code(pending, code) => pending.redeem(endpoint, &code, clock).await,
+            Self::Code { pending, code, .. } => pending.redeem(endpoint, &code, clock).await,
             Self::Reply(obtained) => Ok(*obtained),
         }
     }
@@ -121,7 +143,7 @@ impl AuthorizationCode {
         authorization: Authorization,
         session: &str,
         clock: &TimeSource,
-    ) -> Result<(PendingLogin, Secret), Error> {
+    ) -> Result<Brought, Error> {
         let loopback = match &self.back {
             Back::Loopback { ports, path } => Some(Loopback::bind(ports, path).await?),
             Back::Redirect(_) if self.paste_back.is_some() => None,
@@ -148,10 +170,15 @@ impl AuthorizationCode {
         }
         let paste_back = self.paste_back.take();
         let answer = first_answer(loopback, paste_back, judge);
-        match timeout(self.time_limit, answer).await {
-            Ok(code) => Ok((pending, code?)),
-            Err(_elapsed) => Err(Error::nobody_came(&self.wanted.first())),
-        }
+        let Ok(answered) = timeout(self.time_limit, answer).await else {
+            return Err(Error::nobody_came(&self.wanted.first()));
+        };
+        let (code, page) = answered?;
+        Ok(Brought::Code {
+            pending: Box::new(pending),
+            code,
+            page,
+        })
     }
 }
 
@@ -160,7 +187,7 @@ async fn first_answer(
     loopback: Option<Loopback>,
     paste_back: Option<PasteBack>,
     judge: Judge<Secret>,
-) -> Result<Secret, Error> {
+) -> Result<(Secret, Option<AwaitedPage>), Error> {
     let pasting = Arc::clone(&judge);
     let pasted = async move {
         match paste_back {
@@ -182,8 +209,8 @@ async fn first_answer(
         }
     };
     tokio::select! {
-        code = came_back => code,
-        code = pasted => code,
+        answer = came_back => answer.map(|(code, page)| (code, Some(page))),
+        code = pasted => code.map(|code| (code, None)),
     }
 }
 

@@ -41,4 +41,5 @@ mod secrets;
 mod secrets_of_people;
 mod sessions;
 mod stampede;
+mod step_up;
 mod store;

@@ -12,7 +12,7 @@ use intelliauth::{
     AuthorizationCode, Client, DeviceCode, Error, MemoryStore, PendingLogin, Source, TokenRequest,
     Violation,
 };
-use intelliauth_emulator::{Config, Emulator, sample};
+use intelliauth_emulator::{Config, Emulator, Endpoint, Fault, sample};
 use url::Url;
 
 const CALLBACK: &str = "http://127.0.0.1/callback";
@@ -131,6 +131,34 @@ async fn a_loopback_sign_in_waits_for_the_browser_to_come_back() {
     assert_eq!(account.subject(), Some(sample::ALICE));
     client.get_access_token(banking()).await.unwrap();
     assert_eq!(prompts.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn the_page_says_that_it_worked_once_it_did_and_not_before() {
+    let emulator = Arc::new(Emulator::start(Config::sample()).await.unwrap());
+    let client = client(&emulator);
+    let refused = Fault::oauth_error("invalid_grant", "no such code");
+    emulator.fault(refused.at(Endpoint::Token).times(1));
+    for shown in ["The sign-in did not work", "You are signed in"] {
+        let (pages, mut came) = tokio::sync::mpsc::unbounded_channel();
+        let person = Arc::clone(&emulator);
+        let login = AuthorizationCode::loopback()
+            .request(banking())
+            .without_browser()
+            .announce(move |url| {
+                let (emulator, url, pages) = (Arc::clone(&person), url.clone(), pages.clone());
+                tokio::spawn(async move {
+                    let alice = emulator.login_as(sample::ALICE);
+                    let callback = alice.approve(&url).await.unwrap();
+                    let page = reqwest::get(callback).await.unwrap();
+                    pages.send(page.text().await.unwrap()).unwrap();
+                });
+            });
+        let outcome = client.sign_in(login).await;
+        assert_eq!(outcome.is_ok(), shown.contains("signed in"), "{outcome:?}");
+        let page = came.recv().await.unwrap();
+        assert!(page.contains(shown), "{page}");
+    }
 }
 
 #[tokio::test]

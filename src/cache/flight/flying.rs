@@ -47,10 +47,7 @@ impl Flying {
             }
         }
         self.sequence = self.cache.next_sequence();
-        let mut admitted = self.fly().await;
-        if let Some((_, open)) = self.cache.session(self.place.principal()) {
-            admitted.revision = open.revision();
-        }
+        let admitted = self.fly().await;
         self.land(&admitted);
     }
 

@@ -123,8 +123,7 @@ impl Entry {
         if let Some(error) = admitted.error.as_ref().filter(|_| is_news) {
             let token = self.current.load();
             let before = state.failure();
-            let failure = Failure::new(error, before, &token.freshness, now, fastrand::f64())
-                .seen_at(admitted.revision);
+            let failure = Failure::new(error, before, &token.freshness, now, fastrand::f64());
             let unrest = state.unrest();
             (unrest.failure, unrest.failed) = (Some(failure), sequence);
         }
@@ -142,13 +141,13 @@ impl Entry {
         state.failure()?.needs_person(now)
     }
 
-    /// Forgets the failure that was seen at this revision of the session.
-    pub(in super::super) fn forgive_revision(&self, revision: u64) {
+    /// Forgets that a person had to act, if that was found in this revision of the session.
+    pub(in super::super) fn forgive_revision(&self, revision: u64, now: Moment) {
         let mut state = lock(&self.state);
         if let Some(unrest) = &mut state.unrest {
             unrest
                 .failure
-                .take_if(|failure| failure.revision() == revision);
+                .take_if(|failure| failure.needs_person(now) == Some(revision));
             state.settle();
         }
     }

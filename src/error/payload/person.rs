@@ -7,12 +7,14 @@ use url::Url;
 use super::{Asked, IssuerAnswer, write_answer};
 use crate::scope::{Audience, Scopes};
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct PersonNeeded {
     asked: Asked,
     missing: Scopes,
     answer: Option<IssuerAnswer>,
     cause: Cause,
+    /// The revision of the session that this was found in; zero without one.
+    revision: u64,
     resume: Option<Resume>,
 }
 
@@ -60,19 +62,24 @@ macro_rules! person_needed {
                     missing,
                     answer,
                     cause: Cause::Asked,
+                    revision: 0,
                     resume: None,
                 }))
             }
 
             /// The same, with what it takes to go on.
             pub(crate) fn resumable(&self, resume: Resume) -> Self {
-                Self(Arc::new(PersonNeeded {
-                    asked: self.0.asked.clone(),
-                    missing: self.0.missing.clone(),
-                    answer: self.0.answer.clone(),
-                    cause: self.0.cause,
-                    resume: Some(resume),
-                }))
+                let resume = Some(resume);
+                Self(Arc::new(PersonNeeded { resume, ..PersonNeeded::clone(&self.0) }))
+            }
+
+            /// The same, found in this revision of the session.
+            pub(crate) fn found_in(&self, revision: u64) -> Self {
+                Self(Arc::new(PersonNeeded { revision, ..PersonNeeded::clone(&self.0) }))
+            }
+
+            pub(crate) fn revision(&self) -> u64 {
+                self.0.revision
             }
 
             pub(crate) fn asked(&self) -> &Asked {
@@ -157,6 +164,7 @@ impl LoginRequired {
 
     fn because(cause: Cause, asked: &Asked, answer: Option<IssuerAnswer>) -> Self {
         Self(Arc::new(PersonNeeded {
+            revision: 0,
             asked: asked.clone(),
             missing: Scopes::none(),
             answer,

@@ -35,14 +35,16 @@ impl Redemption {
             // Somebody without regard for the guard has put another token there: that is the one.
             outcome = self.turn(&mut guard).await;
         }
+        // Whoever acts from now on writes another one.
+        let revision = guard.revision();
         drop(guard);
         match outcome {
-            Turn::Done(outcome) => outcome,
+            Turn::Done(outcome) => outcome.map_err(|error| error.found_in(revision)),
             Turn::SignedOut(unwanted) => {
                 if let Some(refresh_token) = unwanted {
                     self.endpoint.revoke(&refresh_token).await;
                 }
-                Err(signed_out(&self.wanted))
+                Err(signed_out(&self.wanted).found_in(revision))
             }
             Turn::Overtaken => Err(Error::unavailable(UnavailableReason::Abandoned)),
         }

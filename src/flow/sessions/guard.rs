@@ -79,6 +79,11 @@ impl SessionGuard {
         }
     }
 
+    /// The revision that was read, or written since.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
+
     /// The session as it is now; nothing if nobody is signed in.
     ///
     /// What could not be written before is written first. A damaged record is set aside, and a newer
@@ -187,6 +192,7 @@ impl SessionGuard {
             Err(error) => {
                 tracing::warn!(%error, "session not written, it stays in memory for now");
                 self.open.saw(Some(&session));
+                self.revision = session.revision;
                 let replaces = self.read;
                 self.held.unsaved = Some(Unsaved { session, replaces });
                 Written::Kept
