@@ -62,7 +62,8 @@ fn leave(visit: &mut Visit, form: &Form, is_confirmed: bool) -> Result<Response,
             let kept = kept.chain(form.get("client_id").map(|id| ("client_id", id)));
             let kept: Vec<(&str, &str)> = kept.collect();
             let content = page::sign_out(&visit.frame(), &kept);
-            return Ok(visit.page(StatusCode::OK, content, None));
+            let target = request.return_to.as_deref();
+            return Ok(visit.leading_to(StatusCode::OK, content, target));
         }
     }
     let ended = session.map(|session| session.id);

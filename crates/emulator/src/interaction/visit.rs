@@ -126,6 +126,16 @@ impl Visit {
             Some(Back::Redirect(callback)) => Some(callback.redirect_uri.as_str()),
             Some(Back::Device(_)) | None => None,
         };
+        self.leading_to(status, content, target)
+    }
+
+    /// A page whose form may end at `target`, an address of the application.
+    pub(super) fn leading_to(
+        &self,
+        status: StatusCode,
+        content: Markup,
+        target: Option<&str>,
+    ) -> Response {
         self.stamped(page::response(status, content, target))
     }
 

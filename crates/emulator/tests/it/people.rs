@@ -503,6 +503,12 @@ async fn a_confirmed_logout_still_knows_which_application_asked() {
     );
     let page = browser.open(&path).await;
     assert_eq!(page.name(), "sign-out");
+    // A browser follows the redirect of a form to where the policy of its page lets it.
+    let policy = page.reply.header("content-security-policy").unwrap();
+    assert!(
+        policy.contains("form-action 'self' http://127.0.0.1"),
+        "{policy}"
+    );
     let kept =
         ["csrf", "post_logout_redirect_uri", "client_id"].map(|name| (name, page.hidden(name)));
     let kept = kept.each_ref().map(|(name, value)| (*name, value.as_str()));

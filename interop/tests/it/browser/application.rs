@@ -45,8 +45,24 @@ impl Application {
         format!("{}?{query}{more}", self.emulator.url("/oauth2/authorize"))
     }
 
+    /// Where it sends the person to sign out.
+    pub(crate) fn logout_url(&self, state: &str) -> String {
+        let back = self.redirect_uri.replace("/callback", "/signed-out");
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("client_id", sample::NATIVE)
+            .append_pair("post_logout_redirect_uri", &back)
+            .append_pair("state", state)
+            .finish();
+        format!("{}?{query}", self.emulator.url("/oauth2/logout"))
+    }
+
     /// Waits at the loopback address for the callback; its query.
     pub(crate) fn callback(&self) -> std::thread::JoinHandle<String> {
+        self.waits_at("/callback?")
+    }
+
+    /// Waits at the loopback address for a request that starts like this; the rest of its target.
+    pub(crate) fn waits_at(&self, start: &'static str) -> std::thread::JoinHandle<String> {
         let listener = self.listener.try_clone().unwrap();
         std::thread::spawn(move || {
             loop {
@@ -55,7 +71,7 @@ impl Application {
                 let length = stream.read(&mut bytes).unwrap_or_default();
                 let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
                 let target = text.split(' ').nth(1).unwrap_or_default();
-                let found = target.strip_prefix("/callback?").map(str::to_owned);
+                let found = target.strip_prefix(start).map(str::to_owned);
                 let body = "<!doctype html><title>Done</title><h1>Back at the application</h1>";
                 let length = body.len();
                 let _ = write!(

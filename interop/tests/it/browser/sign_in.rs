@@ -143,3 +143,26 @@ async fn somebody_else_a_second_factor_and_signing_out() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_signs_out_comes_back_to_the_application() {
+    Chromium::run(async |browser| {
+        let application = Application::start().await;
+        browser.open(&application.authorize_url(SCOPES, "")).await;
+        browser.fill("#email", sample::BOB_EMAIL).await;
+        browser.fill("#password", sample::BOB_PASSWORD).await;
+        browser.press("Sign in").await;
+        browser.shows("Allow Cymmetri Desktop?").await;
+        // Without an ID token: the page asks first, and its form ends at the application.
+        let signed_out = application.waits_at("/signed-out?");
+        browser.open(&application.logout_url("state-2")).await;
+        browser.press("Sign out").await;
+        browser.shows("Back at the application").await;
+        let query = signed_out.join().unwrap();
+        assert_eq!(parameter(&query, "state").as_deref(), Some("state-2"));
+        browser.no_complaints().await;
+        browser.open(&application.authorize_url(SCOPES, "")).await;
+        browser.shows("Sign in").await;
+    })
+    .await;
+}
