@@ -18,7 +18,7 @@ use intelliauth::{
     AccessToken, AuthorizationCode, Client, DeviceCode, Error, FileStore, SignIn, TokenRequest,
 };
 use intelliauth_emulator::{Config, Emulator, sample};
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 
 const BANKING: &str = "api.banking.cymmetri.com";
 const HEALTH: &str = "api.health.cymmetri.com";
@@ -151,7 +151,7 @@ fn explain(token: &AccessToken) -> anyhow::Result<()> {
         token.audience(),
         token.source(),
         token.scopes(),
-        Timestamp::try_from(token.expires_at())?
+        Timestamp::try_from(token.expires_at())?.round(Unit::Second)?
     );
     Ok(())
 }

@@ -14,7 +14,7 @@ use intelliauth::{
     resource_server::{Claims, ProtectedRouter, Verifier, require_scope},
 };
 use intelliauth_emulator::{Config, Emulator};
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 use tokio::net::TcpListener;
 
 const BANKING: &str = "api.banking.cymmetri.com";
@@ -120,7 +120,7 @@ async fn refresh_ahead(
     println!(
         "   and the next one was fetched behind it by {} request: it ends {}.",
         emulator.token_requests() - before,
-        Timestamp::try_from(new.expires_at())?
+        Timestamp::try_from(new.expires_at())?.round(Unit::Second)?
     );
     Ok(())
 }
@@ -223,7 +223,7 @@ fn explain(token: &AccessToken) -> anyhow::Result<()> {
     println!("     It allows {} (scope).", token.scopes());
     println!(
         "     It ends {} (exp), {} after it was asked for.",
-        Timestamp::try_from(token.expires_at())?,
+        Timestamp::try_from(token.expires_at())?.round(Unit::Second)?,
         minutes(token.lifetime())
     );
     Ok(())

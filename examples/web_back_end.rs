@@ -1,7 +1,8 @@
 //! A web back end that acts for many people: one client, a session for each, consent as a redirect.
 //!
 //! ```console
-//! $ cargo run --example web_back_end
+//! $ cargo run --example web_back_end            # you are the people, in your browser
+//! $ cargo run --example web_back_end -- --auto  # one is played, and it ends
 //! ```
 //!
 //! It serves `http://127.0.0.1:3000`; open it in a browser. Alice signs in with
@@ -15,6 +16,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use anyhow::{Context, ensure};
 use axum::{
     Router,
     extract::{Path, State},
@@ -22,8 +24,13 @@ use axum::{
     response::{Html, IntoResponse, Redirect, Response},
     routing::{get, post},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use intelliauth::{AuthorizationCode, Client, Error, PendingLogin, TokenRequest};
 use intelliauth_emulator::{Config, Emulator, sample};
+use maud::html;
+use sha2::{Digest, Sha256};
+
+const HERE: &str = "http://127.0.0.1:3000";
 
 const CALLBACK: &str = "http://127.0.0.1:3000/callback";
 
@@ -53,23 +60,35 @@ async fn main() -> anyhow::Result<()> {
         .with_state(app);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("The emulator plays the platform at {}.", emulator.issuer());
-    println!("The back end is at http://127.0.0.1:3000: open it in a browser.");
-    axum::serve(listener, routes).await?;
-    Ok(())
+    println!("The back end is at {HERE}: open it in a browser.");
+    let serving = async {
+        axum::serve(listener, routes)
+            .await
+            .context("it cannot serve")
+    };
+    if std::env::args().any(|argument| argument == "--auto") {
+        return tokio::select! {
+            played = played(&emulator) => played,
+            served = serving => served,
+        };
+    }
+    serving.await
 }
 
 async fn home(State(app): State<App>, headers: HeaderMap) -> Result<Response, Failure> {
     let browser = browser(&headers);
-    let account = app.client.session(browser.as_str()).account().await?;
-    let who = match account {
-        Some(account) => format!("Signed in as {}.", account.subject().unwrap_or("somebody")),
-        None => "Nobody is signed in here.".to_owned(),
+    let account = app.client.session(session(&browser)).account().await?;
+    // Templates that escape: whatever an issuer says of a person is text here.
+    let page = html! {
+        @match account {
+            Some(account) => p { "Signed in as " (account.subject().unwrap_or("somebody")) "." }
+            None => p { "Nobody is signed in here." }
+        }
+        p { a href="/api/banking" { "Banking" } " " a href="/api/health" { "Health" } }
+        form method="post" action="/sign-out" { button { "Sign out" } }
     };
-    let page = format!(
-        "<p>{who}</p><p><a href=/api/banking>Banking</a> <a href=/api/health>Health</a> \
-         </p><form method=post action=/sign-out><button>Sign out</button></form>"
-    );
-    Ok(([(header::SET_COOKIE, cookie(&browser))], Html(page)).into_response())
+    let page = Html(page.into_string());
+    Ok(([(header::SET_COOKIE, cookie(&browser))], page).into_response())
 }
 
 /// Calls an API for the person; if they have to act first, that is where they are sent.
@@ -84,7 +103,7 @@ async fn call(
         "health" => TokenRequest::new(sample::HEALTH).scope("read:records"),
         _ => return Ok(StatusCode::NOT_FOUND.into_response()),
     };
-    let client = app.client.session(browser.as_str());
+    let client = app.client.session(session(&browser));
     let (url, pending) = match client.get_access_token(&request).await {
         Ok(token) => {
             let text = format!(
@@ -96,10 +115,10 @@ async fn call(
         }
         Err(Error::Consent(consent)) => consent.authorization_url(CALLBACK)?,
         Err(Error::Login(_)) => {
-            // A new name for whoever signs in: one that somebody has planted here stays worthless.
-            browser = new_name();
+            // A new cookie for whoever signs in: one that somebody has planted here stays worthless.
+            browser = new_cookie();
             let login = AuthorizationCode::redirect_to(CALLBACK).request(&request);
-            app.client.session(browser.as_str()).start(login).await?
+            app.client.session(session(&browser)).start(login).await?
         }
         Err(other) => return Err(other.into()),
     };
@@ -126,12 +145,12 @@ async fn callback(
 }
 
 async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Redirect, Failure> {
-    let client = app.client.session(browser(&headers));
+    let client = app.client.session(session(&browser(&headers)));
     client.sign_out().await?;
     Ok(Redirect::to("/"))
 }
 
-/// The name of the browser's session. A real back end has its framework's sessions for that.
+/// The cookie of this browser. A real back end has its framework's sessions for that.
 fn browser(headers: &HeaderMap) -> String {
     let cookies = headers
         .get(header::COOKIE)
@@ -140,16 +159,48 @@ fn browser(headers: &HeaderMap) -> String {
         .into_iter()
         .flat_map(|cookies| cookies.split("; "))
         .find_map(|cookie| cookie.strip_prefix("browser="));
-    own.map_or_else(new_name, str::to_owned)
+    own.map_or_else(new_cookie, str::to_owned)
 }
 
-/// A name that nobody guesses.
-fn new_name() -> String {
+/// One that nobody guesses.
+fn new_cookie() -> String {
     oauth2::CsrfToken::new_random().into_secret()
+}
+
+/// The name of the browser's session: names are logged, and whoever read the cookie there would be in.
+fn session(browser: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(browser))
 }
 
 fn cookie(browser: &str) -> String {
     format!("browser={browser}; HttpOnly; SameSite=Lax; Path=/")
+}
+
+/// Alice, for `--auto`: she is sent away twice, for a sign-in and for a consent, and comes back.
+async fn played(emulator: &Emulator) -> anyhow::Result<()> {
+    let alice = emulator.login_as(sample::ALICE);
+    let no_redirects = reqwest::redirect::Policy::none();
+    let http = reqwest::Client::builder().redirect(no_redirects).build()?;
+    let mut own = String::new();
+    for api in ["banking", "health"] {
+        let call = format!("{HERE}/api/{api}");
+        let sent_away = http.get(&call).header(header::COOKIE, &own).send().await?;
+        let given = sent_away.headers().get(header::SET_COOKIE);
+        let given = given.context("no cookie")?.to_str()?.split(';').next();
+        own = given.unwrap_or_default().to_owned();
+        let to = sent_away.headers().get(header::LOCATION);
+        let callback = alice
+            .approve(to.context("not sent away")?.to_str()?)
+            .await?;
+        http.get(callback)
+            .header(header::COOKIE, &own)
+            .send()
+            .await?;
+        let called = http.get(&call).header(header::COOKIE, &own).send().await?;
+        ensure!(called.status().is_success(), "{}", called.text().await?);
+        println!("Alice calls the {api} API. {}", called.text().await?);
+    }
+    Ok(())
 }
 
 /// What a person sees when something went wrong: the next move, and never a token.

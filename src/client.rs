@@ -179,6 +179,10 @@ impl Client {
     ///
     /// The name is part of every cache key, so no session is ever answered with a token of another.
     /// It reaches a [`Flow`] as [`FlowContext::session`](crate::FlowContext::session).
+    ///
+    /// A name is no secret: it stands in logs, in errors and in the store's keys. Where a browser's cookie
+    /// leads to it, use something that the cookie cannot be told from, such as its digest or the key of
+    /// your own session record.
     #[must_use]
     pub fn session(&self, name: impl Into<Arc<str>>) -> Self {
         Self {

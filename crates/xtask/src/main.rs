@@ -6,6 +6,7 @@
 )]
 
 mod check;
+mod examples;
 mod interop;
 mod shell;
 mod source;
@@ -104,8 +105,9 @@ Tasks:
           rustup; for interop/ also Node and Python packages), then runs
             the steps of `check`,
             cargo test --workspace --all-features      (with the doctests)
-            cargo build --workspace --examples
             cargo run --example quickstart
+            cargo run --example NAME -- --auto         (all that end by themselves;
+                         desktop_login also finds its session and forgets it)
             cargo test --manifest-path interop/Cargo.toml
                          (against servers and clients that nobody here wrote)
             cargo xtask torture --processes 12 --seconds 12

@@ -28,6 +28,22 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Prints the command, runs it, and returns its standard output; shows all of it if it fails.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let line = line(command);
+    println!("$ {line}");
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("`{line}` could not be started"))?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        bail!("`{line}` failed ({}):\n{said}{complaint}", output.status);
+    }
+    Ok(said)
+}
+
 /// Whether the command runs and succeeds; its output is dropped.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     let status = command
@@ -74,6 +90,16 @@ mod tests {
             message.contains("`cargo no-such-subcommand` failed"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn the_output_of_a_command_is_what_it_printed() {
+        let mut command = cargo(Path::new("."));
+        let said = output(command.arg("--version")).unwrap();
+        assert!(said.starts_with("cargo "), "{said}");
+        let mut command = cargo(Path::new("."));
+        let message = output(command.arg("no-such-subcommand")).unwrap_err();
+        assert!(message.to_string().contains("no such command"), "{message}");
     }
 
     #[test]

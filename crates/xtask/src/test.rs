@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::shell::{cargo, is_installed, run};
 use crate::steps::{Outcome, Step};
-use crate::{check, interop};
+use crate::{check, examples, interop};
 
 /// The steps of `check`, then whatever runs the code.
 pub(crate) fn steps(root: &Path) -> Vec<Step<'_>> {
@@ -16,11 +16,8 @@ pub(crate) fn steps(root: &Path) -> Vec<Step<'_>> {
             run(cargo(root).args(["test", "--workspace", "--all-features"]))?;
             Ok(Outcome::Passed)
         }),
-        Step::new("examples", || {
-            run(cargo(root).args(["build", "--workspace", "--examples"]))?;
-            Ok(Outcome::Passed)
-        }),
-        Step::new("quickstart", || quickstart(root)),
+        Step::new("quickstart", || examples::quickstart(root)),
+        Step::new("examples", || examples::test(root)),
         Step::new("interop", || interop::test(root)),
         Step::new("torture", || torture(root)),
         Step::new("fence", || fence(root)),
@@ -43,14 +40,5 @@ fn fence(root: &Path) -> Result<Outcome> {
         return Ok(Outcome::Skipped("valgrind is not installed"));
     }
     crate::bench(root, &["--fence"])?;
-    Ok(Outcome::Passed)
-}
-
-/// The first thing a newcomer runs has to work without an account or a file.
-fn quickstart(root: &Path) -> Result<Outcome> {
-    if !root.join("examples/quickstart.rs").exists() {
-        return Ok(Outcome::Skipped("there is no examples/quickstart.rs"));
-    }
-    run(cargo(root).args(["run", "--example", "quickstart"]))?;
     Ok(Outcome::Passed)
 }
