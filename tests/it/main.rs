@@ -17,6 +17,8 @@ mod client_authentication;
 mod device;
 mod discovery;
 mod errors;
+#[cfg(unix)]
+mod every_flow;
 mod flows;
 mod forced;
 mod fresh;

@@ -15,6 +15,8 @@ pub(crate) mod leak;
 pub(crate) mod person;
 pub(crate) mod raw;
 mod reply;
+#[cfg(unix)]
+pub(crate) mod tap;
 
 use std::{ops::Deref, time::Duration};
 
