@@ -56,9 +56,22 @@ pub(super) fn prepare(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Makes what was created, renamed or removed in a directory survive a crash of the machine.
+///
+/// Some file systems (network shares above all) know no such call for a directory and say so; the file
+/// itself was flushed before.
 #[cfg(unix)]
 pub(super) fn flush(path: &Path) -> io::Result<()> {
-    fs::File::open(path)?.sync_all()
+    match fs::File::open(path)?.sync_all() {
+        Err(error) if is_unknown(&error) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// `EINVAL` or `ENOTSUP`, as fsync(2) answers for what it cannot flush.
+#[cfg(unix)]
+fn is_unknown(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, Unsupported};
+    matches!(error.kind(), InvalidInput | Unsupported)
 }
 
 /// Windows has no such call; NTFS keeps a journal of its directories.
