@@ -109,6 +109,9 @@ impl Tenant {
         if by_device {
             let login = match person {
                 Some(emulator) => DeviceCode::new(move |prompt| {
+                    let (page, code) = (prompt.verification_uri(), prompt.user_code());
+                    let image = prompt.qr_code().unwrap_or_default();
+                    println!("Alice opens {page} and enters {code}:\n\n{image}\n");
                     let (emulator, code) = (Arc::clone(&emulator), prompt.user_code().to_owned());
                     tokio::spawn(async move {
                         let _ = emulator.login_as(sample::ALICE).device_approve(&code).await;

@@ -43,7 +43,8 @@ fn desktop_login(root: &Path) -> Result<()> {
         // Nobody is there to act this time.
         (&[], "A token for api.health.cymmetri.com, from the session"),
         (&["--forget"], "Signed out"),
-        (&["--device", "--auto"], "There is no session on disk"),
+        // The corner of a QR code.
+        (&["--device", "--auto"], "▄▄▄▄▄"),
         (&[], "A token for api.health.cymmetri.com, from the session"),
     ] {
         let mut command = example(root, "desktop_login", arguments);
