@@ -35,8 +35,9 @@ pub use payload::{
 pub enum Error {
     /// A person has to consent to scopes first.
     ///
-    /// Comes from `consent_required` and `interaction_required` alone, never from an allowlist gap:
-    /// that is [`Denied`](Self::Denied), which no prompt would end.
+    /// Comes from `consent_required` and `interaction_required`, or without a request where the sign-in
+    /// is known not to cover what is asked for; never from an allowlist gap: that is
+    /// [`Denied`](Self::Denied), which no prompt would end.
     #[error(transparent)]
     Consent(ConsentRequired),
     /// A person has to sign in, or to sign in again.

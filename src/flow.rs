@@ -8,7 +8,7 @@ use std::{error::Error as StdError, fmt, future::Future, pin::Pin, sync::Arc, ti
 
 pub use client_credentials::ClientCredentials;
 pub(crate) use refresh_token::{RefreshToken, granted, keep};
-pub(crate) use sessions::{Change, OpenSession, Sessions, Written};
+pub(crate) use sessions::{Change, OpenSession, PromptTurn, Sessions, Sought, Written};
 
 use crate::{
     endpoint::{Endpoint, Grant, GrantKind, Replay, TokenReply},

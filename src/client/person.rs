@@ -8,7 +8,7 @@ use url::Url;
 use super::Client;
 use crate::{
     error::{Asked, Error},
-    flow::{OpenSession, Sessions},
+    flow::{OpenSession, PromptTurn, Sessions, Sought},
     login::{AuthorizationCode, Brought, Finish, PendingLogin, SignIn},
     request::{Details, Parameters, TokenRequest},
     store::Account,
@@ -25,23 +25,20 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`] if the person or the issuer says no, [`Error::Login`] if a device code ended
-    /// unused, [`Error::Unavailable`] if nobody answers in time or the issuer cannot be reached,
+    /// [`Error::Denied`] if the person or the issuer says no, [`Error::Login`] if nobody comes back in
+    /// time or a device code ended unused, [`Error::Unavailable`] if the issuer cannot be reached,
     /// [`Error::Protocol`] if an answer breaks a rule (a wrong `state` above all: do not retry that),
     /// [`Error::Store`] if the session cannot be read or locked, and [`Error::Request`] if this client
     /// has no sessions or the issuer has no such sign-in.
     pub async fn sign_in(&self, how: impl Into<SignIn>) -> Result<Account, Error> {
         let (how, (sessions, open)) = (how.into(), self.person()?);
-        let turn = open.prompt_turn().await;
-        let asked = how.asked().to_vec();
+        let turn = open.prompt_turn(how.sought(false)).await;
         if how.can_be_shared()
-            && let Some(outcome) = turn.answered(&asked)
+            && let Some(outcome) = turn.answered()
         {
             return outcome;
         }
-        let outcome = self.prompt(how, sessions, &open, false).await;
-        turn.end(asked, &outcome);
-        outcome
+        self.prompt(how, sessions, open, turn, false).await
     }
 
     /// Goes on after an error that needs a person: has them act, and repeats the request for its
@@ -65,8 +62,13 @@ impl Client {
             return Err(error);
         };
         let (sessions, open) = self.person()?;
-        let turn = open.prompt_turn().await;
-        match turn.answered(std::slice::from_ref(asked)) {
+        let needed = Sought {
+            asked: vec![asked.clone()],
+            is_step_up: matches!(error, Error::StepUp(_)),
+            is_silent: false,
+        };
+        let turn = open.prompt_turn(needed).await;
+        match turn.answered() {
             Some(Err(refused)) => return Err(refused),
             // If it did not help, asking the same again would not either.
             Some(Ok(_)) => return self.get_access_token(request(asked)).await,
@@ -78,10 +80,8 @@ impl Client {
             other => return other,
         };
         let how = how.going_on(&again);
-        let prompted = how.asked().to_vec();
-        let outcome = self.prompt(how, sessions, &open, true).await;
-        turn.end(prompted, &outcome);
-        outcome?;
+        let turn = turn.seeking(how.sought(matches!(again, Error::StepUp(_))));
+        self.prompt(how, sessions, open, turn, true).await?;
         self.get_access_token(request(asked)).await
     }
 
@@ -123,7 +123,7 @@ impl Client {
         }
         let brought = Brought::by_callback(pending.clone(), code);
         client
-            .conclude(brought, sessions, open, pending.goes_on())
+            .conclude(brought, sessions, open, None, pending.goes_on())
             .await
     }
 
@@ -149,12 +149,16 @@ impl Client {
     /// # Errors
     ///
     /// [`Error::Store`] if the store does not take it: then other processes still find the session. This
-    /// one hands out nothing of it, and unless the session was in use elsewhere as well, it tries again
-    /// at its next call and in [`close`](Self::close).
+    /// one hands out nothing of what it has read of it, and tries again at its next call and in
+    /// [`close`](Self::close).
     pub async fn sign_out(&self) -> Result<(), Error> {
         let (sessions, open) = self.person()?;
         open.forbid_late_writes();
         self.cache.clear_all(&self.principal);
+        if sessions.is_unknown(&open).await {
+            // Nothing is written for a name that nobody has signed in under.
+            return Ok(());
+        }
         let (before, buried) = sessions.bury(&open, SIGN_OUT_PATIENCE).await;
         // What was taken from the store a moment ago may have landed meanwhile.
         self.cache.clear_all(&self.principal);
@@ -175,22 +179,37 @@ impl Client {
         &self,
         how: SignIn,
         sessions: &Arc<Sessions>,
-        open: &Arc<OpenSession>,
+        open: Arc<OpenSession>,
+        turn: PromptTurn,
         same_person: bool,
     ) -> Result<Account, Error> {
         let (endpoint, clock) = (self.cache.endpoint(), self.cache.clock());
-        let brought = how.run(endpoint, open.name(), clock).await?;
-        self.conclude(brought, sessions, Arc::clone(open), same_person)
-            .await
+        let prompted = async {
+            // Nobody is asked for what could not be kept: a store that says no is heard before.
+            sessions.peek(&open).await?;
+            how.run(endpoint, open.name(), clock).await
+        };
+        match prompted.await {
+            Ok(brought) => {
+                self.conclude(brought, sessions, open, Some(turn), same_person)
+                    .await
+            }
+            Err(error) => {
+                let outcome = Err(error);
+                turn.end(&outcome);
+                outcome
+            }
+        }
     }
 
     /// Redeems and writes what the person's part has brought, also if the caller stops waiting: the
-    /// code is spent, and what it yields must not be lost.
+    /// code is spent, and what it yields must not be lost. Those who wait for the turn hear of it.
     async fn conclude(
         &self,
         mut brought: Brought,
         sessions: &Arc<Sessions>,
         open: Arc<OpenSession>,
+        turn: Option<PromptTurn>,
         same_person: bool,
     ) -> Result<Account, Error> {
         let client = self.clone();
@@ -200,6 +219,9 @@ impl Client {
             let outcome = client.keep(brought, &own, &open, same_person).await;
             if let Some(page) = page {
                 page.show(outcome.is_ok()).await;
+            }
+            if let Some(turn) = turn {
+                turn.end(&outcome);
             }
             outcome
         };

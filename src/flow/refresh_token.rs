@@ -10,14 +10,14 @@ use redemption::Redemption;
 
 use super::{
     Flow, FlowContext, TokenResponse,
-    sessions::{OpenSession, Sessions},
+    sessions::{Looked, OpenSession, Sessions},
 };
 use crate::{
     dialect::TokenFamily,
-    error::{Asked, Denied, Error, Resume},
+    error::{Asked, Denied, Error, Resume, UnavailableReason},
     request::{Parameters, Principal},
     scope::Scopes,
-    store::{Coverage, SignedIn},
+    store::{Account, Coverage, SignedIn},
     time::Moment,
 };
 
@@ -43,16 +43,20 @@ impl Flow for RefreshToken {
         };
         let open = self.sessions.open(name);
         let wanted = Wanted::of(&cx, &self.sessions);
-        let outcome = self.obtain(&cx, &open, wanted).await;
-        match outcome {
-            Ok(mut response) => {
-                if let Some(account) = &response.account {
-                    response.resets = open.meets_other(account);
+        for _ in 0..ATTEMPTS {
+            let mut response = match self.obtain(&cx, &open, wanted.clone()).await {
+                Ok(response) => response,
+                Err(error) => return Err(self.resumable(error, &cx, &open).await),
+            };
+            if let Some(account) = &response.account {
+                if self.is_outdated(account, &open).await {
+                    continue;
                 }
-                Ok(response)
+                response.resets = open.meets_other(account);
             }
-            Err(error) => Err(self.resumable(error, &cx, &open).await),
+            return Ok(response);
         }
+        Err(Error::unavailable(UnavailableReason::Abandoned))
     }
 }
 
@@ -64,10 +68,18 @@ impl RefreshToken {
         wanted: Wanted,
     ) -> Result<TokenResponse, Error> {
         // Without the guard first: what another process has left needs no turn.
-        if let Some(session) = self.sessions.peek(open).await? {
+        let looked = self.sessions.look(open).await?;
+        if matches!(looked, Looked::Nothing) && !open.has_unsaved() {
+            // Nor a lock, which would leave a file for every name that a stranger makes up.
+            return Err(signed_out(&wanted));
+        }
+        if let Looked::Found(session) = looked {
             let revision = session.revision;
             let Some(signed_in) = session.signed_in else {
                 self.sessions.settle_sign_out(open).await;
+                for token in open.take_unrevoked() {
+                    cx.endpoint.revoke(&token).await;
+                }
                 return Err(signed_out(&wanted).found_in(revision));
             };
             if let Some(response) = kept::adopt(&signed_in, &wanted, open, self.sessions.now()) {
@@ -88,6 +100,16 @@ impl RefreshToken {
         };
         // Whoever waits may give up, and their program end: the answer must not be lost.
         self.sessions.outlive(redemption.run()).await
+    }
+
+    /// Whether somebody else has signed in since this was read: it is theirs now that is handed out.
+    async fn is_outdated(&self, account: &Account, open: &OpenSession) -> bool {
+        if !open.is_of_other(account) {
+            return false;
+        }
+        let now = self.sessions.peek(open).await.ok().flatten();
+        let now = now.and_then(|session| session.signed_in);
+        now.is_none_or(|now| now.account.is_other_than(account))
     }
 
     /// Adds to an error that needs a person what it takes to continue.
@@ -123,6 +145,9 @@ impl RefreshToken {
         })
     }
 }
+
+/// How often a flight starts again because the session turned out to be another person's meanwhile.
+const ATTEMPTS: usize = 2;
 
 /// What a flight asks of a session.
 #[derive(Clone, Debug)]

@@ -20,6 +20,7 @@ use ferry::Ferry;
 pub(crate) use guard::SessionGuard;
 pub(crate) use guard::{Change, Written};
 pub(crate) use open::OpenSession;
+pub(crate) use prompt::{PromptTurn, Sought};
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
@@ -43,6 +44,15 @@ pub(crate) struct Sessions {
     ferry: Arc<Ferry>,
     /// How much is under way on the ferry.
     under_way: watch::Sender<usize>,
+}
+
+/// What a look into the store has found.
+pub(crate) enum Looked {
+    /// No record: nobody has signed in.
+    Nothing,
+    /// A record that nobody can read: it is to be set aside.
+    Damaged,
+    Found(Session),
 }
 
 /// Counts what is under way for as long as it lives.
@@ -126,19 +136,38 @@ impl Sessions {
 
     /// The session as the store has it now, without a lock; nothing if nobody has signed in.
     pub(crate) async fn peek(&self, open: &OpenSession) -> Result<Option<Session>, Error> {
+        Ok(match self.look(open).await? {
+            Looked::Found(session) => Some(session),
+            Looked::Nothing | Looked::Damaged => None,
+        })
+    }
+
+    /// What the store has now, without a lock.
+    pub(crate) async fn look(&self, open: &OpenSession) -> Result<Looked, Error> {
+        let looks = open.looks();
         let record = self.store.load(&open.key).await.map_err(Error::Store)?;
         open.was_looked_at(self.clock.now());
-        let session = match record.map(|record| Session::read(&record, &open.key)) {
-            None | Some(Err(Unusable::Damaged)) => None,
+        let looked = match record.map(|record| Session::read(&record, &open.key)) {
+            None => Looked::Nothing,
+            Some(Err(Unusable::Damaged)) => Looked::Damaged,
             Some(Err(Unusable::Newer)) => return Err(newer()),
-            Some(Ok(session)) if open.is_buried(&session) => Some(Session {
+            Some(Ok(session)) if open.is_buried(&session) => Looked::Found(Session {
                 signed_in: None,
                 ..session
             }),
-            Some(Ok(session)) => Some(session),
+            Some(Ok(session)) => Looked::Found(session),
         };
-        open.saw(session.as_ref());
-        Ok(session)
+        let found = match &looked {
+            Looked::Found(session) => Some(session),
+            Looked::Nothing | Looked::Damaged => None,
+        };
+        open.saw_since(looks, found);
+        Ok(looked)
+    }
+
+    /// Whether nobody has ever signed in, as far as anybody knows.
+    pub(crate) async fn is_unknown(&self, open: &OpenSession) -> bool {
+        matches!(self.look(open).await, Ok(Looked::Nothing)) && !open.has_unsaved()
     }
 
     /// Writes a tombstone that the store did not take when the person signed out.
@@ -207,12 +236,16 @@ impl Sessions {
                 let (generation, revision) = (of(|it| it.generation), of(|it| it.revision));
                 let tombstone = Session::tombstone(generation, revision);
                 let buried = self.save(open, &tombstone).await;
-                if buried.is_err() {
-                    open.bury_over(generation);
+                match &buried {
+                    Ok(()) => open.is_at_rest(),
+                    Err(_) => open.bury_over(revision),
                 }
                 (before.and_then(|session| session.signed_in), buried)
             }
-            Err(error) => (None, Err(error)),
+            Err(error) => {
+                open.bury_unread();
+                (None, Err(error))
+            }
         }
     }
 

@@ -15,6 +15,11 @@
 //! | between two polls for a device code | what the issuer says, else 5 s; 100 ms where it says 0 | RFC 8628 section 3.2; `slow_down` adds 5 s | |
 //! | polls that get no answer | twice as rare each time, up to 30 s | RFC 8628 section 3.5; the next answer ends it | |
 //! | life of a device code that does not say | 10 min | whoever needs longer has gone away | |
+//! | a person in the browser | 180 s | long enough to look for a phone; who went away is not waited for | [`time_limit`](crate::AuthorizationCode::time_limit) |
+//! | a [`PendingLogin`](crate::PendingLogin) | 1 h | a page may lie open over lunch, and no longer | |
+//! | waiting for a session's lock | 15 s | another process redeems within its flight | |
+//! | signing out | 2 s for the lock, 5 s for the revocation | the person's word counts either way | |
+//! | access tokens kept in a session | 64 | a start needs those in use, and a record must stay small | |
 //! | largest reply | 64 KiB | a token that does not fit into a header is of no use | |
 //! | `Retry-After` | at most 1 h | a typing error at the issuer must not last for days | |
 //!

@@ -10,7 +10,7 @@ pub use prompt::DevicePrompt;
 
 use super::{Obtained, identity, wanted::Wanted};
 use crate::{
-    endpoint::Endpoint,
+    endpoint::{Endpoint, TokenReply},
     error::{Asked, Error, Resume},
     request::TokenRequest,
     time::TimeSource,
@@ -24,7 +24,8 @@ use crate::{
 ///
 /// The issuer is polled at the pace it asks for until the person has answered or the code has ended.
 /// Trouble on the way (a 429 or 5xx, the page of a proxy, a lost connection) ends nothing; the issuer
-/// is only asked more seldom then. Dropping the call ends the polling.
+/// is only asked more seldom then. Dropping the call ends the polling; an answer that is on its way at
+/// that moment is lost, and the person has to sign in again.
 ///
 /// RFC 8628 has no way to ask for a stronger or fresher sign-in: for
 /// [`Error::StepUp`](crate::Error::StepUp) it asks for the scopes, and the issuer decides what the person
@@ -117,7 +118,7 @@ impl DeviceCode {
         self,
         endpoint: &Arc<Endpoint>,
         clock: &TimeSource,
-    ) -> Result<Obtained, Error> {
+    ) -> Result<Answered, Error> {
         self.wanted.check()?;
         let (about, scopes) = (self.wanted.first(), self.wanted.scopes());
         let asked = self.wanted.asked();
@@ -130,17 +131,35 @@ impl DeviceCode {
             asked: &about,
         };
         let reply = poll.run().await?;
+        let wanted = self.wanted;
+        Ok(Answered { reply, wanted })
+    }
+}
+
+/// What the last poll has brought.
+pub(crate) struct Answered {
+    reply: TokenReply,
+    wanted: Wanted,
+}
+
+impl Answered {
+    /// Finds out who it was.
+    pub(super) async fn obtain(
+        self,
+        endpoint: &Arc<Endpoint>,
+        clock: &TimeSource,
+    ) -> Result<Obtained, Error> {
         // No nonce goes with a device code: RFC 8628 has none.
         let expected = identity::Expected {
             nonce: None,
             max_age: None,
             now: clock.now(),
         };
-        let account = identity::identify(endpoint, &reply, &expected).await?;
+        let account = identity::identify(endpoint, &self.reply, &expected).await?;
         Ok(Obtained {
             account,
-            reply,
-            asked: asked.to_vec(),
+            reply: self.reply,
+            asked: self.wanted.asked().to_vec(),
             identity_scopes: self.wanted.identity_scopes().clone(),
         })
     }

@@ -96,10 +96,10 @@ impl AuthorizationCode {
         self
     }
 
-    /// The same, for somebody who has to prove more: a session at the issuer must not answer for them.
+    /// The same, for somebody who has to prove more: a session at the issuer must not answer for them,
+    /// unless the caller says otherwise.
     pub(crate) fn anew(self) -> Self {
-        let says = |name: &str| self.parameters.iter().any(|(known, _)| known == name);
-        if says("prompt") || says("max_age") {
+        if self.prompt.is_some() || self.max_age.is_some() {
             self
         } else {
             self.prompt(Prompt::Login)

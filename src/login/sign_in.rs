@@ -6,16 +6,12 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::{
-    Authorization, AuthorizationCode, DeviceCode, Obtained, PendingLogin,
+    Authorization, AuthorizationCode, DeviceCode, Obtained, PendingLogin, Prompt,
     authorization_code::{Back, PasteBack},
+    device_code::Answered,
     loopback::{AwaitedPage, Judge, Loopback},
 };
-use crate::{
-    endpoint::Endpoint,
-    error::{Asked, Error},
-    secret::Secret,
-    time::TimeSource,
-};
+use crate::{endpoint::Endpoint, error::Error, flow::Sought, secret::Secret, time::TimeSource};
 
 /// How a person signs in: [`AuthorizationCode`] or [`DeviceCode`].
 #[derive(Debug)]
@@ -40,11 +36,16 @@ impl From<DeviceCode> for SignIn {
 }
 
 impl SignIn {
-    /// What the prompt asks for.
-    pub(crate) fn asked(&self) -> &[Asked] {
-        match &self.0 {
-            How::AuthorizationCode(login) => login.wanted.asked(),
-            How::DeviceCode(login) => login.wanted.asked(),
+    /// What the prompt asks of the person.
+    pub(crate) fn sought(&self, is_step_up: bool) -> Sought {
+        let (wanted, prompt) = match &self.0 {
+            How::AuthorizationCode(login) => (&login.wanted, login.prompt),
+            How::DeviceCode(login) => (&login.wanted, None),
+        };
+        Sought {
+            asked: wanted.asked().to_vec(),
+            is_step_up,
+            is_silent: prompt == Some(Prompt::None),
         }
     }
 
@@ -86,8 +87,8 @@ impl SignIn {
                 login.code(authorization, session, clock).await
             }
             How::DeviceCode(login) => {
-                let obtained = login.run(endpoint, clock).await?;
-                Ok(Brought::Reply(Box::new(obtained)))
+                let answered = login.run(endpoint, clock).await?;
+                Ok(Brought::Reply(Box::new(answered)))
             }
         }
     }
@@ -101,7 +102,7 @@ pub(crate) enum Brought {
         /// Where the person's browser waits to hear whether it worked.
         page: Option<AwaitedPage>,
     },
-    Reply(Box<Obtained>),
+    Reply(Box<Answered>),
 }
 
 impl Brought {
@@ -131,7 +132,7 @@ impl Brought {
     ) -> Result<Obtained, Error> {
         match self {
             Self::Code { pending, code, .. } => pending.redeem(endpoint, &code, clock).await,
-            Self::Reply(obtained) => Ok(*obtained),
+            Self::Reply(answered) => answered.obtain(endpoint, clock).await,
         }
     }
 }

@@ -5,9 +5,11 @@ mod apart;
 mod covered;
 mod ended;
 mod failing_store;
+mod held_up;
 mod outliving;
 mod prompting;
 mod redeeming;
+mod signed_out;
 
 use intelliauth::{Client, Error};
 

@@ -103,6 +103,16 @@ impl SessionGuard {
         };
         self.read = stored.as_ref().map_or(0, |session| session.generation);
         self.revision = stored.as_ref().map_or(0, |session| session.revision);
+        if let Some(session) = &stored
+            && self.open.is_buried(session)
+        {
+            if let Some(signed_in) = &session.signed_in {
+                self.open.owe(signed_in);
+            }
+            // What could not be written when they signed out. If it still cannot, it stays so.
+            let _ = self.bury().await;
+            return Ok(None);
+        }
         if let Some(unsaved) = self.held.unsaved.take() {
             // If somebody has written meanwhile, the person signed in or out: that counts.
             if unsaved.replaces == self.read {
@@ -157,7 +167,7 @@ impl SessionGuard {
         self.held.unsaved = None;
         if let Err(error) = self.sessions.save(&self.open, &tombstone).await {
             // Here at least nobody is signed in any more, and the tombstone is written when it can be.
-            self.open.bury_over(self.read);
+            self.open.bury_over(self.revision);
             let replaces = self.read;
             self.held.unsaved = Some(Unsaved {
                 session: tombstone,
@@ -166,6 +176,7 @@ impl SessionGuard {
             return Err(error);
         }
         (self.read, self.revision) = (tombstone.generation, tombstone.revision);
+        self.open.is_at_rest();
         Ok(())
     }
 
@@ -182,6 +193,7 @@ impl SessionGuard {
             Ok(()) => {
                 (self.read, self.revision) = (session.generation, session.revision);
                 self.held.unsaved = None;
+                self.open.is_at_rest();
                 // Whoever signed out while this was being written wrote before it: their word counts.
                 if session.signed_in.is_some() && self.has_signed_out() {
                     let _ = self.bury().await;

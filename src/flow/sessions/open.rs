@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -12,11 +12,11 @@ use std::{
 use super::{
     guard::Held,
     lock,
-    prompt::{PromptTurn, Prompts},
+    prompt::{PromptTurn, Prompts, Sought},
 };
 use crate::{
     secret::Secret,
-    store::{Account, Session, SessionKey},
+    store::{Account, Session, SessionKey, SignedIn},
     time::Moment,
 };
 
@@ -24,13 +24,15 @@ use crate::{
 pub(crate) struct OpenSession {
     pub(super) key: SessionKey,
     pub(super) family: Arc<tokio::sync::Mutex<Held>>,
-    /// The revision that was last seen, here or in the store.
-    revision: AtomicU64,
+    seen: Mutex<Seen>,
     looked_at: Mutex<Option<Moment>>,
     /// How often the person has signed out in this process: a late writer must not undo it.
     sign_outs: AtomicU64,
-    /// The generation that a sign-out ended and the store still holds; none is zero.
+    /// The revision that a sign-out ended and the store may still hold; none is zero.
     buried: AtomicU64,
+    /// Whether its refresh tokens could not be read then, and so were not revoked.
+    owes_revocation: AtomicBool,
+    unrevoked: Mutex<Vec<Secret>>,
     /// Whose tokens are handed out, where that is known.
     account: Mutex<Option<Account>>,
     /// Access tokens that an API has refused: they are not taken from the store again.
@@ -38,15 +40,31 @@ pub(crate) struct OpenSession {
     prompts: Prompts,
 }
 
+/// What was last seen, here or in the store.
+#[derive(Debug, Default)]
+struct Seen {
+    revision: u64,
+    looks: u64,
+}
+
+impl Seen {
+    fn note(&mut self, session: Option<&Session>) {
+        self.revision = session.map_or(0, |session| session.revision);
+        self.looks += 1;
+    }
+}
+
 impl OpenSession {
     pub(super) fn new(key: SessionKey) -> Self {
         Self {
             key,
             family: Arc::default(),
-            revision: AtomicU64::new(0),
+            seen: Mutex::default(),
             looked_at: Mutex::new(None),
             sign_outs: AtomicU64::new(0),
             buried: AtomicU64::new(0),
+            owes_revocation: AtomicBool::new(false),
+            unrevoked: Mutex::default(),
             account: Mutex::new(None),
             rejected: Mutex::default(),
             prompts: Prompts::default(),
@@ -59,22 +77,63 @@ impl OpenSession {
 
     /// The revision that was last seen.
     pub(crate) fn revision(&self) -> u64 {
-        self.revision.load(Ordering::Acquire)
+        lock(&self.seen).revision
     }
 
-    /// The person has signed out of the session of this generation, and the store did not take it.
-    pub(super) fn bury_over(&self, generation: u64) {
-        self.buried.store(generation, Ordering::Release);
+    /// The person has signed out of the session of this revision, and the store did not take it.
+    ///
+    /// Not the generation: another process may rotate its tokens, and that is no sign-in.
+    pub(super) fn bury_over(&self, revision: u64) {
+        self.buried.store(revision, Ordering::Release);
+    }
+
+    /// As [`bury_over`](Self::bury_over), of a session that could not be read: the last one that was.
+    pub(super) fn bury_unread(&self) {
+        let last = self.revision();
+        self.bury_over(last);
+        self.owes_revocation.store(last != 0, Ordering::Release);
+    }
+
+    /// The store has the tombstone, or something that came after it.
+    pub(super) fn is_at_rest(&self) {
+        self.bury_over(0);
     }
 
     /// Whether the person has signed out of this very session, whatever the store still says.
     pub(super) fn is_buried(&self, session: &Session) -> bool {
-        self.buried.load(Ordering::Acquire) == session.generation
+        let buried = self.buried.load(Ordering::Acquire);
+        buried != 0 && buried == session.revision && session.signed_in.is_some()
+    }
+
+    /// Takes note of what is to be revoked still of a session that is buried now.
+    pub(super) fn owe(&self, signed_in: &SignedIn) {
+        if self.owes_revocation.swap(false, Ordering::AcqRel) {
+            let tokens = signed_in.families.iter();
+            let tokens = tokens.filter_map(|family| family.refresh_token.clone());
+            lock(&self.unrevoked).extend(tokens);
+        }
+    }
+
+    /// Refresh tokens of a session that the person has signed out of: they are to be revoked.
+    pub(crate) fn take_unrevoked(&self) -> Vec<Secret> {
+        std::mem::take(&mut *lock(&self.unrevoked))
     }
 
     pub(super) fn saw(&self, session: Option<&Session>) {
-        let revision = session.map_or(0, |session| session.revision);
-        self.revision.store(revision, Ordering::Release);
+        lock(&self.seen).note(session);
+    }
+
+    /// How often a session has been seen: to be told to [`saw_since`](Self::saw_since).
+    pub(super) fn looks(&self) -> u64 {
+        lock(&self.seen).looks
+    }
+
+    /// As [`saw`](Self::saw), of a look that began then: one that was slow tells nothing new.
+    pub(super) fn saw_since(&self, looks: u64, session: Option<&Session>) {
+        let mut seen = lock(&self.seen);
+        if seen.looks == looks {
+            seen.note(session);
+        }
     }
 
     /// Whether it is time to look into the store again; whoever is told so does it.
@@ -98,6 +157,13 @@ impl OpenSession {
 
     pub(super) fn sign_outs(&self) -> u64 {
         self.sign_outs.load(Ordering::Acquire)
+    }
+
+    /// Whether the tokens that are handed out are another's than those of `account`.
+    pub(crate) fn is_of_other(&self, account: &Account) -> bool {
+        let known = lock(&self.account);
+        let is_other = |known: &Account| known.is_other_than(account);
+        known.as_ref().is_some_and(is_other)
     }
 
     /// Takes note of whose tokens are handed out from now on; true if they were another's before.
@@ -135,15 +201,14 @@ impl OpenSession {
     }
 
     /// Waits until nobody else prompts the person of this session.
-    pub(crate) async fn prompt_turn(&self) -> PromptTurn<'_> {
-        self.prompts.turn().await
+    pub(crate) async fn prompt_turn(&self, sought: Sought) -> PromptTurn {
+        self.prompts.turn(sought).await
     }
 
     /// Whether there is something that the store does not have yet. In doubt, yes.
-    pub(super) fn has_unsaved(&self) -> bool {
-        self.family
-            .try_lock()
-            .map_or(true, |held| held.is_unsaved())
+    pub(crate) fn has_unsaved(&self) -> bool {
+        let held = self.family.try_lock();
+        held.map_or(true, |held| held.is_unsaved()) || self.buried.load(Ordering::Acquire) != 0
     }
 }
 

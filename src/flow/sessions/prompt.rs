@@ -1,8 +1,11 @@
 //! One prompt at a time for each person, and its outcome for everybody who waited for it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::{
     error::{Asked, Error},
@@ -12,54 +15,78 @@ use crate::{
 /// The prompts of one session.
 #[derive(Debug, Default)]
 pub(super) struct Prompts {
-    last: Mutex<Option<Prompted>>,
-    count: AtomicU64,
+    last: Arc<Mutex<Option<Prompted>>>,
+    count: Arc<AtomicU64>,
+}
+
+/// What a prompt asks of the person.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sought {
+    pub(crate) asked: Vec<Asked>,
+    /// Whether they have to prove more than they did before.
+    pub(crate) is_step_up: bool,
+    /// Whether no page may be shown: then that it failed says nothing of one that shows some.
+    pub(crate) is_silent: bool,
 }
 
 /// How the last prompt ended.
 #[derive(Debug)]
 struct Prompted {
     number: u64,
-    asked: Vec<Asked>,
+    sought: Sought,
     outcome: Result<Account, Error>,
 }
 
 /// The right to prompt: one person answers one prompt at a time.
-pub(crate) struct PromptTurn<'a> {
-    last: MutexGuard<'a, Option<Prompted>>,
-    count: &'a AtomicU64,
+pub(crate) struct PromptTurn {
+    last: OwnedMutexGuard<Option<Prompted>>,
+    count: Arc<AtomicU64>,
     since: u64,
+    sought: Sought,
 }
 
 impl Prompts {
     /// Waits until nobody else prompts the person.
-    pub(super) async fn turn(&self) -> PromptTurn<'_> {
+    pub(super) async fn turn(&self, sought: Sought) -> PromptTurn {
         let since = self.count.load(Ordering::Acquire);
         PromptTurn {
-            last: self.last.lock().await,
-            count: &self.count,
+            last: Arc::clone(&self.last).lock_owned().await,
+            count: Arc::clone(&self.count),
             since,
+            sought,
         }
     }
 }
 
-impl PromptTurn<'_> {
-    /// How the prompt ended that this caller has waited for, if it asked for all that `asked` names.
-    pub(crate) fn answered(&self, asked: &[Asked]) -> Option<Result<Account, Error>> {
+impl PromptTurn {
+    /// How the prompt ended that this caller has waited for, if it asked for all that this one would.
+    pub(crate) fn answered(&self) -> Option<Result<Account, Error>> {
         let last = self.last.as_ref().filter(|last| last.number > self.since)?;
+        if self.sought.is_step_up && !last.sought.is_step_up {
+            return None;
+        }
+        if last.sought.is_silent && last.outcome.is_err() {
+            return None;
+        }
         let was_asked = |one: &Asked| {
-            let mut those = last.asked.iter();
+            let mut those = last.sought.asked.iter();
             those.any(|that| that.audience == one.audience && that.scopes.is_superset(&one.scopes))
         };
-        asked.iter().all(was_asked).then(|| last.outcome.clone())
+        let is_covered = self.sought.asked.iter().all(was_asked);
+        is_covered.then(|| last.outcome.clone())
+    }
+
+    /// The same turn, for a prompt that asks for this.
+    pub(crate) fn seeking(self, sought: Sought) -> Self {
+        Self { sought, ..self }
     }
 
     /// Tells those who wait how it ended.
-    pub(crate) fn end(mut self, asked: Vec<Asked>, outcome: &Result<Account, Error>) {
+    pub(crate) fn end(mut self, outcome: &Result<Account, Error>) {
         let number = self.count.fetch_add(1, Ordering::AcqRel) + 1;
         *self.last = Some(Prompted {
             number,
-            asked,
+            sought: std::mem::take(&mut self.sought),
             outcome: outcome.clone(),
         });
     }

@@ -1,8 +1,10 @@
 //! Different people: nothing of one ever reaches another.
 
-use intelliauth::{Error, MemoryStore};
+use intelliauth::{AccessToken, Error, MemoryStore};
+use intelliauth_emulator::sample;
 use serde_json::json;
 
+use super::held_up::{HeldUp, People, banking, settings};
 use crate::support::{
     Server,
     person::{BANKING, HEALTH},
@@ -87,4 +89,37 @@ async fn nobody_is_answered_for_whom_the_session_was_before_it_was_let_go_of() {
     }
     let second = here.get_access_token(BANKING).await.unwrap();
     assert_eq!(second.secret(), "of-b");
+}
+
+#[tokio::test]
+async fn what_was_read_before_somebody_else_signed_in_is_not_handed_out_after_it() {
+    let people = People::start().await;
+    let shared = MemoryStore::new();
+    let store = HeldUp::new(shared.clone());
+    let (here, elsewhere) = (people.client(store.clone()), people.client(shared));
+    let both = [banking(), settings()];
+    people.sign_in(&elsewhere, sample::ALICE, &both).await;
+    elsewhere.get_access_token(banking()).await.unwrap();
+    // It has read Alice's record and is held up, while Bob signs in elsewhere.
+    store.hold_up_after(0);
+    let early = tokio::spawn({
+        let here = here.clone();
+        async move { here.get_access_token(banking()).await }
+    });
+    store.arrived().await;
+    elsewhere.sign_out().await.unwrap();
+    people.sign_in(&elsewhere, sample::BOB, &both).await;
+    let of = |token: &AccessToken| {
+        let claims = token.danger_unverified_claims().unwrap();
+        claims.subject().map(str::to_owned)
+    };
+    let token = here.get_access_token(settings()).await.unwrap();
+    assert_eq!(of(&token).as_deref(), Some(sample::BOB));
+    store.go_on();
+    let token = early.await.unwrap().unwrap();
+    assert_eq!(of(&token).as_deref(), Some(sample::BOB));
+    for request in both {
+        let token = here.get_access_token(request).await.unwrap();
+        assert_eq!(of(&token).as_deref(), Some(sample::BOB));
+    }
 }

@@ -8,14 +8,11 @@ use std::{
     time::Duration,
 };
 
-use intelliauth::{
-    AuthorizationCode, Client, Error, MemoryStore, SessionKey, SessionLock, SessionRecord,
-    SessionStore, StoreError, TokenRequest,
-};
-use intelliauth_emulator::{Config, Emulator, sample};
+use intelliauth::{AuthorizationCode, Error, MemoryStore, Prompt};
+use intelliauth_emulator::{Endpoint, Fault, sample};
 use serde_json::json;
-use tokio::sync::Semaphore;
 
+use super::held_up::{HeldUp, People, banking, health};
 use crate::support::{
     Server,
     person::{BANKING, REDIRECT, callback},
@@ -95,9 +92,7 @@ async fn a_sign_in_that_wants_a_fresh_one_joins_none_that_does_not() {
                 Ok(callback(&url, "some-code"))
             });
         if fresh {
-            login
-                .max_age(Duration::ZERO)
-                .prompt(intelliauth::Prompt::Login)
+            login.max_age(Duration::ZERO).prompt(Prompt::Login)
         } else {
             login
         }
@@ -107,70 +102,100 @@ async fn a_sign_in_that_wants_a_fresh_one_joins_none_that_does_not() {
     assert_eq!(prompts.load(Ordering::SeqCst), 2);
 }
 
-/// A store of which one reader, the second of those that are counted, has to wait.
-#[derive(Clone, Debug)]
-struct SlowToSecond {
-    store: MemoryStore,
-    /// How many readers come before the one that waits; none of them does while this is huge.
-    before: Arc<AtomicUsize>,
-    arrived: Arc<Semaphore>,
-    go_on: Arc<Semaphore>,
-}
-
-impl SessionStore for SlowToSecond {
-    async fn load(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
-        if self.before.fetch_sub(1, Ordering::SeqCst) == 0 {
-            self.arrived.add_permits(1);
-            self.go_on.acquire().await.unwrap().forget();
-        }
-        self.store.load(key).await
-    }
-    async fn save(&self, key: &SessionKey, record: &SessionRecord) -> Result<(), StoreError> {
-        self.store.save(key, record).await
-    }
-    async fn lock(&self, key: &SessionKey, patience: Duration) -> Result<SessionLock, StoreError> {
-        self.store.lock(key, patience).await
-    }
-    async fn set_aside(&self, key: &SessionKey) -> Result<(), StoreError> {
-        self.store.set_aside(key).await
-    }
-}
-
 #[tokio::test]
 async fn what_was_missing_before_a_sign_in_is_not_remembered_after_it() {
     // The emulator: it says who signed in, so that nothing is forgotten for want of that.
-    let emulator = Emulator::start(Config::sample()).await.unwrap();
-    let store = SlowToSecond {
-        store: MemoryStore::new(),
-        before: Arc::new(AtomicUsize::new(usize::MAX)),
-        arrived: Arc::new(Semaphore::new(0)),
-        go_on: Arc::new(Semaphore::new(0)),
-    };
-    let client = Client::for_person(emulator.issuer(), sample::NATIVE)
-        .store(store.clone())
-        .build()
-        .unwrap();
-    let health = || TokenRequest::new(sample::HEALTH).scope("read:records");
-    let banking = TokenRequest::new(sample::BANKING).scope("read:transactions");
-    let alice = emulator.login_as(sample::ALICE);
-    let sign_in = async |requests: &[TokenRequest<'static>]| {
-        let login = AuthorizationCode::redirect_to("http://127.0.0.1/callback");
-        let login = requests.iter().fold(login, AuthorizationCode::request);
-        let (url, pending) = client.start(login).await.unwrap();
-        let callback = alice.approve(&url).await.unwrap();
-        client.finish(&pending, callback.as_str()).await.unwrap();
-    };
-    sign_in(std::slice::from_ref(&banking)).await;
+    let people = People::start().await;
+    let store = HeldUp::new(MemoryStore::new());
+    let client = people.client(store.clone());
+    people.sign_in(&client, sample::ALICE, &[banking()]).await;
     // It reads the session, finds that the API is not covered, and is held up on its way back.
-    store.before.store(1, Ordering::SeqCst);
+    store.hold_up_after(1);
     let early = tokio::spawn({
         let client = client.clone();
         async move { client.get_access_token(health()).await.map(|_| ()) }
     });
-    store.arrived.acquire().await.unwrap().forget();
-    sign_in(&[banking, health()]).await;
-    store.go_on.add_permits(1);
+    store.arrived().await;
+    let both = [banking(), health()];
+    people.sign_in(&client, sample::ALICE, &both).await;
+    store.go_on();
     let error = early.await.unwrap().unwrap_err();
     assert!(matches!(error, Error::Consent(_)), "{error}");
     client.get_access_token(health()).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_prompts_and_gives_up_has_asked_for_the_others_too() {
+    let people = People::start().await;
+    let client = people.client(MemoryStore::new());
+    let slow = Fault::delay(Duration::from_millis(500));
+    people.emulator.fault(slow.at(Endpoint::Token).times(1));
+    let error = client.get_access_token(banking()).await.unwrap_err();
+    let (first, prompts) = people.browser(sample::ALICE);
+    let (second, needless) = people.browser(sample::ALICE);
+    let first = tokio::spawn({
+        let (client, error) = (client.clone(), error.clone());
+        async move { client.resolve(error, first).await.map(|_| ()) }
+    });
+    while prompts.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let second = tokio::spawn(async move { client.resolve(error, second).await.map(|_| ()) });
+    // The person has answered, and the code is being redeemed.
+    while people.emulator.token_requests() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    first.abort();
+    second.await.unwrap().unwrap();
+    assert_eq!(needless.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_step_up_is_not_content_with_the_plain_prompt_it_waited_for() {
+    let people = People::start().await;
+    let client = people.client(MemoryStore::new());
+    let both = [banking(), health()];
+    people.sign_in(&client, sample::ALICE, &both).await;
+    let weak = Fault::envelope(401, "step_up_required", "prove more");
+    let weak = weak.at(Endpoint::Token).audience(sample::HEALTH);
+    people.emulator.fault(weak.grant("refresh_token").times(2));
+    let error = client.get_access_token(health()).await.unwrap_err();
+    assert!(matches!(error, Error::StepUp(_)), "{error}");
+    let (plain, prompts) = people.browser(sample::ALICE);
+    let plain = tokio::spawn({
+        let client = client.clone();
+        async move {
+            client
+                .sign_in(plain.request(banking()).request(health()))
+                .await
+        }
+    });
+    while prompts.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let (strong, stronger) = people.browser(sample::ALICE);
+    client
+        .resolve(error, strong.acr_values("AAL2"))
+        .await
+        .unwrap();
+    plain.await.unwrap().unwrap();
+    assert_eq!(stronger.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_silent_sign_in_that_failed_speaks_for_itself_alone() {
+    let people = People::start().await;
+    let client = people.client(MemoryStore::new());
+    let (silent, asked) = people.browser(sample::ALICE);
+    let silent = silent.request(banking()).prompt(Prompt::None);
+    let silent = tokio::spawn({
+        let client = client.clone();
+        async move { client.sign_in(silent).await }
+    });
+    while asked.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    people.sign_in(&client, sample::ALICE, &[banking()]).await;
+    silent.await.unwrap().unwrap_err();
+    client.get_access_token(banking()).await.unwrap();
 }

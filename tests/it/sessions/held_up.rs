@@ -1,0 +1,139 @@
+//! A store that can be told not to answer for a while, or at all, and people at the emulator.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use intelliauth::{
+    AuthorizationCode, Client, MemoryStore, SessionKey, SessionLock, SessionRecord, SessionStore,
+    StoreError, StoreErrorKind, TokenRequest,
+};
+use intelliauth_emulator::{Config, Emulator, sample};
+use tokio::sync::Semaphore;
+
+/// A store whose readers can be held up or turned away.
+#[derive(Clone, Debug)]
+pub(super) struct HeldUp {
+    pub(super) store: MemoryStore,
+    pub(super) fails: Arc<AtomicBool>,
+    /// How many readers come before the one that waits; none of them does while this is huge.
+    before: Arc<AtomicUsize>,
+    arrived: Arc<Semaphore>,
+    go_on: Arc<Semaphore>,
+}
+
+impl HeldUp {
+    pub(super) fn new(store: MemoryStore) -> Self {
+        Self {
+            store,
+            fails: Arc::default(),
+            before: Arc::new(AtomicUsize::new(usize::MAX)),
+            arrived: Arc::new(Semaphore::new(0)),
+            go_on: Arc::new(Semaphore::new(0)),
+        }
+    }
+
+    /// The reader after so many others waits, with what it has read.
+    pub(super) fn hold_up_after(&self, others: usize) {
+        self.before.store(others, Ordering::SeqCst);
+    }
+
+    /// Until it is there.
+    pub(super) async fn arrived(&self) {
+        self.arrived.acquire().await.unwrap().forget();
+    }
+
+    pub(super) fn go_on(&self) {
+        self.go_on.add_permits(1);
+    }
+}
+
+impl SessionStore for HeldUp {
+    async fn load(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(StoreError::new(StoreErrorKind::Io, "the share is away"));
+        }
+        let record = self.store.load(key).await;
+        if self.before.fetch_sub(1, Ordering::SeqCst) == 0 {
+            self.arrived.add_permits(1);
+            self.go_on.acquire().await.unwrap().forget();
+        }
+        record
+    }
+    async fn save(&self, key: &SessionKey, record: &SessionRecord) -> Result<(), StoreError> {
+        self.store.save(key, record).await
+    }
+    async fn lock(&self, key: &SessionKey, patience: Duration) -> Result<SessionLock, StoreError> {
+        self.store.lock(key, patience).await
+    }
+    async fn set_aside(&self, key: &SessionKey) -> Result<(), StoreError> {
+        self.store.set_aside(key).await
+    }
+}
+
+/// The emulator and its APIs: whoever signs in is known there.
+pub(super) struct People {
+    pub(super) emulator: Arc<Emulator>,
+}
+
+impl People {
+    pub(super) async fn start() -> Self {
+        let emulator = Emulator::start(Config::sample()).await.unwrap();
+        Self {
+            emulator: Arc::new(emulator),
+        }
+    }
+
+    pub(super) fn client(&self, store: impl SessionStore) -> Client {
+        Client::for_person(self.emulator.issuer(), sample::NATIVE)
+            .store(store)
+            .build()
+            .unwrap()
+    }
+
+    /// A browser that this person sits at, and how many pages it was sent to.
+    pub(super) fn browser(&self, user: &'static str) -> (AuthorizationCode, Arc<AtomicUsize>) {
+        let prompts = Arc::new(AtomicUsize::new(0));
+        let (emulator, counted) = (Arc::clone(&self.emulator), Arc::clone(&prompts));
+        let login = AuthorizationCode::loopback()
+            .without_browser()
+            .announce(move |url| {
+                counted.fetch_add(1, Ordering::SeqCst);
+                let (emulator, url) = (Arc::clone(&emulator), url.clone());
+                tokio::spawn(async move {
+                    let callback = emulator.login_as(user).approve(&url).await.unwrap();
+                    // Whoever listened may have given up.
+                    let _ = reqwest::get(callback).await;
+                });
+            });
+        (login, prompts)
+    }
+
+    pub(super) async fn sign_in(
+        &self,
+        client: &Client,
+        user: &'static str,
+        requests: &[TokenRequest<'static>],
+    ) {
+        let (login, _) = self.browser(user);
+        let login = requests.iter().fold(login, AuthorizationCode::request);
+        client.sign_in(login).await.unwrap();
+    }
+}
+
+pub(super) fn banking() -> TokenRequest<'static> {
+    TokenRequest::new(sample::BANKING).scope("read:transactions")
+}
+
+/// Bob may have this too.
+pub(super) fn settings() -> TokenRequest<'static> {
+    TokenRequest::new(sample::SETTINGS).scope("read:settings")
+}
+
+pub(super) fn health() -> TokenRequest<'static> {
+    TokenRequest::new(sample::HEALTH).scope("read:records")
+}
