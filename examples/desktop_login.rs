@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use intelliauth::{
     AccessToken, AuthorizationCode, Client, DeviceCode, Error, FileStore, SignIn, TokenRequest,
 };
@@ -36,12 +36,12 @@ async fn main() -> anyhow::Result<()> {
         .store(FileStore::default())
         .build()?;
     if has("--forget") {
-        client.sign_out().await?;
+        client.sign_out().await.map_err(explained)?;
         println!("Signed out: the session is gone from the disk.");
         return Ok(());
     }
 
-    match client.account().await? {
+    match client.account().await.map_err(explained)? {
         Some(account) => println!(
             "There is a session on disk, of {}: nobody is asked.",
             account.name().or(account.subject()).unwrap_or("somebody")
@@ -55,9 +55,9 @@ async fn main() -> anyhow::Result<()> {
             Err(error @ (Error::Login(_) | Error::Consent(_))) => {
                 println!("\n{error}.");
                 let how = tenant.sign_in(has("--device"), has("--auto"));
-                client.resolve(error, how).await?
+                client.resolve(error, how).await.map_err(explained)?
             }
-            Err(error) => bail!("{error}\nWhat to do: {}", error.next_move()),
+            Err(error) => return Err(explained(error)),
         };
         explain(&token)?;
     }
@@ -146,6 +146,12 @@ fn played(login: AuthorizationCode, emulator: Arc<Emulator>) -> AuthorizationCod
             }
         });
     })
+}
+
+/// What happened, and the next move: a person reads it.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn explained(error: Error) -> anyhow::Error {
+    anyhow!("{error}\nWhat to do: {}", error.next_move())
 }
 
 fn explain(token: &AccessToken) -> anyhow::Result<()> {

@@ -30,16 +30,24 @@ use intelliauth_emulator::{Config, Emulator, sample};
 use maud::html;
 use sha2::{Digest, Sha256};
 
-const HERE: &str = "http://127.0.0.1:3000";
-
-const CALLBACK: &str = "http://127.0.0.1:3000/callback";
+/// The port of the redirect URI that the sample application has registered.
+const PORT: u16 = 3000;
 
 /// What the back end shares between requests.
 #[derive(Clone)]
 struct App {
     client: Client,
+    /// Where it is reached.
+    here: Arc<str>,
     /// The sign-in that each browser is in the middle of, as text: it could be a database.
     pending: Arc<Mutex<HashMap<String, String>>>,
+}
+
+impl App {
+    /// Where a person comes back to.
+    fn callback(&self) -> String {
+        format!("{}/callback", self.here)
+    }
 }
 
 #[tokio::main]
@@ -48,8 +56,15 @@ async fn main() -> anyhow::Result<()> {
     let client = Client::for_person(emulator.issuer(), sample::WEB)
         .client_secret(sample::WEB_SECRET)
         .build()?;
+    let is_auto = std::env::args().any(|argument| argument == "--auto");
+    // Whoever is played comes back to any port: the platform compares none of 127.0.0.1's.
+    let port = if is_auto { 0 } else { PORT };
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await;
+    let listener = listener.with_context(|| format!("port {port} is needed, and is taken"))?;
+    let here = format!("http://{}", listener.local_addr()?);
     let app = App {
         client,
+        here: here.as_str().into(),
         pending: Arc::default(),
     };
     let routes = Router::new()
@@ -58,17 +73,16 @@ async fn main() -> anyhow::Result<()> {
         .route("/callback", get(callback))
         .route("/sign-out", post(sign_out))
         .with_state(app);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("The emulator plays the platform at {}.", emulator.issuer());
-    println!("The back end is at {HERE}: open it in a browser.");
+    println!("The back end is at {here}: open it in a browser.");
     let serving = async {
         axum::serve(listener, routes)
             .await
             .context("it cannot serve")
     };
-    if std::env::args().any(|argument| argument == "--auto") {
+    if is_auto {
         return tokio::select! {
-            played = played(&emulator) => played,
+            played = played(&emulator, &here) => played,
             served = serving => served,
         };
     }
@@ -103,7 +117,7 @@ async fn call(
         "health" => TokenRequest::new(sample::HEALTH).scope("read:records"),
         _ => return Ok(StatusCode::NOT_FOUND.into_response()),
     };
-    let client = app.client.session(session(&browser));
+    let (client, back) = (app.client.session(session(&browser)), app.callback());
     let (url, pending) = match client.get_access_token(&request).await {
         Ok(token) => {
             let text = format!(
@@ -113,11 +127,11 @@ async fn call(
             );
             return Ok(text.into_response());
         }
-        Err(Error::Consent(consent)) => consent.authorization_url(CALLBACK)?,
+        Err(Error::Consent(consent)) => consent.authorization_url(back)?,
         Err(Error::Login(_)) => {
             // A new cookie for whoever signs in: one that somebody has planted here stays worthless.
             browser = new_cookie();
-            let login = AuthorizationCode::redirect_to(CALLBACK).request(&request);
+            let login = AuthorizationCode::redirect_to(back).request(&request);
             app.client.session(session(&browser)).start(login).await?
         }
         Err(other) => return Err(other.into()),
@@ -177,13 +191,13 @@ fn cookie(browser: &str) -> String {
 }
 
 /// Alice, for `--auto`: she is sent away twice, for a sign-in and for a consent, and comes back.
-async fn played(emulator: &Emulator) -> anyhow::Result<()> {
+async fn played(emulator: &Emulator, here: &str) -> anyhow::Result<()> {
     let alice = emulator.login_as(sample::ALICE);
     let no_redirects = reqwest::redirect::Policy::none();
     let http = reqwest::Client::builder().redirect(no_redirects).build()?;
     let mut own = String::new();
     for api in ["banking", "health"] {
-        let call = format!("{HERE}/api/{api}");
+        let call = format!("{here}/api/{api}");
         let sent_away = http.get(&call).header(header::COOKIE, &own).send().await?;
         let given = sent_away.headers().get(header::SET_COOKIE);
         let given = given.context("no cookie")?.to_str()?.split(';').next();

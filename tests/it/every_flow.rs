@@ -13,7 +13,7 @@ use std::{
 
 use intelliauth::{
     AuthorizationCode, CacheMode, Client, ClientAuthentication, ClientBuilder, DeviceCode, Error,
-    TokenRequest, resource_server::Verifier,
+    FileStore, Flow, FlowContext, Secret, TokenRequest, TokenResponse, resource_server::Verifier,
 };
 use intelliauth_emulator::{Config, Emulator, Endpoint, Fault, sample};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,6 +26,20 @@ use crate::support::{
 
 /// Where the process leaves what it has found.
 const FOLDER: &str = "INTELLIAUTH_TEST_FOLDER";
+
+/// A grant of the caller's own, which this issuer refuses.
+#[derive(Debug)]
+struct Exchange;
+
+impl Flow for Exchange {
+    async fn acquire(&self, cx: FlowContext<'_>) -> Result<TokenResponse, Error> {
+        let grant = cx.extension_grant("urn:ietf:params:oauth:grant-type:jwt-bearer");
+        let assertion = Secret::from("hushed.assertion.of-the-caller");
+        let grant = grant.secret_parameter("assertion", assertion);
+        tracing::trace!(?grant, "a grant of the caller's own");
+        grant.send().await
+    }
+}
 
 /// What happens in that process.
 struct World {
@@ -59,10 +73,17 @@ async fn in_a_process_of_its_own() {
         shown: String::new(),
         prompts: 0,
     };
-    world.services().await;
-    world.desktop().await;
-    world.web_back_end().await;
-    world.device().await;
+    let all = async {
+        world.services().await;
+        world.desktop().await;
+        world.pasted().await;
+        world.web_back_end().await;
+        world.device().await;
+    };
+    // The process beside waits for this one to end, however it does.
+    tokio::time::timeout(Duration::from_secs(100), all)
+        .await
+        .unwrap();
 
     let mut secrets = world.tap.secrets();
     secrets.extend(world.secrets.lock().unwrap().clone());
@@ -100,6 +121,16 @@ impl World {
             let claims = verifier.verify(next.secret()).await.unwrap();
             let other = client.get_access_token(sample::HEALTH).await.unwrap();
             let refused = verifier.verify(other.secret()).await.unwrap_err();
+            let exchange = Client::builder(self.emulator.issuer(), sample::SERVICE, Exchange);
+            let exchange = exchange
+                .client_secret(sample::SERVICE_SECRET)
+                .build()
+                .unwrap();
+            let error = exchange
+                .get_access_token(sample::BANKING)
+                .await
+                .unwrap_err();
+            self.show(&error);
             let asked = TokenRequest::new(sample::BANKING).scope("no:such");
             let error = client.get_access_token(asked).await.unwrap_err();
             self.show(&error);
@@ -114,7 +145,9 @@ impl World {
 
     /// The browser of this machine: a sign-in, refreshes, consent, a stronger sign-in, a lost session.
     async fn desktop(&mut self) {
-        let client = self.person(sample::NATIVE).build().unwrap();
+        let store = FileStore::in_directory(self.folder.join("sessions"));
+        let client = self.person(sample::NATIVE).store(store);
+        let client = client.build().unwrap();
         let banking = || TokenRequest::new(sample::BANKING).scope("read:transactions");
         let login = self.loopback().request(banking()).request(sample::HEALTH);
         let account = client.sign_in(login).await.unwrap();
@@ -149,6 +182,37 @@ impl World {
         self.await_browser().await;
     }
 
+    /// A browser that cannot come back: the person copies where it went, once wrongly.
+    async fn pasted(&mut self) {
+        for is_wrong in [true, false] {
+            let client = self.person(sample::NATIVE).build().unwrap().session("far");
+            let (emulator, secrets) = (Arc::clone(&self.emulator), Arc::clone(&self.secrets));
+            let (sender, pasted) = tokio::sync::oneshot::channel();
+            let sender = Mutex::new(Some(sender));
+            let login = AuthorizationCode::redirect_to("http://127.0.0.1/callback")
+                .without_browser()
+                .announce(move |url| {
+                    note(&secrets, url);
+                    let (emulator, url) = (Arc::clone(&emulator), url.clone());
+                    let sender = sender.lock().unwrap().take().unwrap();
+                    tokio::spawn(async move {
+                        let alice = emulator.login_as(sample::ALICE);
+                        let mut callback = alice.approve(&url).await.unwrap().to_string();
+                        if is_wrong {
+                            callback = callback.replace("state=", "state=x");
+                        }
+                        sender.send(callback).unwrap();
+                    });
+                })
+                .paste_back(async move { pasted.await.map_err(std::io::Error::other) });
+            match client.sign_in(login.request(sample::BANKING)).await {
+                Ok(_) => assert!(!is_wrong),
+                Err(error) => self.show(&error),
+            }
+            client.close().await;
+        }
+    }
+
     /// A confidential client: the answer comes in another request, once a wrong one, then the right one.
     async fn web_back_end(&mut self) {
         let client = self.person(sample::WEB).client_secret(sample::WEB_SECRET);
@@ -179,6 +243,7 @@ impl World {
         let (emulator, secrets) = (Arc::clone(&self.emulator), Arc::clone(&self.secrets));
         let login = DeviceCode::new(move |prompt| {
             let (emulator, code) = (Arc::clone(&emulator), prompt.user_code().to_owned());
+            tracing::trace!(?prompt, "what the person is shown");
             let noted = ("user_code".to_owned(), code.clone());
             secrets.lock().unwrap().push(noted);
             tokio::spawn(async move {
@@ -279,6 +344,7 @@ fn no_secret_leaves_a_process_that_runs_every_flow() {
     let names: BTreeSet<&str> = secrets.iter().map(|(name, _)| name.as_str()).collect();
     let every = [
         "access_token",
+        "assertion",
         "client_secret",
         "code",
         "code_verifier",

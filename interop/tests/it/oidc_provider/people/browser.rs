@@ -31,6 +31,7 @@ async fn a_person_signs_in_allows_refuses_and_allows_again() {
         assert!(browser.text().await.contains(BANKING));
         browser.press("Continue").await;
         browser.shows("You are signed in").await;
+        browser.look_alone("loopback-signed-in").await;
         let account = login.await.unwrap().unwrap();
         assert_eq!(account.subject(), Some("alice"));
         let token = client.get_access_token(banking()).await.unwrap();
@@ -54,6 +55,7 @@ async fn a_person_signs_in_allows_refuses_and_allows_again() {
             } else {
                 browser.follow("[ Cancel ]").await;
                 browser.shows("The sign-in did not work").await;
+                browser.look_alone("loopback-failed").await;
                 let error = resolving.await.unwrap().unwrap_err();
                 assert!(matches!(error, Error::Denied(_)), "{error}");
             }
