@@ -47,13 +47,6 @@ struct Seen {
     looks: u64,
 }
 
-impl Seen {
-    fn note(&mut self, session: Option<&Session>) {
-        self.revision = session.map_or(0, |session| session.revision);
-        self.looks += 1;
-    }
-}
-
 impl OpenSession {
     pub(super) fn new(key: SessionKey) -> Self {
         Self {
@@ -120,7 +113,16 @@ impl OpenSession {
     }
 
     pub(super) fn saw(&self, session: Option<&Session>) {
-        lock(&self.seen).note(session);
+        self.note(&mut lock(&self.seen), session);
+    }
+
+    fn note(&self, seen: &mut Seen, session: Option<&Session>) {
+        seen.revision = session.map_or(0, |session| session.revision);
+        seen.looks += 1;
+        if session.is_none() {
+            // What was to be buried is gone; revisions start anew.
+            self.is_at_rest();
+        }
     }
 
     /// How often a session has been seen: to be told to [`saw_since`](Self::saw_since).
@@ -132,7 +134,7 @@ impl OpenSession {
     pub(super) fn saw_since(&self, looks: u64, session: Option<&Session>) {
         let mut seen = lock(&self.seen);
         if seen.looks == looks {
-            seen.note(session);
+            self.note(&mut seen, session);
         }
     }
 

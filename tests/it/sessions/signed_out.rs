@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use intelliauth::{CacheMode, Error, FileStore, MemoryStore};
+use intelliauth::{CacheMode, Error, FileStore, MemoryStore, SessionKey, SessionStore};
 use intelliauth_emulator::sample;
 
 use super::held_up::{HeldUp, People, banking, health};
@@ -85,4 +85,22 @@ async fn a_name_that_a_stranger_makes_up_leaves_no_file() {
     let files = std::fs::read_dir(&place).map_or(0, Iterator::count);
     assert_eq!(files, 0);
     assert_eq!(people.emulator.token_requests(), 0);
+}
+
+#[tokio::test]
+async fn a_record_that_is_gone_takes_the_sign_out_with_it() {
+    let people = People::start().await;
+    let store = HeldUp::new(MemoryStore::new());
+    let client = people.client(store.clone());
+    people.sign_in(&client, sample::ALICE, &[banking()]).await;
+    store.fails.store(true, Ordering::SeqCst);
+    client.sign_out().await.unwrap_err();
+    store.fails.store(false, Ordering::SeqCst);
+    let key = SessionKey::new(people.emulator.issuer(), sample::NATIVE, "default");
+    store.store.set_aside(&key).await.unwrap();
+    assert_eq!(client.account().await.unwrap(), None);
+    // Revisions start anew, so that this one has the number that was signed out of.
+    let other = people.client(store.store.clone());
+    people.sign_in(&other, sample::ALICE, &[banking()]).await;
+    client.get_access_token(banking()).await.unwrap();
 }
