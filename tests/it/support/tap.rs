@@ -25,7 +25,7 @@ struct Seen {
 }
 
 /// What of a request's form, and of an answer's members, nobody else may know.
-const SECRET: &[&str] = &[
+pub(crate) const SECRET: &[&str] = &[
     "access_token",
     "assertion",
     "client_secret",
