@@ -194,6 +194,12 @@ impl TokenCache {
         self.forget(principal, self.next_sequence());
     }
 
+    /// Forgets what this principal was refused: the person has acted.
+    pub(crate) fn forgive_refusals(&self, principal: &Principal) {
+        self.index
+            .of_principals(|other| other == principal, Slot::forgive_refusals);
+    }
+
     /// Waits until the flights that are in the air now have landed, at most as long as two may take.
     pub(crate) async fn drain(&self) {
         let flights: Vec<Landing> = lock(&self.in_flight).values().cloned().collect();
@@ -207,7 +213,7 @@ impl TokenCache {
         // Too late, or without a timer to tell: there is nothing more to wait for.
         let _ = deadline::within(limit, all).await;
         if let Some(sessions) = &self.sessions {
-            sessions.settle(limit).await;
+            sessions.settle(limit, &self.endpoint).await;
         }
     }
 

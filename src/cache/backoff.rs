@@ -78,6 +78,11 @@ impl Failure {
         })
     }
 
+    /// Whether it stays the same answer until somebody acts.
+    pub(super) fn is_refusal(&self) -> bool {
+        !self.error.is_retryable() && !self.is_asked_for
+    }
+
     /// Whether the issuer asked to be left alone until a moment that has not come.
     pub(super) fn holds_everybody(&self, now: Moment) -> bool {
         self.is_asked_for && !now.has_reached(self.until)

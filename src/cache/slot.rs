@@ -219,6 +219,14 @@ impl Slot {
         }
     }
 
+    /// Forgets what was refused, other than by an issuer that wants to be left alone.
+    pub(super) fn forgive_refusals(&self) {
+        self.bare.forgive_refusal();
+        for entry in self.named.load().iter().flat_map(|named| named.iter()) {
+            entry.forgive_refusal();
+        }
+    }
+
     /// Keeps it in the index; false if it is no longer there.
     pub(super) fn pin(&self) -> bool {
         let is_retired = self.pins.fetch_add(1, Ordering::AcqRel) & RETIRED != 0;

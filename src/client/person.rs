@@ -149,12 +149,13 @@ impl Client {
     /// # Errors
     ///
     /// [`Error::Store`] if the store does not take it: then other processes still find the session. This
-    /// one hands out nothing of what it has read of it, and tries again at its next call and in
+    /// one hands out nothing of the sign-in that it has last read, and tries again at its next call and in
     /// [`close`](Self::close).
     pub async fn sign_out(&self) -> Result<(), Error> {
         let (sessions, open) = self.person()?;
         open.forbid_late_writes();
         self.cache.clear_all(&self.principal);
+        let endpoint = self.cache.endpoint();
         if sessions.is_unknown(&open).await {
             // Nothing is written for a name that nobody has signed in under.
             return Ok(());
@@ -164,9 +165,10 @@ impl Client {
         self.cache.clear_all(&self.principal);
         let families = before.map(|signed_in| signed_in.families);
         let tokens = families.into_iter().flatten();
-        let endpoint = self.cache.endpoint();
+        let tokens = tokens.filter_map(|family| family.refresh_token);
+        let tokens: Vec<_> = tokens.chain(open.take_unrevoked()).collect();
         let revoking = async {
-            for token in tokens.filter_map(|family| family.refresh_token) {
+            for token in tokens {
                 endpoint.revoke(&token).await;
             }
         };
@@ -247,9 +249,12 @@ impl Client {
         // Where it cannot be told, somebody else has signed in: nothing of theirs is handed out.
         let is_same = open.is_surely_of(&account);
         open.meets_other(&account);
-        if !is_same {
+        if is_same {
+            self.cache.forgive_refusals(&self.principal);
+        } else {
             self.cache.clear_all(&self.principal);
         }
+        sessions.pay(open, endpoint);
         Ok(account)
     }
 

@@ -43,10 +43,19 @@ impl Flow for RefreshToken {
         };
         let open = self.sessions.open(name);
         let wanted = Wanted::of(&cx, &self.sessions);
-        for _ in 0..ATTEMPTS {
+        for attempt in 1..=ATTEMPTS {
+            let is_last = attempt == ATTEMPTS;
             let mut response = match self.obtain(&cx, &open, wanted.clone()).await {
                 Ok(response) => response,
-                Err(error) => return Err(self.resumable(error, &cx, &open).await),
+                Err(error) => {
+                    let error = self.resumable(error, &cx, &open).await;
+                    let is_for_person = error.person_needed().is_some();
+                    // They have acted since it was found: who asked after that waits for this flight too.
+                    if is_for_person && !is_last && open.revision() != error.revision() {
+                        continue;
+                    }
+                    return Err(error);
+                }
             };
             if let Some(account) = &response.account {
                 if self.is_outdated(account, &open).await {
@@ -77,9 +86,7 @@ impl RefreshToken {
             let revision = session.revision;
             let Some(signed_in) = session.signed_in else {
                 self.sessions.settle_sign_out(open).await;
-                for token in open.take_unrevoked() {
-                    cx.endpoint.revoke(&token).await;
-                }
+                self.sessions.pay(open, cx.endpoint);
                 return Err(signed_out(&wanted).found_in(revision));
             };
             if let Some(response) = kept::adopt(&signed_in, &wanted, open, self.sessions.now()) {
@@ -146,7 +153,7 @@ impl RefreshToken {
     }
 }
 
-/// How often a flight starts again because the session turned out to be another person's meanwhile.
+/// How often a flight starts because of somebody who signed in meanwhile.
 const ATTEMPTS: usize = 2;
 
 /// What a flight asks of a session.

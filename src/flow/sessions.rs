@@ -24,6 +24,7 @@ pub(crate) use prompt::{PromptTurn, Sought};
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
+    endpoint::Endpoint,
     error::{Error, StoreError, StoreErrorKind, UnavailableReason},
     secret::Secret,
     store::{BoxedStore, Session, SessionKey, SignedIn, Unusable},
@@ -142,32 +143,48 @@ impl Sessions {
         })
     }
 
-    /// What the store has now, without a lock.
+    /// The session as it is now, without a lock: what the store has, or what it would not take.
     pub(crate) async fn look(&self, open: &OpenSession) -> Result<Looked, Error> {
         let looks = open.looks();
-        let record = self.store.load(&open.key).await.map_err(Error::Store)?;
-        open.was_looked_at(self.clock.now());
-        let looked = match record.map(|record| Session::read(&record, &open.key)) {
-            None => Looked::Nothing,
-            Some(Err(Unusable::Damaged)) => Looked::Damaged,
-            Some(Err(Unusable::Newer)) => return Err(newer()),
-            Some(Ok(session)) if open.is_buried(&session) => Looked::Found(Session {
-                signed_in: None,
-                ..session
-            }),
-            Some(Ok(session)) => Looked::Found(session),
-        };
-        let found = match &looked {
+        let stored = self.stored(open).await?;
+        let found = match &stored {
             Looked::Found(session) => Some(session),
             Looked::Nothing | Looked::Damaged => None,
         };
+        if let Some(unsaved) = open.instead_of(found.map_or(0, |session| session.generation)) {
+            return Ok(Looked::Found(unsaved));
+        }
         open.saw_since(looks, found);
-        Ok(looked)
+        Ok(match stored {
+            Looked::Found(session) if open.is_buried(&session) => Looked::Found(Session {
+                signed_in: None,
+                ..session
+            }),
+            stored => stored,
+        })
+    }
+
+    /// The record itself, whatever is known beside it.
+    async fn stored(&self, open: &OpenSession) -> Result<Looked, Error> {
+        let record = self.store.load(&open.key).await.map_err(Error::Store)?;
+        open.was_looked_at(self.clock.now());
+        match record.map(|record| Session::read(&record, &open.key)) {
+            None => Ok(Looked::Nothing),
+            Some(Err(Unusable::Damaged)) => Ok(Looked::Damaged),
+            Some(Err(Unusable::Newer)) => Err(newer()),
+            Some(Ok(session)) => Ok(Looked::Found(session)),
+        }
     }
 
     /// Whether nobody has ever signed in, as far as anybody knows.
     pub(crate) async fn is_unknown(&self, open: &OpenSession) -> bool {
-        matches!(self.look(open).await, Ok(Looked::Nothing)) && !open.has_unsaved()
+        let is_empty = matches!(self.look(open).await, Ok(Looked::Nothing));
+        if is_empty && !open.has_unsaved() {
+            // A share that is not mounted looks like that as well: what was seen before stays buried.
+            open.bury_unread();
+            return true;
+        }
+        false
     }
 
     /// Writes a tombstone that the store did not take when the person signed out.
@@ -178,6 +195,21 @@ impl Sessions {
             // Reading writes first what could not be written before.
             let _ = guard.read().await;
         }
+    }
+
+    /// Revokes what a sign-out could not revoke, without anybody waiting for it.
+    pub(crate) fn pay(self: &Arc<Self>, open: &OpenSession, endpoint: &Arc<Endpoint>) {
+        let tokens = open.take_unrevoked();
+        if tokens.is_empty() {
+            return;
+        }
+        let (under_way, endpoint) = (self.begin(), Arc::clone(endpoint));
+        self.ferry.embark(Box::pin(async move {
+            for token in tokens {
+                endpoint.revoke(&token).await;
+            }
+            drop(under_way);
+        }));
     }
 
     /// The revision of the session: read from the store at most once a second.
@@ -230,15 +262,18 @@ impl Sessions {
             return outcome;
         }
         // Its holder takes too long, or the lock cannot be had: the person's word counts.
-        match self.peek(open).await {
+        match self.stored(open).await {
             Ok(before) => {
+                let before = match before {
+                    Looked::Found(session) => Some(session),
+                    Looked::Nothing | Looked::Damaged => None,
+                };
                 let of = |number: fn(&Session) -> u64| before.as_ref().map_or(0, number);
-                let (generation, revision) = (of(|it| it.generation), of(|it| it.revision));
-                let tombstone = Session::tombstone(generation, revision);
+                let tombstone = Session::tombstone(of(|it| it.generation), of(|it| it.revision));
                 let buried = self.save(open, &tombstone).await;
                 match &buried {
                     Ok(()) => open.is_at_rest(),
-                    Err(_) => open.bury_over(revision),
+                    Err(_) => open.bury_over(of(|it| it.sign_in)),
                 }
                 (before.and_then(|session| session.signed_in), buried)
             }
@@ -255,7 +290,7 @@ impl Sessions {
     }
 
     /// Waits for what is under way, and writes what could not be written before.
-    pub(crate) async fn settle(self: &Arc<Self>, limit: Duration) {
+    pub(crate) async fn settle(self: &Arc<Self>, limit: Duration, endpoint: &Arc<Endpoint>) {
         if Handle::try_current().is_err() {
             // Nothing tells the time here, and nothing could be written.
             return;
@@ -275,7 +310,10 @@ impl Sessions {
                     // Reading writes first what could not be written.
                     let _ = guard.read().await;
                 }
+                self.pay(&session, endpoint);
             }
+            let idle = under_way.wait_for(|count| *count == 0);
+            let _ = idle.await;
         };
         let _ = tokio::time::timeout(limit, saving).await;
     }

@@ -58,7 +58,7 @@ impl Finish<'_> {
             return Err(Error::protocol(asked, Violation::OtherAccount));
         }
         let signed_in = self.signed_in(obtained, before.filter(|_| !is_other));
-        match guard.write(signed_in, Change::Person).await {
+        match guard.write(signed_in, Change::SignIn).await {
             Written::Saved | Written::Kept => Ok(account),
             Written::Superseded => {
                 Err(Error::request("the person has signed out while signing in"))

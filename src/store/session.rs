@@ -84,6 +84,9 @@ pub(crate) struct Session {
     /// for again.
     #[serde(default)]
     pub(crate) revision: u64,
+    /// Which sign-in this is: a number of its own for each, and zero where nobody is signed in.
+    #[serde(default)]
+    pub(crate) sign_in: u64,
     /// Nothing once the person has signed out: the tombstone that a late writer must respect.
     pub(crate) signed_in: Option<SignedIn>,
 }
@@ -243,6 +246,7 @@ impl Session {
         Self {
             generation: generation + 1,
             revision: revision + 1,
+            sign_in: 0,
             signed_in: None,
         }
     }

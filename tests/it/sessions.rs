@@ -6,6 +6,7 @@ mod covered;
 mod ended;
 mod failing_store;
 mod held_up;
+mod in_memory;
 mod outliving;
 mod prompting;
 mod redeeming;

@@ -152,6 +152,15 @@ impl Entry {
         }
     }
 
+    /// Forgets what was refused, other than by an issuer that wants to be left alone.
+    pub(super) fn forgive_refusal(&self) {
+        let mut state = lock(&self.state);
+        if let Some(unrest) = &mut state.unrest {
+            unrest.failure.take_if(|failure| failure.is_refusal());
+            state.settle();
+        }
+    }
+
     /// Forgets `rejected`; false if it is not current, or has just replaced a rejected one.
     pub(in super::super) fn reject(&self, rejected: &Arc<Token>, now: Moment) -> bool {
         let mut state = lock(&self.state);

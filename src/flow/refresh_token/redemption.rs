@@ -175,7 +175,7 @@ impl Redemption {
         if let Err(error) = self.check_account(&signed_in.account, reply.id_token.as_ref()) {
             // Whose tokens these are nobody knows, and the old one is spent: a sign-in is needed.
             signed_in.end_family(audience);
-            guard.write(signed_in, Change::Person).await;
+            guard.write(signed_in, Change::Ended).await;
             return Turn::Done(Err(error));
         }
         let identity = Scopes::from_reply(&signed_in.identity_scopes);
@@ -226,7 +226,7 @@ impl Redemption {
         }
         tracing::warn!(%audience, "the issuer refused the refresh token, a sign-in is needed");
         signed_in.end_family(audience);
-        guard.write(signed_in, Change::Person).await;
+        guard.write(signed_in, Change::Ended).await;
         Turn::Done(Err(error))
     }
 }

@@ -41,7 +41,8 @@ impl Ferry {
         outcome.await.ok()
     }
 
-    fn embark(self: &Arc<Self>, mut work: Work) {
+    /// Carries `work` to its end; nobody waits for it.
+    pub(super) fn embark(self: &Arc<Self>, mut work: Work) {
         let mut queue = lock(&self.queue);
         if let Some(sender) = &*queue {
             match sender.send(work) {

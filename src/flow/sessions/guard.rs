@@ -4,28 +4,22 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::{OpenSession, Sessions, newer};
+use super::{Looked, OpenSession, Sessions, newer};
 use crate::{
     error::Error,
     store::{Session, SessionLock, SignedIn, Unusable},
 };
 
-/// What the holder of a family's mutex may find: a session that the store would not take.
-#[derive(Default)]
-pub(super) struct Held {
-    unsaved: Option<Unsaved>,
-}
-
-struct Unsaved {
-    session: Session,
+/// A session that the store would not take.
+#[derive(Clone)]
+pub(super) struct Unsaved {
+    pub(super) session: Session,
     /// The generation that stands in the store in its place.
-    replaces: u64,
-}
-
-impl Held {
-    pub(super) fn is_unsaved(&self) -> bool {
-        self.unsaved.is_some()
-    }
+    pub(super) replaces: u64,
+    /// And the sign-in.
+    pub(super) over: u64,
+    /// How often the person had signed out by then.
+    pub(super) sign_outs: u64,
 }
 
 /// Permission to redeem and to write, for one at a time among all tasks and processes.
@@ -34,11 +28,14 @@ pub(crate) struct SessionGuard {
     open: Arc<OpenSession>,
     // The store's lock goes first: who gets the mutex next finds it free.
     _lock: SessionLock,
-    held: OwnedMutexGuard<Held>,
+    _held: OwnedMutexGuard<()>,
     sign_outs: u64,
     /// The generation that was read: whatever is found in its place later, somebody else wrote.
     read: u64,
     revision: u64,
+    sign_in: u64,
+    /// The sign-in that stands in the store, which may be another one.
+    stored: u64,
 }
 
 /// Why a session is written.
@@ -46,8 +43,10 @@ pub(crate) struct SessionGuard {
 pub(crate) enum Change {
     /// Its tokens have changed, and what the person may have did not.
     Tokens,
-    /// The person has done something, or has to: what was refused before may be asked for again.
-    Person,
+    /// The person has to do something: a part of what they signed in for has ended.
+    Ended,
+    /// The person has signed in: what was refused before may be asked for again.
+    SignIn,
 }
 
 /// What became of a session that was to be written.
@@ -64,18 +63,20 @@ impl SessionGuard {
     pub(super) fn new(
         sessions: Arc<Sessions>,
         open: Arc<OpenSession>,
-        held: OwnedMutexGuard<Held>,
+        held: OwnedMutexGuard<()>,
         lock: SessionLock,
     ) -> Self {
         let sign_outs = open.sign_outs();
         Self {
             sessions,
             open,
-            held,
+            _held: held,
             _lock: lock,
             sign_outs,
             read: 0,
             revision: 0,
+            sign_in: 0,
+            stored: 0,
         }
     }
 
@@ -91,37 +92,39 @@ impl SessionGuard {
     pub(crate) async fn read(&mut self) -> Result<Option<SignedIn>, Error> {
         let stored = match self.load().await {
             // The store may be away for a while: what is in memory is newer anyway.
-            Err(error) => match &self.held.unsaved {
-                None => return Err(error),
-                Some(unsaved) => {
-                    self.read = unsaved.replaces;
-                    self.revision = unsaved.session.revision;
-                    return Ok(unsaved.session.signed_in.clone());
-                }
-            },
+            Err(error) => {
+                let Some(unsaved) = self.open.unsaved() else {
+                    return Err(error);
+                };
+                (self.read, self.stored) = (unsaved.replaces, unsaved.over);
+                self.revision = unsaved.session.revision;
+                self.sign_in = unsaved.session.sign_in;
+                return Ok(unsaved.session.signed_in);
+            }
             Ok(stored) => stored,
         };
-        self.read = stored.as_ref().map_or(0, |session| session.generation);
-        self.revision = stored.as_ref().map_or(0, |session| session.revision);
-        if let Some(session) = &stored
-            && self.open.is_buried(session)
-        {
-            if let Some(signed_in) = &session.signed_in {
-                self.open.owe(signed_in);
+        let of = |number: fn(&Session) -> u64| stored.as_ref().map_or(0, number);
+        (self.read, self.revision) = (of(|it| it.generation), of(|it| it.revision));
+        (self.sign_in, self.stored) = (of(|it| it.sign_in), of(|it| it.sign_in));
+        if let Some(session) = self.open.instead_of(self.read) {
+            let signed_in = session.signed_in.clone();
+            self.put(session).await;
+            return Ok(signed_in);
+        }
+        self.open.give_up_unsaved();
+        let Some(session) = stored else {
+            return Ok(None);
+        };
+        if self.open.is_buried(&session) {
+            if let Some(signed_in) = session.signed_in.filter(|_| self.open.owes_revocation()) {
+                self.open.owe(&signed_in);
             }
             // What could not be written when they signed out. If it still cannot, it stays so.
             let _ = self.bury().await;
             return Ok(None);
         }
-        if let Some(unsaved) = self.held.unsaved.take() {
-            // If somebody has written meanwhile, the person signed in or out: that counts.
-            if unsaved.replaces == self.read {
-                let signed_in = unsaved.session.signed_in.clone();
-                self.put(unsaved.session).await;
-                return Ok(signed_in);
-            }
-        }
-        Ok(stored.and_then(|session| session.signed_in))
+        self.open.rests_under(&session);
+        Ok(session.signed_in)
     }
 
     /// Writes `signed_in`, unless somebody else has written since it was read.
@@ -151,62 +154,77 @@ impl SessionGuard {
             let stands = stored.is_some_and(|stored| stored.generation == session.generation);
             stands.then_some(()).ok_or(error)?;
         }
-        self.read = session.generation;
+        (self.read, self.stored) = (session.generation, session.sign_in);
         if self.has_signed_out() {
             self.bury().await?;
             return Ok(Written::Superseded);
         }
         // What had only been in memory has been written with it.
-        self.held.unsaved = None;
+        self.open.forget_unsaved();
         Ok(Written::Saved)
     }
 
     /// Writes the tombstone: whoever reads the session from now on finds that nobody is signed in.
     pub(crate) async fn bury(&mut self) -> Result<(), Error> {
         let tombstone = Session::tombstone(self.read, self.revision);
-        self.held.unsaved = None;
+        self.open.forget_unsaved();
         if let Err(error) = self.sessions.save(&self.open, &tombstone).await {
             // Here at least nobody is signed in any more, and the tombstone is written when it can be.
-            self.open.bury_over(self.revision);
-            let replaces = self.read;
-            self.held.unsaved = Some(Unsaved {
-                session: tombstone,
-                replaces,
-            });
+            self.open.bury_over(self.stored);
+            self.sign_outs = self.open.sign_outs();
+            self.keep_unsaved(tombstone);
             return Err(error);
         }
-        (self.read, self.revision) = (tombstone.generation, tombstone.revision);
+        self.stands(&tombstone);
         self.open.is_at_rest();
         Ok(())
     }
 
     fn next(&self, signed_in: SignedIn, change: Change) -> Session {
+        let sign_in = match change {
+            Change::SignIn => fastrand::u64(1..),
+            Change::Tokens | Change::Ended => self.sign_in,
+        };
         Session {
             generation: self.read + 1,
-            revision: self.revision + u64::from(change == Change::Person),
+            revision: self.revision + u64::from(change != Change::Tokens),
+            sign_in,
             signed_in: Some(signed_in),
         }
+    }
+
+    /// The store has taken it.
+    fn stands(&mut self, session: &Session) {
+        (self.read, self.revision) = (session.generation, session.revision);
+        (self.sign_in, self.stored) = (session.sign_in, session.sign_in);
+    }
+
+    fn keep_unsaved(&mut self, session: Session) {
+        (self.revision, self.sign_in) = (session.revision, session.sign_in);
+        self.open.keep_unsaved(Unsaved {
+            session,
+            replaces: self.read,
+            over: self.stored,
+            sign_outs: self.sign_outs,
+        });
     }
 
     async fn put(&mut self, session: Session) -> Written {
         match self.sessions.save(&self.open, &session).await {
             Ok(()) => {
-                (self.read, self.revision) = (session.generation, session.revision);
-                self.held.unsaved = None;
-                self.open.is_at_rest();
+                self.stands(&session);
+                self.open.forget_unsaved();
                 // Whoever signed out while this was being written wrote before it: their word counts.
                 if session.signed_in.is_some() && self.has_signed_out() {
                     let _ = self.bury().await;
                     return Written::Superseded;
                 }
+                self.open.rests_under(&session);
                 Written::Saved
             }
             Err(error) => {
                 tracing::warn!(%error, "session not written, it stays in memory for now");
-                self.open.saw(Some(&session));
-                self.revision = session.revision;
-                let replaces = self.read;
-                self.held.unsaved = Some(Unsaved { session, replaces });
+                self.keep_unsaved(session);
                 Written::Kept
             }
         }
@@ -221,9 +239,9 @@ impl SessionGuard {
         if self.has_signed_out() {
             return true;
         }
-        match self.sessions.peek(&self.open).await {
-            Ok(Some(session)) => session.generation != self.read,
-            Ok(None) => self.read != 0,
+        match self.sessions.stored(&self.open).await {
+            Ok(Looked::Found(session)) => session.generation != self.read,
+            Ok(Looked::Nothing | Looked::Damaged) => self.read != 0,
             // It cannot be read: then it cannot be written either, or nothing is known against it.
             Err(_) => false,
         }

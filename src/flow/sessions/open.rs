@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    guard::Held,
+    guard::Unsaved,
     lock,
     prompt::{PromptTurn, Prompts, Sought},
 };
@@ -23,12 +23,15 @@ use crate::{
 /// What this process knows of one session.
 pub(crate) struct OpenSession {
     pub(super) key: SessionKey,
-    pub(super) family: Arc<tokio::sync::Mutex<Held>>,
+    /// The right to redeem and to write in this process.
+    pub(super) family: Arc<tokio::sync::Mutex<()>>,
     seen: Mutex<Seen>,
+    /// A session that the store would not take.
+    unsaved: Mutex<Option<Unsaved>>,
     looked_at: Mutex<Option<Moment>>,
     /// How often the person has signed out in this process: a late writer must not undo it.
     sign_outs: AtomicU64,
-    /// The revision that a sign-out ended and the store may still hold; none is zero.
+    /// The sign-in that a sign-out ended and the store may still hold; none is zero.
     buried: AtomicU64,
     /// Whether its refresh tokens could not be read then, and so were not revoked.
     owes_revocation: AtomicBool,
@@ -44,7 +47,20 @@ pub(crate) struct OpenSession {
 #[derive(Debug, Default)]
 struct Seen {
     revision: u64,
+    /// The sign-in that stands in the store.
+    sign_in: u64,
     looks: u64,
+}
+
+impl Seen {
+    fn note(&mut self, session: Option<&Session>) {
+        self.revision = session.map_or(0, |session| session.revision);
+        self.looks += 1;
+        // A record that is gone may come back: a share that is not mounted looks empty.
+        if let Some(session) = session {
+            self.sign_in = session.sign_in;
+        }
+    }
 }
 
 impl OpenSession {
@@ -53,6 +69,7 @@ impl OpenSession {
             key,
             family: Arc::default(),
             seen: Mutex::default(),
+            unsaved: Mutex::default(),
             looked_at: Mutex::new(None),
             sign_outs: AtomicU64::new(0),
             buried: AtomicU64::new(0),
@@ -73,16 +90,17 @@ impl OpenSession {
         lock(&self.seen).revision
     }
 
-    /// The person has signed out of the session of this revision, and the store did not take it.
+    /// The person has signed out of this sign-in, and the store did not take it.
     ///
-    /// Not the generation: another process may rotate its tokens, and that is no sign-in.
-    pub(super) fn bury_over(&self, revision: u64) {
-        self.buried.store(revision, Ordering::Release);
+    /// Neither generation nor revision say which one it was: tokens rotate and families end in other
+    /// processes, and both start anew when the record is lost.
+    pub(super) fn bury_over(&self, sign_in: u64) {
+        self.buried.store(sign_in, Ordering::Release);
     }
 
     /// As [`bury_over`](Self::bury_over), of a session that could not be read: the last one that was.
     pub(super) fn bury_unread(&self) {
-        let last = self.revision();
+        let last = lock(&self.seen).sign_in;
         self.bury_over(last);
         self.owes_revocation.store(last != 0, Ordering::Release);
     }
@@ -92,19 +110,29 @@ impl OpenSession {
         self.bury_over(0);
     }
 
+    /// Takes note of a record that is in the store: whoever wrote it came after what is to be buried.
+    pub(super) fn rests_under(&self, session: &Session) {
+        if self.buried.load(Ordering::Acquire) != session.sign_in {
+            self.is_at_rest();
+        }
+    }
+
     /// Whether the person has signed out of this very session, whatever the store still says.
     pub(super) fn is_buried(&self, session: &Session) -> bool {
         let buried = self.buried.load(Ordering::Acquire);
-        buried != 0 && buried == session.revision && session.signed_in.is_some()
+        buried != 0 && buried == session.sign_in && session.signed_in.is_some()
+    }
+
+    /// Whether what is buried now was not revoked when the person signed out; told once.
+    pub(super) fn owes_revocation(&self) -> bool {
+        self.owes_revocation.swap(false, Ordering::AcqRel)
     }
 
     /// Takes note of what is to be revoked still of a session that is buried now.
     pub(super) fn owe(&self, signed_in: &SignedIn) {
-        if self.owes_revocation.swap(false, Ordering::AcqRel) {
-            let tokens = signed_in.families.iter();
-            let tokens = tokens.filter_map(|family| family.refresh_token.clone());
-            lock(&self.unrevoked).extend(tokens);
-        }
+        let tokens = signed_in.families.iter();
+        let tokens = tokens.filter_map(|family| family.refresh_token.clone());
+        lock(&self.unrevoked).extend(tokens);
     }
 
     /// Refresh tokens of a session that the person has signed out of: they are to be revoked.
@@ -113,16 +141,41 @@ impl OpenSession {
     }
 
     pub(super) fn saw(&self, session: Option<&Session>) {
-        self.note(&mut lock(&self.seen), session);
+        lock(&self.seen).note(session);
     }
 
-    fn note(&self, seen: &mut Seen, session: Option<&Session>) {
-        seen.revision = session.map_or(0, |session| session.revision);
+    /// Keeps what the store would not take, until it does.
+    pub(super) fn keep_unsaved(&self, unsaved: Unsaved) {
+        let mut seen = lock(&self.seen);
+        seen.revision = unsaved.session.revision;
         seen.looks += 1;
-        if session.is_none() {
-            // What was to be buried is gone; revisions start anew.
-            self.is_at_rest();
+        *lock(&self.unsaved) = Some(unsaved);
+    }
+
+    pub(super) fn forget_unsaved(&self) {
+        lock(&self.unsaved).take();
+    }
+
+    /// Lets go of what somebody else was faster than. If it was a sign-out, its tokens are to be revoked.
+    pub(super) fn give_up_unsaved(&self) {
+        let unsaved = lock(&self.unsaved).take();
+        let ended = unsaved.filter(|unsaved| unsaved.sign_outs != self.sign_outs());
+        if let Some(signed_in) = ended.and_then(|unsaved| unsaved.session.signed_in) {
+            self.owe(&signed_in);
         }
+    }
+
+    /// What would be in the store if that could be used at all: nothing that a sign-out has ended.
+    pub(super) fn unsaved(&self) -> Option<Unsaved> {
+        let unsaved = lock(&self.unsaved).clone();
+        unsaved.filter(|unsaved| unsaved.sign_outs == self.sign_outs())
+    }
+
+    /// What is to stand in the place of this generation, and does not yet.
+    pub(super) fn instead_of(&self, generation: u64) -> Option<Session> {
+        // If somebody has written meanwhile, the person signed in or out: that counts.
+        let unsaved = self.unsaved().filter(|one| one.replaces == generation);
+        unsaved.map(|unsaved| unsaved.session)
     }
 
     /// How often a session has been seen: to be told to [`saw_since`](Self::saw_since).
@@ -134,7 +187,7 @@ impl OpenSession {
     pub(super) fn saw_since(&self, looks: u64, session: Option<&Session>) {
         let mut seen = lock(&self.seen);
         if seen.looks == looks {
-            self.note(&mut seen, session);
+            seen.note(session);
         }
     }
 
@@ -209,8 +262,9 @@ impl OpenSession {
 
     /// Whether there is something that the store does not have yet. In doubt, yes.
     pub(crate) fn has_unsaved(&self) -> bool {
-        let held = self.family.try_lock();
-        held.map_or(true, |held| held.is_unsaved()) || self.buried.load(Ordering::Acquire) != 0
+        self.family.try_lock().is_err()
+            || lock(&self.unsaved).is_some()
+            || self.buried.load(Ordering::Acquire) != 0
     }
 }
 

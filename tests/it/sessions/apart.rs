@@ -1,10 +1,10 @@
 //! Different people: nothing of one ever reaches another.
 
-use intelliauth::{AccessToken, Error, MemoryStore};
+use intelliauth::{Error, MemoryStore};
 use intelliauth_emulator::sample;
 use serde_json::json;
 
-use super::held_up::{HeldUp, People, banking, settings};
+use super::held_up::{HeldUp, People, banking, settings, subject};
 use crate::support::{
     Server,
     person::{BANKING, HEALTH},
@@ -109,17 +109,13 @@ async fn what_was_read_before_somebody_else_signed_in_is_not_handed_out_after_it
     store.arrived().await;
     elsewhere.sign_out().await.unwrap();
     people.sign_in(&elsewhere, sample::BOB, &both).await;
-    let of = |token: &AccessToken| {
-        let claims = token.danger_unverified_claims().unwrap();
-        claims.subject().map(str::to_owned)
-    };
     let token = here.get_access_token(settings()).await.unwrap();
-    assert_eq!(of(&token).as_deref(), Some(sample::BOB));
+    assert_eq!(subject(&token).as_deref(), Some(sample::BOB));
     store.go_on();
     let token = early.await.unwrap().unwrap();
-    assert_eq!(of(&token).as_deref(), Some(sample::BOB));
+    assert_eq!(subject(&token).as_deref(), Some(sample::BOB));
     for request in both {
         let token = here.get_access_token(request).await.unwrap();
-        assert_eq!(of(&token).as_deref(), Some(sample::BOB));
+        assert_eq!(subject(&token).as_deref(), Some(sample::BOB));
     }
 }

@@ -1,4 +1,4 @@
-//! A store that can be told not to answer for a while, or at all, and people at the emulator.
+//! A store in every kind of trouble, and people at the emulator.
 
 use std::{
     sync::{
@@ -9,17 +9,21 @@ use std::{
 };
 
 use intelliauth::{
-    AuthorizationCode, Client, MemoryStore, SessionKey, SessionLock, SessionRecord, SessionStore,
-    StoreError, StoreErrorKind, TokenRequest,
+    AccessToken, AuthorizationCode, Client, MemoryStore, SessionKey, SessionLock, SessionRecord,
+    SessionStore, StoreError, StoreErrorKind, TokenRequest,
 };
 use intelliauth_emulator::{Config, Emulator, sample};
 use tokio::sync::Semaphore;
 
-/// A store whose readers can be held up or turned away.
+/// A store that can be told to be slow, away, full or empty.
 #[derive(Clone, Debug)]
 pub(super) struct HeldUp {
     pub(super) store: MemoryStore,
     pub(super) fails: Arc<AtomicBool>,
+    /// Nothing can be written.
+    pub(super) is_full: Arc<AtomicBool>,
+    /// As a share looks that is not mounted.
+    pub(super) is_empty: Arc<AtomicBool>,
     /// How many readers come before the one that waits; none of them does while this is huge.
     before: Arc<AtomicUsize>,
     arrived: Arc<Semaphore>,
@@ -31,10 +35,20 @@ impl HeldUp {
         Self {
             store,
             fails: Arc::default(),
+            is_full: Arc::default(),
+            is_empty: Arc::default(),
             before: Arc::new(AtomicUsize::new(usize::MAX)),
             arrived: Arc::new(Semaphore::new(0)),
             go_on: Arc::new(Semaphore::new(0)),
         }
+    }
+
+    pub(super) fn set_full(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::SeqCst);
+    }
+
+    pub(super) fn set_away(&self, is_away: bool) {
+        self.fails.store(is_away, Ordering::SeqCst);
     }
 
     /// The reader after so many others waits, with what it has read.
@@ -57,6 +71,9 @@ impl SessionStore for HeldUp {
         if self.fails.load(Ordering::SeqCst) {
             return Err(StoreError::new(StoreErrorKind::Io, "the share is away"));
         }
+        if self.is_empty.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
         let record = self.store.load(key).await;
         if self.before.fetch_sub(1, Ordering::SeqCst) == 0 {
             self.arrived.add_permits(1);
@@ -65,6 +82,9 @@ impl SessionStore for HeldUp {
         record
     }
     async fn save(&self, key: &SessionKey, record: &SessionRecord) -> Result<(), StoreError> {
+        if self.is_full.load(Ordering::SeqCst) {
+            return Err(StoreError::new(StoreErrorKind::Full, "no space left"));
+        }
         self.store.save(key, record).await
     }
     async fn lock(&self, key: &SessionKey, patience: Duration) -> Result<SessionLock, StoreError> {
@@ -127,6 +147,12 @@ impl People {
 
 pub(super) fn banking() -> TokenRequest<'static> {
     TokenRequest::new(sample::BANKING).scope("read:transactions")
+}
+
+/// Whose token it is.
+pub(super) fn subject(token: &AccessToken) -> Option<String> {
+    let claims = token.danger_unverified_claims().unwrap();
+    claims.subject().map(str::to_owned)
 }
 
 /// Bob may have this too.

@@ -118,9 +118,37 @@ async fn what_was_missing_before_a_sign_in_is_not_remembered_after_it() {
     store.arrived().await;
     let both = [banking(), health()];
     people.sign_in(&client, sample::ALICE, &both).await;
+    // Who asks now waits for what looked before.
+    let late = tokio::spawn({
+        let client = client.clone();
+        async move { client.get_access_token(health()).await.map(|_| ()) }
+    });
+    while client.counts().joined == 0 {
+        tokio::task::yield_now().await;
+    }
     store.go_on();
-    let error = early.await.unwrap().unwrap_err();
-    assert!(matches!(error, Error::Consent(_)), "{error}");
+    early.await.unwrap().unwrap();
+    late.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_was_refused_before_a_sign_in_is_asked_for_again_after_it() {
+    let people = People::start().await;
+    let client = people.client(MemoryStore::new());
+    let narrowed = Fault::narrowed_scope(["openid"]).at(Endpoint::Token);
+    people.emulator.fault(narrowed.times(1));
+    people.sign_in(&client, sample::ALICE, &[banking()]).await;
+    let error = client.get_access_token(banking()).await.unwrap_err();
+    assert!(matches!(error, Error::Denied(_)), "{error}");
+    let both = [banking(), health()];
+    people.sign_in(&client, sample::ALICE, &both).await;
+    client.get_access_token(banking()).await.unwrap();
+
+    let other = Fault::id_token_claim("sub", "somebody-else").at(Endpoint::Token);
+    people.emulator.fault(other.times(1));
+    let error = client.get_access_token(health()).await.unwrap_err();
+    assert!(matches!(error, Error::Protocol(_)), "{error}");
+    people.sign_in(&client, sample::ALICE, &both).await;
     client.get_access_token(health()).await.unwrap();
 }
 
