@@ -90,6 +90,7 @@ impl RefreshToken {
                 return Err(signed_out(&wanted).found_in(revision));
             };
             if let Some(response) = kept::adopt(&signed_in, &wanted, open, self.sessions.now()) {
+                self.sessions.save_kept(open);
                 return Ok(response);
             }
             covers(

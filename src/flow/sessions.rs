@@ -151,8 +151,8 @@ impl Sessions {
             Looked::Found(session) => Some(session),
             Looked::Nothing | Looked::Damaged => None,
         };
-        if let Some(unsaved) = open.instead_of(found.map_or(0, |session| session.generation)) {
-            return Ok(Looked::Found(unsaved));
+        if let Some(unsaved) = open.instead_of(found) {
+            return Ok(Looked::Found(unsaved.session));
         }
         open.saw_since(looks, found);
         Ok(match stored {
@@ -179,7 +179,7 @@ impl Sessions {
     /// Whether nobody has ever signed in, as far as anybody knows.
     pub(crate) async fn is_unknown(&self, open: &OpenSession) -> bool {
         let is_empty = matches!(self.look(open).await, Ok(Looked::Nothing));
-        if is_empty && !open.has_unsaved() {
+        if is_empty && !open.has_kept() {
             // A share that is not mounted looks like that as well: what was seen before stays buried.
             open.bury_unread();
             return true;
@@ -195,6 +195,21 @@ impl Sessions {
             // Reading writes first what could not be written before.
             let _ = guard.read().await;
         }
+    }
+
+    /// Tries again to write what the store would not take, without anybody waiting for it.
+    pub(crate) fn save_kept(self: &Arc<Self>, open: &Arc<OpenSession>) {
+        if open.unsaved().is_none() {
+            return;
+        }
+        let (sessions, open, under_way) = (Arc::clone(self), Arc::clone(open), self.begin());
+        self.ferry.embark(Box::pin(async move {
+            if let Ok(mut guard) = sessions.guard(&open).await {
+                // Reading writes first what could not be written.
+                let _ = guard.read().await;
+            }
+            drop(under_way);
+        }));
     }
 
     /// Revokes what a sign-out could not revoke, without anybody waiting for it.
@@ -272,6 +287,7 @@ impl Sessions {
                 let tombstone = Session::tombstone(of(|it| it.generation), of(|it| it.revision));
                 let buried = self.save(open, &tombstone).await;
                 match &buried {
+                    _ if before.is_none() => {}
                     Ok(()) => open.is_at_rest(),
                     Err(_) => open.bury_over(of(|it| it.sign_in)),
                 }

@@ -57,8 +57,8 @@ impl Finish<'_> {
             let asked = obtained.asked.first();
             return Err(Error::protocol(asked, Violation::OtherAccount));
         }
-        let signed_in = self.signed_in(obtained, before.filter(|_| !is_other));
-        match guard.write(signed_in, Change::SignIn).await {
+        let (signed_in, change) = self.signed_in(obtained, before.filter(|_| !is_other));
+        match guard.write(signed_in, change).await {
             Written::Saved | Written::Kept => Ok(account),
             Written::Superseded => {
                 Err(Error::request("the person has signed out while signing in"))
@@ -66,7 +66,7 @@ impl Finish<'_> {
         }
     }
 
-    fn signed_in(&self, obtained: Obtained, before: Option<SignedIn>) -> SignedIn {
+    fn signed_in(&self, obtained: Obtained, before: Option<SignedIn>) -> (SignedIn, Change) {
         let is_apart = self.endpoint.dialect().token_family == TokenFamily::PerAudience;
         let mut covers = covers(&obtained);
         if let Some(before) = &before {
@@ -87,10 +87,12 @@ impl Finish<'_> {
             .as_ref()
             .filter(|before| before.account.is_surely(&obtained.account))
             .and_then(|before| before.families.iter().find(|kept| stays(kept)).cloned());
-        let (mut families, tokens) = match before {
+        let (mut families, tokens, change) = match before {
             // One sign-in more, beside those for other APIs; or one that changed no refresh token.
-            Some(before) if is_apart || outliving.is_some() => (before.families, before.tokens),
-            _ => (Vec::new(), Vec::new()),
+            Some(before) if is_apart || outliving.is_some() => {
+                (before.families, before.tokens, Change::SignInBeside)
+            }
+            _ => (Vec::new(), Vec::new(), Change::SignIn),
         };
         families.retain(|kept| kept.audience != family.audience);
         families.push(match outliving {
@@ -108,7 +110,7 @@ impl Finish<'_> {
         if let Some(token) = first.and_then(kept) {
             signed_in.keep(token, self.sessions.now());
         }
-        signed_in
+        (signed_in, change)
     }
 }
 

@@ -241,6 +241,12 @@ impl Session {
         is_ours.then_some(envelope.content).ok_or(Unusable::Damaged)
     }
 
+    /// Whether both are the same write of the same session.
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        let numbers = |it: &Self| (it.generation, it.revision, it.sign_in);
+        numbers(self) == numbers(other)
+    }
+
     /// What is left of the session of this generation and revision, once the person has signed out.
     pub(crate) fn tombstone(generation: u64, revision: u64) -> Self {
         Self {

@@ -6,7 +6,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::{Looked, OpenSession, Sessions, newer};
 use crate::{
-    error::Error,
+    error::{Error, StoreErrorKind},
     store::{Session, SessionLock, SignedIn, Unusable},
 };
 
@@ -18,6 +18,8 @@ pub(super) struct Unsaved {
     pub(super) replaces: u64,
     /// And the sign-in.
     pub(super) over: u64,
+    /// Whether it took nothing over from that one: then it counts however that one has changed.
+    pub(super) is_anew: bool,
     /// How often the person had signed out by then.
     pub(super) sign_outs: u64,
 }
@@ -47,6 +49,8 @@ pub(crate) enum Change {
     Ended,
     /// The person has signed in: what was refused before may be asked for again.
     SignIn,
+    /// They have, and parts of what was there before stay.
+    SignInBeside,
 }
 
 /// What became of a session that was to be written.
@@ -93,7 +97,9 @@ impl SessionGuard {
         let stored = match self.load().await {
             // The store may be away for a while: what is in memory is newer anyway.
             Err(error) => {
-                let Some(unsaved) = self.open.unsaved() else {
+                // What a newer version wrote must not be overwritten.
+                let unsaved = self.open.unsaved().filter(|_| !is_newer(&error));
+                let Some(unsaved) = unsaved else {
                     return Err(error);
                 };
                 (self.read, self.stored) = (unsaved.replaces, unsaved.over);
@@ -106,12 +112,14 @@ impl SessionGuard {
         let of = |number: fn(&Session) -> u64| stored.as_ref().map_or(0, number);
         (self.read, self.revision) = (of(|it| it.generation), of(|it| it.revision));
         (self.sign_in, self.stored) = (of(|it| it.sign_in), of(|it| it.sign_in));
-        if let Some(session) = self.open.instead_of(self.read) {
-            let signed_in = session.signed_in.clone();
-            self.put(session).await;
-            return Ok(signed_in);
+        if let Some(unsaved) = self.open.instead_of(stored.as_ref()) {
+            let signed_in = unsaved.session.signed_in.clone();
+            return match self.put(unsaved.session, unsaved.is_anew).await {
+                Written::Superseded => Ok(None),
+                Written::Saved | Written::Kept => Ok(signed_in),
+            };
         }
-        self.open.give_up_unsaved();
+        self.open.give_up_unsaved(stored.as_ref());
         let Some(session) = stored else {
             return Ok(None);
         };
@@ -135,7 +143,7 @@ impl SessionGuard {
             return Written::Superseded;
         }
         let session = self.next(signed_in, change);
-        self.put(session).await
+        self.put(session, change == Change::SignIn).await
     }
 
     /// Writes `signed_in` before the issuer is asked: if that fails, it must not be.
@@ -147,15 +155,11 @@ impl SessionGuard {
             return Ok(Written::Superseded);
         }
         let session = self.next(signed_in.clone(), Change::Tokens);
-        if let Err(error) = self.sessions.save(&self.open, &session).await {
-            // A store may have written it all the same (a directory that cannot be flushed). A mark that
-            // stands there and is never sent would use up the one repetition.
-            let stored = self.load().await.ok().flatten();
-            let stands = stored.is_some_and(|stored| stored.generation == session.generation);
-            stands.then_some(()).ok_or(error)?;
-        }
+        // A mark that stands there and is never sent would use up the one repetition.
+        self.save(&session).await?;
         (self.read, self.stored) = (session.generation, session.sign_in);
         if self.has_signed_out() {
+            self.open.owe(signed_in);
             self.bury().await?;
             return Ok(Written::Superseded);
         }
@@ -167,23 +171,40 @@ impl SessionGuard {
     /// Writes the tombstone: whoever reads the session from now on finds that nobody is signed in.
     pub(crate) async fn bury(&mut self) -> Result<(), Error> {
         let tombstone = Session::tombstone(self.read, self.revision);
+        let was_there = self.read != 0;
         self.open.forget_unsaved();
         if let Err(error) = self.sessions.save(&self.open, &tombstone).await {
             // Here at least nobody is signed in any more, and the tombstone is written when it can be.
             self.open.bury_over(self.stored);
             self.sign_outs = self.open.sign_outs();
-            self.keep_unsaved(tombstone);
+            self.keep_unsaved(tombstone, false);
             return Err(error);
         }
         self.stands(&tombstone);
-        self.open.is_at_rest();
+        if was_there {
+            self.open.is_at_rest();
+        }
         Ok(())
+    }
+
+    /// Saves; a store may have written it although it says no (a directory that cannot be flushed).
+    async fn save(&self, session: &Session) -> Result<(), Error> {
+        let Err(error) = self.sessions.save(&self.open, session).await else {
+            return Ok(());
+        };
+        match self.sessions.stored(&self.open).await {
+            Ok(Looked::Found(stored)) if stored.is_as(session) => {
+                self.open.saw(Some(session));
+                Ok(())
+            }
+            _ => Err(error),
+        }
     }
 
     fn next(&self, signed_in: SignedIn, change: Change) -> Session {
         let sign_in = match change {
-            Change::SignIn => fastrand::u64(1..),
-            Change::Tokens | Change::Ended => self.sign_in,
+            Change::Tokens | Change::Ended if self.sign_in != 0 => self.sign_in,
+            _ => fastrand::u64(1..),
         };
         Session {
             generation: self.read + 1,
@@ -199,32 +220,45 @@ impl SessionGuard {
         (self.sign_in, self.stored) = (session.sign_in, session.sign_in);
     }
 
-    fn keep_unsaved(&mut self, session: Session) {
+    fn keep_unsaved(&mut self, session: Session, is_anew: bool) {
         (self.revision, self.sign_in) = (session.revision, session.sign_in);
         self.open.keep_unsaved(Unsaved {
             session,
             replaces: self.read,
             over: self.stored,
+            is_anew,
             sign_outs: self.sign_outs,
         });
     }
 
-    async fn put(&mut self, session: Session) -> Written {
-        match self.sessions.save(&self.open, &session).await {
+    async fn put(&mut self, session: Session, is_anew: bool) -> Written {
+        // What was kept in memory comes after whatever stands there now.
+        let generation = self.read + 1;
+        let revision = session.revision.max(self.revision + u64::from(is_anew));
+        let session = Session {
+            generation,
+            revision,
+            ..session
+        };
+        match self.save(&session).await {
             Ok(()) => {
                 self.stands(&session);
                 self.open.forget_unsaved();
                 // Whoever signed out while this was being written wrote before it: their word counts.
-                if session.signed_in.is_some() && self.has_signed_out() {
+                if let Some(signed_in) =
+                    session.signed_in.as_ref().filter(|_| self.has_signed_out())
+                {
+                    self.open.owe(signed_in);
                     let _ = self.bury().await;
                     return Written::Superseded;
                 }
                 self.open.rests_under(&session);
                 Written::Saved
             }
+            Err(_) if session.signed_in.is_some() && self.has_signed_out() => Written::Superseded,
             Err(error) => {
                 tracing::warn!(%error, "session not written, it stays in memory for now");
-                self.keep_unsaved(session);
+                self.keep_unsaved(session, is_anew);
                 Written::Kept
             }
         }
@@ -267,4 +301,8 @@ impl SessionGuard {
             }
         }
     }
+}
+
+fn is_newer(error: &Error) -> bool {
+    matches!(error, Error::Store(error) if error.kind() == StoreErrorKind::Unreadable)
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     secret::Secret,
-    store::{Account, Session, SessionKey, SignedIn},
+    store::{Account, Family, Session, SessionKey, SignedIn},
     time::Moment,
 };
 
@@ -156,13 +156,31 @@ impl OpenSession {
         lock(&self.unsaved).take();
     }
 
-    /// Lets go of what somebody else was faster than. If it was a sign-out, its tokens are to be revoked.
-    pub(super) fn give_up_unsaved(&self) {
-        let unsaved = lock(&self.unsaved).take();
-        let ended = unsaved.filter(|unsaved| unsaved.sign_outs != self.sign_outs());
-        if let Some(signed_in) = ended.and_then(|unsaved| unsaved.session.signed_in) {
-            self.owe(&signed_in);
-        }
+    /// Lets go of what somebody else was faster than. If it was a sign-out, its tokens are to be revoked,
+    /// other than those that `stored` has as well.
+    pub(super) fn give_up_unsaved(&self, stored: Option<&Session>) {
+        let sign_outs = self.sign_outs();
+        let unsaved = lock(&self.unsaved)
+            // A share that is not mounted looks empty for a while.
+            .take_if(|unsaved| stored.is_some() || unsaved.sign_outs != sign_outs);
+        let ended = unsaved.filter(|unsaved| unsaved.sign_outs != sign_outs);
+        let Some(mut signed_in) = ended.and_then(|unsaved| unsaved.session.signed_in) else {
+            return;
+        };
+        let in_use = stored.and_then(|stored| stored.signed_in.as_ref());
+        let in_use = in_use.map_or(&[][..], |in_use| &in_use.families);
+        let secret = |family: &Family| {
+            family
+                .refresh_token
+                .as_ref()
+                .map(Secret::expose)
+                .map(str::to_owned)
+        };
+        let in_use: Vec<_> = in_use.iter().filter_map(secret).collect();
+        signed_in
+            .families
+            .retain(|family| secret(family).is_none_or(|own| !in_use.contains(&own)));
+        self.owe(&signed_in);
     }
 
     /// What would be in the store if that could be used at all: nothing that a sign-out has ended.
@@ -171,11 +189,15 @@ impl OpenSession {
         unsaved.filter(|unsaved| unsaved.sign_outs == self.sign_outs())
     }
 
-    /// What is to stand in the place of this generation, and does not yet.
-    pub(super) fn instead_of(&self, generation: u64) -> Option<Session> {
-        // If somebody has written meanwhile, the person signed in or out: that counts.
-        let unsaved = self.unsaved().filter(|one| one.replaces == generation);
-        unsaved.map(|unsaved| unsaved.session)
+    /// What is to stand in the place of this record, and does not yet.
+    pub(super) fn instead_of(&self, stored: Option<&Session>) -> Option<Unsaved> {
+        let unsaved = self.unsaved()?;
+        let of = |number: fn(&Session) -> u64| stored.map_or(0, number);
+        let is_same = unsaved.replaces == of(|it| it.generation);
+        // If somebody has signed in or out meanwhile, that counts; if they have just redeemed, this does.
+        let sign_in = of(|it| it.sign_in);
+        let is_older = unsaved.is_anew && sign_in != 0 && sign_in == unsaved.over;
+        (is_same || is_older).then_some(unsaved)
     }
 
     /// How often a session has been seen: to be told to [`saw_since`](Self::saw_since).
@@ -207,6 +229,12 @@ impl OpenSession {
 
     /// From now on no redemption that is under way can write what it brings.
     pub(crate) fn forbid_late_writes(&self) {
+        // What was to replace it goes: what stands in the store must not come in its place.
+        let over = self.unsaved().map_or(0, |unsaved| unsaved.over);
+        if over != 0 {
+            self.bury_over(over);
+            self.owes_revocation.store(true, Ordering::Release);
+        }
         self.sign_outs.fetch_add(1, Ordering::AcqRel);
     }
 
@@ -262,9 +290,14 @@ impl OpenSession {
 
     /// Whether there is something that the store does not have yet. In doubt, yes.
     pub(crate) fn has_unsaved(&self) -> bool {
-        self.family.try_lock().is_err()
-            || lock(&self.unsaved).is_some()
+        self.has_kept()
             || self.buried.load(Ordering::Acquire) != 0
+            || !lock(&self.unrevoked).is_empty()
+    }
+
+    /// Whether there is a session that the store would not take. In doubt, yes.
+    pub(crate) fn has_kept(&self) -> bool {
+        self.family.try_lock().is_err() || lock(&self.unsaved).is_some()
     }
 }
 

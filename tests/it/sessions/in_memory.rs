@@ -1,7 +1,9 @@
 //! What the store would not take counts here all the same, until it does.
 
+use std::{sync::atomic::Ordering, time::Duration};
+
 use intelliauth::{CacheMode, Error, MemoryStore};
-use intelliauth_emulator::sample;
+use intelliauth_emulator::{Endpoint, Fault, sample};
 
 use super::held_up::{HeldUp, People, banking, health, settings, subject};
 
@@ -31,6 +33,58 @@ async fn another_persons_sign_in_gets_nothing_of_the_one_that_is_still_on_disk()
     let other = people.client(store.store.clone());
     let token = other.get_access_token(settings()).await.unwrap();
     assert_eq!(subject(&token).as_deref(), Some(sample::BOB));
+}
+
+#[tokio::test]
+async fn a_rotation_elsewhere_does_not_undo_a_sign_in() {
+    for is_asked_first in [false, true] {
+        let (people, store, client) = full_disk().await;
+        people.sign_in(&client, sample::BOB, &[banking()]).await;
+        store.set_full(false);
+        if is_asked_first {
+            // What is answered from memory is written behind the answer.
+            client.get_access_token(banking()).await.unwrap();
+            client.close().await;
+        }
+        let other = people.client(store.store.clone());
+        let forced = banking().cache_mode(CacheMode::Refresh);
+        let token = other.get_access_token(forced).await.unwrap();
+        let owner = if is_asked_first {
+            sample::BOB
+        } else {
+            sample::ALICE
+        };
+        assert_eq!(subject(&token).as_deref(), Some(owner));
+        let forced = banking().cache_mode(CacheMode::Refresh);
+        let token = client.get_access_token(forced).await.unwrap();
+        assert_eq!(subject(&token).as_deref(), Some(sample::BOB));
+    }
+}
+
+#[tokio::test]
+async fn a_rotated_token_survives_a_store_that_looks_empty() {
+    let (people, store, client) = full_disk().await;
+    store.set_full(false);
+    // The mark is written, and what the redemption brings is not.
+    let slow = Fault::delay_after(Duration::from_millis(300)).at(Endpoint::Token);
+    people.emulator.fault(slow.times(1));
+    let asked = people.emulator.token_requests();
+    let call = tokio::spawn({
+        let client = client.clone();
+        let forced = banking().cache_mode(CacheMode::Refresh);
+        async move { client.get_access_token(forced).await.map(|_| ()) }
+    });
+    while people.emulator.token_requests() == asked {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    store.set_full(true);
+    call.await.unwrap().unwrap();
+    store.set_full(false);
+    store.is_empty.store(true, Ordering::SeqCst);
+    let _ = client.get_access_token(settings()).await;
+    store.is_empty.store(false, Ordering::SeqCst);
+    let forced = settings().cache_mode(CacheMode::Refresh);
+    client.get_access_token(forced).await.unwrap();
 }
 
 #[tokio::test]
