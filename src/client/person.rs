@@ -163,10 +163,10 @@ impl Client {
         let (before, buried) = sessions.bury(&open, SIGN_OUT_PATIENCE).await;
         // What was taken from the store a moment ago may have landed meanwhile.
         self.cache.clear_all(&self.principal);
-        let families = before.map(|signed_in| signed_in.families);
-        let tokens = families.into_iter().flatten();
-        let tokens = tokens.filter_map(|family| family.refresh_token);
-        let tokens: Vec<_> = tokens.chain(open.take_unrevoked()).collect();
+        let mut tokens = open.take_unrevoked();
+        if let Some(before) = &before {
+            tokens.extend(before.refresh_tokens().cloned());
+        }
         let revoking = async {
             for token in tokens {
                 endpoint.revoke(&token).await;

@@ -5,8 +5,11 @@
 
 mod ferry;
 mod guard;
+mod looked;
 mod open;
 mod prompt;
+mod sign_out;
+mod unsaved;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -19,6 +22,7 @@ use std::{
 use ferry::Ferry;
 pub(crate) use guard::SessionGuard;
 pub(crate) use guard::{Change, Written};
+pub(crate) use looked::Looked;
 pub(crate) use open::OpenSession;
 pub(crate) use prompt::{PromptTurn, Sought};
 use tokio::{runtime::Handle, sync::watch};
@@ -27,7 +31,7 @@ use crate::{
     endpoint::Endpoint,
     error::{Error, StoreError, StoreErrorKind, UnavailableReason},
     secret::Secret,
-    store::{BoxedStore, Session, SessionKey, SignedIn, Unusable},
+    store::{BoxedStore, Session, SessionKey, Unusable},
     time::{Moment, TimeSource},
 };
 
@@ -45,15 +49,6 @@ pub(crate) struct Sessions {
     ferry: Arc<Ferry>,
     /// How much is under way on the ferry.
     under_way: watch::Sender<usize>,
-}
-
-/// What a look into the store has found.
-pub(crate) enum Looked {
-    /// No record: nobody has signed in.
-    Nothing,
-    /// A record that nobody can read: it is to be set aside.
-    Damaged,
-    Found(Session),
 }
 
 /// Counts what is under way for as long as it lives.
@@ -137,20 +132,14 @@ impl Sessions {
 
     /// The session as the store has it now, without a lock; nothing if nobody has signed in.
     pub(crate) async fn peek(&self, open: &OpenSession) -> Result<Option<Session>, Error> {
-        Ok(match self.look(open).await? {
-            Looked::Found(session) => Some(session),
-            Looked::Nothing | Looked::Damaged => None,
-        })
+        Ok(self.look(open).await?.into_found())
     }
 
     /// The session as it is now, without a lock: what the store has, or what it would not take.
     pub(crate) async fn look(&self, open: &OpenSession) -> Result<Looked, Error> {
         let looks = open.looks();
         let stored = self.stored(open).await?;
-        let found = match &stored {
-            Looked::Found(session) => Some(session),
-            Looked::Nothing | Looked::Damaged => None,
-        };
+        let found = stored.found();
         if let Some(unsaved) = open.instead_of(found) {
             return Ok(Looked::Found(unsaved.session));
         }
@@ -176,23 +165,9 @@ impl Sessions {
         }
     }
 
-    /// Whether nobody has ever signed in, as far as anybody knows.
-    pub(crate) async fn is_unknown(&self, open: &OpenSession) -> bool {
-        let is_empty = matches!(self.look(open).await, Ok(Looked::Nothing));
-        if is_empty && !open.has_kept() {
-            // A share that is not mounted looks like that as well: what was seen before stays buried.
-            open.bury_unread();
-            return true;
-        }
-        false
-    }
-
-    /// Writes a tombstone that the store did not take when the person signed out.
-    pub(crate) async fn settle_sign_out(self: &Arc<Self>, open: &Arc<OpenSession>) {
-        if open.has_unsaved()
-            && let Ok(mut guard) = self.guard(open).await
-        {
-            // Reading writes first what could not be written before.
+    /// Writes what the store would not take, if it does now: reading does that first.
+    async fn catch_up(self: &Arc<Self>, open: &Arc<OpenSession>) {
+        if let Ok(mut guard) = self.guard(open).await {
             let _ = guard.read().await;
         }
     }
@@ -204,25 +179,7 @@ impl Sessions {
         }
         let (sessions, open, under_way) = (Arc::clone(self), Arc::clone(open), self.begin());
         self.ferry.embark(Box::pin(async move {
-            if let Ok(mut guard) = sessions.guard(&open).await {
-                // Reading writes first what could not be written.
-                let _ = guard.read().await;
-            }
-            drop(under_way);
-        }));
-    }
-
-    /// Revokes what a sign-out could not revoke, without anybody waiting for it.
-    pub(crate) fn pay(self: &Arc<Self>, open: &OpenSession, endpoint: &Arc<Endpoint>) {
-        let tokens = open.take_unrevoked();
-        if tokens.is_empty() {
-            return;
-        }
-        let (under_way, endpoint) = (self.begin(), Arc::clone(endpoint));
-        self.ferry.embark(Box::pin(async move {
-            for token in tokens {
-                endpoint.revoke(&token).await;
-            }
+            sessions.catch_up(&open).await;
             drop(under_way);
         }));
     }
@@ -260,46 +217,6 @@ impl Sessions {
         self.clock.now()
     }
 
-    /// Writes the tombstone, after waiting `patience` for the guard; and what stood there before it,
-    /// also where the store does not take it.
-    pub(crate) async fn bury(
-        self: &Arc<Self>,
-        open: &Arc<OpenSession>,
-        patience: Duration,
-    ) -> (Option<SignedIn>, Result<(), Error>) {
-        let guarded = async {
-            let mut guard = self.guard(open).await?;
-            let before = guard.read().await?;
-            let buried = guard.bury().await;
-            Ok::<_, Error>((before, buried))
-        };
-        if let Ok(Ok(outcome)) = tokio::time::timeout(patience, guarded).await {
-            return outcome;
-        }
-        // Its holder takes too long, or the lock cannot be had: the person's word counts.
-        match self.stored(open).await {
-            Ok(before) => {
-                let before = match before {
-                    Looked::Found(session) => Some(session),
-                    Looked::Nothing | Looked::Damaged => None,
-                };
-                let of = |number: fn(&Session) -> u64| before.as_ref().map_or(0, number);
-                let tombstone = Session::tombstone(of(|it| it.generation), of(|it| it.revision));
-                let buried = self.save(open, &tombstone).await;
-                match &buried {
-                    _ if before.is_none() => {}
-                    Ok(()) => open.is_at_rest(),
-                    Err(_) => open.bury_over(of(|it| it.sign_in)),
-                }
-                (before.and_then(|session| session.signed_in), buried)
-            }
-            Err(error) => {
-                open.bury_unread();
-                (None, Err(error))
-            }
-        }
-    }
-
     fn begin(self: &Arc<Self>) -> UnderWay {
         self.under_way.send_modify(|count| *count += 1);
         UnderWay(Arc::clone(self))
@@ -322,10 +239,7 @@ impl Sessions {
             .collect();
         let saving = async {
             for session in unsaved {
-                if let Ok(mut guard) = self.guard(&session).await {
-                    // Reading writes first what could not be written.
-                    let _ = guard.read().await;
-                }
+                self.catch_up(&session).await;
                 self.pay(&session, endpoint);
             }
             let idle = under_way.wait_for(|count| *count == 0);

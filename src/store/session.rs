@@ -151,6 +151,12 @@ impl KeptToken {
 }
 
 impl SignedIn {
+    /// Those that it could redeem.
+    pub(crate) fn refresh_tokens(&self) -> impl Iterator<Item = &Secret> {
+        let families = self.families.iter();
+        families.filter_map(|family| family.refresh_token.as_ref())
+    }
+
     /// The family that serves `audience`.
     pub(crate) fn family(&self, audience: &Audience) -> Option<&Family> {
         self.families.iter().find(|family| family.serves(audience))

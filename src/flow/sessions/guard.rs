@@ -4,25 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::{Looked, OpenSession, Sessions, newer};
+use super::{Looked, OpenSession, Sessions, newer, unsaved::Unsaved};
 use crate::{
     error::{Error, StoreErrorKind},
     store::{Session, SessionLock, SignedIn, Unusable},
 };
-
-/// A session that the store would not take.
-#[derive(Clone)]
-pub(super) struct Unsaved {
-    pub(super) session: Session,
-    /// The generation that stands in the store in its place.
-    pub(super) replaces: u64,
-    /// And the sign-in.
-    pub(super) over: u64,
-    /// Whether it took nothing over from that one: then it counts however that one has changed.
-    pub(super) is_anew: bool,
-    /// How often the person had signed out by then.
-    pub(super) sign_outs: u64,
-}
 
 /// Permission to redeem and to write, for one at a time among all tasks and processes.
 pub(crate) struct SessionGuard {

@@ -10,13 +10,13 @@ use std::{
 };
 
 use super::{
-    guard::Unsaved,
     lock,
     prompt::{PromptTurn, Prompts, Sought},
+    unsaved::Unsaved,
 };
 use crate::{
     secret::Secret,
-    store::{Account, Family, Session, SessionKey, SignedIn},
+    store::{Account, Session, SessionKey, SignedIn},
     time::Moment,
 };
 
@@ -27,7 +27,7 @@ pub(crate) struct OpenSession {
     pub(super) family: Arc<tokio::sync::Mutex<()>>,
     seen: Mutex<Seen>,
     /// A session that the store would not take.
-    unsaved: Mutex<Option<Unsaved>>,
+    pub(super) unsaved: Mutex<Option<Unsaved>>,
     looked_at: Mutex<Option<Moment>>,
     /// How often the person has signed out in this process: a late writer must not undo it.
     sign_outs: AtomicU64,
@@ -130,9 +130,7 @@ impl OpenSession {
 
     /// Takes note of what is to be revoked still of a session that is buried now.
     pub(super) fn owe(&self, signed_in: &SignedIn) {
-        let tokens = signed_in.families.iter();
-        let tokens = tokens.filter_map(|family| family.refresh_token.clone());
-        lock(&self.unrevoked).extend(tokens);
+        lock(&self.unrevoked).extend(signed_in.refresh_tokens().cloned());
     }
 
     /// Refresh tokens of a session that the person has signed out of: they are to be revoked.
@@ -144,60 +142,11 @@ impl OpenSession {
         lock(&self.seen).note(session);
     }
 
-    /// Keeps what the store would not take, until it does.
-    pub(super) fn keep_unsaved(&self, unsaved: Unsaved) {
+    /// Takes note of the revision of a session that is in memory alone.
+    pub(super) fn saw_unsaved(&self, revision: u64) {
         let mut seen = lock(&self.seen);
-        seen.revision = unsaved.session.revision;
+        seen.revision = revision;
         seen.looks += 1;
-        *lock(&self.unsaved) = Some(unsaved);
-    }
-
-    pub(super) fn forget_unsaved(&self) {
-        lock(&self.unsaved).take();
-    }
-
-    /// Lets go of what somebody else was faster than. If it was a sign-out, its tokens are to be revoked,
-    /// other than those that `stored` has as well.
-    pub(super) fn give_up_unsaved(&self, stored: Option<&Session>) {
-        let sign_outs = self.sign_outs();
-        let unsaved = lock(&self.unsaved)
-            // A share that is not mounted looks empty for a while.
-            .take_if(|unsaved| stored.is_some() || unsaved.sign_outs != sign_outs);
-        let ended = unsaved.filter(|unsaved| unsaved.sign_outs != sign_outs);
-        let Some(mut signed_in) = ended.and_then(|unsaved| unsaved.session.signed_in) else {
-            return;
-        };
-        let in_use = stored.and_then(|stored| stored.signed_in.as_ref());
-        let in_use = in_use.map_or(&[][..], |in_use| &in_use.families);
-        let secret = |family: &Family| {
-            family
-                .refresh_token
-                .as_ref()
-                .map(Secret::expose)
-                .map(str::to_owned)
-        };
-        let in_use: Vec<_> = in_use.iter().filter_map(secret).collect();
-        signed_in
-            .families
-            .retain(|family| secret(family).is_none_or(|own| !in_use.contains(&own)));
-        self.owe(&signed_in);
-    }
-
-    /// What would be in the store if that could be used at all: nothing that a sign-out has ended.
-    pub(super) fn unsaved(&self) -> Option<Unsaved> {
-        let unsaved = lock(&self.unsaved).clone();
-        unsaved.filter(|unsaved| unsaved.sign_outs == self.sign_outs())
-    }
-
-    /// What is to stand in the place of this record, and does not yet.
-    pub(super) fn instead_of(&self, stored: Option<&Session>) -> Option<Unsaved> {
-        let unsaved = self.unsaved()?;
-        let of = |number: fn(&Session) -> u64| stored.map_or(0, number);
-        let is_same = unsaved.replaces == of(|it| it.generation);
-        // If somebody has signed in or out meanwhile, that counts; if they have just redeemed, this does.
-        let sign_in = of(|it| it.sign_in);
-        let is_older = unsaved.is_anew && sign_in != 0 && sign_in == unsaved.over;
-        (is_same || is_older).then_some(unsaved)
     }
 
     /// How often a session has been seen: to be told to [`saw_since`](Self::saw_since).

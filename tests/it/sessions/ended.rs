@@ -1,16 +1,10 @@
 //! A sign-out wins over whatever is under way.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
 use intelliauth::{Error, MemoryStore};
 
-use super::{
-    ask,
-    failing_store::{Busy, Failing},
-};
+use super::{ask, held_up::HeldUp};
 use crate::support::{
     Server,
     person::{BANKING, HEALTH},
@@ -68,13 +62,10 @@ async fn signing_out_in_another_process_is_noticed_at_the_next_window() {
 #[tokio::test]
 async fn signing_out_with_a_full_disk_still_revokes() {
     let server = Server::for_people().await;
-    let store = Failing {
-        store: MemoryStore::new(),
-        fails: Arc::default(),
-    };
+    let store = HeldUp::new(MemoryStore::new());
     let client = server.person().store(store.clone()).build().unwrap();
     server.sign_in(&client).await;
-    store.fails.store(true, Ordering::SeqCst);
+    store.set_full(true);
     let error = client.sign_out().await.unwrap_err();
     assert!(matches!(error, Error::Store(_)), "{error}");
     assert_eq!(server.count_at("/oauth2/revoke").await, 1);
@@ -83,22 +74,19 @@ async fn signing_out_with_a_full_disk_still_revokes() {
 #[tokio::test]
 async fn signed_out_with_a_full_disk_hands_out_nothing() {
     let server = Server::for_people().await;
-    let store = Failing {
-        store: MemoryStore::new(),
-        fails: Arc::default(),
-    };
+    let store = HeldUp::new(MemoryStore::new());
     let client = server.person().store(store.clone()).build().unwrap();
     server.sign_in(&client).await;
     server.rotates("R0", "R1").mount().await;
     ask(&client, BANKING).await.unwrap();
-    store.fails.store(true, Ordering::SeqCst);
+    store.set_full(true);
     client.sign_out().await.unwrap_err();
     let error = client.get_access_token(BANKING).await.unwrap_err();
     assert!(matches!(error, Error::Login(_)), "{error}");
     assert!(client.account().await.unwrap().is_none());
 
     // With room on the disk other processes learn of it at the next call.
-    store.fails.store(false, Ordering::SeqCst);
+    store.set_full(false);
     client.get_access_token(HEALTH).await.unwrap_err();
     let other = server.person().store(store.store).build().unwrap();
     let error = other.get_access_token(BANKING).await.unwrap_err();
@@ -109,21 +97,18 @@ async fn signed_out_with_a_full_disk_hands_out_nothing() {
 #[tokio::test]
 async fn signed_out_of_a_session_that_is_in_use_elsewhere_hands_out_nothing() {
     let server = Server::for_people().await;
-    let store = Busy {
-        store: MemoryStore::new(),
-        busy: Arc::default(),
-    };
+    let store = HeldUp::new(MemoryStore::new());
     let client = server.person().store(store.clone()).build().unwrap();
     server.sign_in(&client).await;
     server.rotates("R0", "R1").expect(1).mount().await;
     ask(&client, BANKING).await.unwrap();
-    store.busy.store(true, Ordering::SeqCst);
+    store.set_busy(true);
     client.sign_out().await.unwrap_err();
     let error = client.get_access_token(BANKING).await.unwrap_err();
     assert!(matches!(error, Error::Login(_)), "{error}");
 
     // A new sign-in is another session.
-    store.busy.store(false, Ordering::SeqCst);
+    store.set_busy(false);
     server.sign_in(&client).await;
     assert!(client.account().await.unwrap().is_some());
 }

@@ -19,9 +19,13 @@ use tokio::sync::Semaphore;
 #[derive(Clone, Debug)]
 pub(super) struct HeldUp {
     pub(super) store: MemoryStore,
-    pub(super) fails: Arc<AtomicBool>,
+    fails: Arc<AtomicBool>,
     /// Nothing can be written.
-    pub(super) is_full: Arc<AtomicBool>,
+    is_full: Arc<AtomicBool>,
+    /// Somebody else holds the lock, and nothing can be written.
+    is_busy: Arc<AtomicBool>,
+    /// Everything is written, and said not to be: the directory could not be flushed.
+    denies: Arc<AtomicBool>,
     /// As a share looks that is not mounted.
     pub(super) is_empty: Arc<AtomicBool>,
     /// How many readers come before the one that waits; none of them does while this is huge.
@@ -36,6 +40,8 @@ impl HeldUp {
             store,
             fails: Arc::default(),
             is_full: Arc::default(),
+            is_busy: Arc::default(),
+            denies: Arc::default(),
             is_empty: Arc::default(),
             before: Arc::new(AtomicUsize::new(usize::MAX)),
             arrived: Arc::new(Semaphore::new(0)),
@@ -45,6 +51,14 @@ impl HeldUp {
 
     pub(super) fn set_full(&self, is_full: bool) {
         self.is_full.store(is_full, Ordering::SeqCst);
+    }
+
+    pub(super) fn set_busy(&self, is_busy: bool) {
+        self.is_busy.store(is_busy, Ordering::SeqCst);
+    }
+
+    pub(super) fn set_denying(&self, denies: bool) {
+        self.denies.store(denies, Ordering::SeqCst);
     }
 
     pub(super) fn set_away(&self, is_away: bool) {
@@ -82,12 +96,21 @@ impl SessionStore for HeldUp {
         record
     }
     async fn save(&self, key: &SessionKey, record: &SessionRecord) -> Result<(), StoreError> {
-        if self.is_full.load(Ordering::SeqCst) {
+        if self.is_full.load(Ordering::SeqCst) || self.is_busy.load(Ordering::SeqCst) {
             return Err(StoreError::new(StoreErrorKind::Full, "no space left"));
         }
-        self.store.save(key, record).await
+        self.store.save(key, record).await?;
+        if self.denies.load(Ordering::SeqCst) {
+            let what = "fsync of the directory";
+            return Err(StoreError::new(StoreErrorKind::Io, what));
+        }
+        Ok(())
     }
     async fn lock(&self, key: &SessionKey, patience: Duration) -> Result<SessionLock, StoreError> {
+        if self.is_busy.load(Ordering::SeqCst) {
+            let what = "somebody else has it";
+            return Err(StoreError::new(StoreErrorKind::Locked, what));
+        }
         self.store.lock(key, patience).await
     }
     async fn set_aside(&self, key: &SessionKey) -> Result<(), StoreError> {
