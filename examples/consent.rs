@@ -21,13 +21,14 @@ async fn main() -> anyhow::Result<()> {
     if !is_auto {
         println!("Sign in there as alice@cymmetri.example with sample-alice-password.");
     }
-    let client = Client::for_person(emulator.issuer(), sample::NATIVE).build()?;
+    let people = Client::for_person(emulator.issuer(), sample::NATIVE).build()?;
+    let alice = people.default_session();
 
     println!("\n1. Alice signs in, and lets the application read her transactions");
     let transactions = TokenRequest::new(sample::BANKING).scope("read:transactions");
     let login = browser(&emulator, is_auto).request(&transactions);
-    let account = client.sign_in(login).await?;
-    let token = client.get_access_token(&transactions).await?;
+    let account = alice.sign_in(login).await?;
+    let token = alice.client().get_access_token(&transactions).await?;
     println!(
         "   {} signed in; the token for {} allows {}.",
         account.subject().unwrap_or("somebody"),
@@ -37,7 +38,7 @@ async fn main() -> anyhow::Result<()> {
 
     println!("\n2. Later the application needs to change her settings");
     let settings = TokenRequest::new(sample::SETTINGS).scope("write:settings");
-    let Err(error) = client.get_access_token(&settings).await else {
+    let Err(error) = alice.client().get_access_token(&settings).await else {
         bail!("nobody has consented to this yet")
     };
     let Error::Consent(consent) = &error else {
@@ -52,7 +53,7 @@ async fn main() -> anyhow::Result<()> {
     println!("   What to do: {}.", error.next_move());
 
     println!("\n3. She is asked for just that, and the call is repeated");
-    match client.resolve(error, browser(&emulator, is_auto)).await {
+    match alice.resolve(error, browser(&emulator, is_auto)).await {
         Ok(token) => println!(
             "   Allowed: the token for {} allows {}.",
             token.audience(),
@@ -64,7 +65,7 @@ async fn main() -> anyhow::Result<()> {
         }
         Err(error) => bail!("{error}\nWhat to do: {}", error.next_move()),
     }
-    let token = client.get_access_token(&transactions).await?;
+    let token = alice.client().get_access_token(&transactions).await?;
     println!("   {} is still {}.", token.audience(), token.scopes());
     Ok(())
 }

@@ -32,16 +32,18 @@ async fn main() -> anyhow::Result<()> {
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
     let tenant = Tenant::find().await?;
 
-    let client = Client::for_person(&tenant.issuer, &tenant.client_id)
+    let people = Client::for_person(&tenant.issuer, &tenant.client_id)
         .store(FileStore::default())
         .build()?;
+    // One person uses this program; a program of several names a session for each.
+    let session = people.default_session();
     if has("--forget") {
-        client.sign_out().await.map_err(explained)?;
+        session.sign_out().await.map_err(explained)?;
         println!("Signed out: the session is gone from the disk.");
         return Ok(());
     }
 
-    match client.account().await.map_err(explained)? {
+    match session.account().await.map_err(explained)? {
         Some(account) => println!(
             "There is a session on disk, of {}: nobody is asked.",
             account.name().or(account.subject()).unwrap_or("somebody")
@@ -49,19 +51,19 @@ async fn main() -> anyhow::Result<()> {
         None => println!("There is no session on disk: somebody has to sign in."),
     }
     for audience in [BANKING, HEALTH] {
-        let token = match client.get_access_token(request(audience)).await {
+        let token = match session.client().get_access_token(request(audience)).await {
             Ok(token) => token,
             // Not signed in, or not for this API: the person acts, and the call is repeated.
             Err(error @ (Error::Login(_) | Error::Consent(_))) => {
                 println!("\n{error}.");
                 let how = tenant.sign_in(has("--device"), has("--auto"));
-                client.resolve(error, how).await.map_err(explained)?
+                session.resolve(error, how).await.map_err(explained)?
             }
             Err(error) => return Err(explained(error)),
         };
         explain(&token)?;
     }
-    client.close().await;
+    people.close().await.map_err(explained)?;
     println!("\nRun it again: the session is on disk now. `--forget` signs out.");
     Ok(())
 }

@@ -111,7 +111,7 @@ async fn refresh_ahead(
         "   After 95 % of its life it was handed out at once ({}),",
         old.source()
     );
-    client.close().await;
+    client.close().await?;
     let new = client.get_access_token(BANKING).await?;
     anyhow::ensure!(
         new.secret() != token.secret(),

@@ -91,12 +91,21 @@ async fn main() -> ExitCode {
             break;
         }
     }
-    client.close().await;
+    all_well &= close(&client).await;
     if all_well {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Lets a refresh that is under way finish; whether nothing was lost.
+async fn close(client: &Client) -> bool {
+    let closed = client.close().await;
+    if let Err(error) = &closed {
+        eprintln!("error: {}", with_causes(error));
+    }
+    closed.is_ok()
 }
 
 /// Why an audience was not asked for to the end.

@@ -1,4 +1,4 @@
-//! A web back end that acts for many people: one client, a session for each, consent as a redirect.
+//! A web back end that acts for many people: a session for each of them, consent as a redirect.
 //!
 //! ```console
 //! $ cargo run --example web_back_end            # you are the people, in your browser
@@ -25,7 +25,7 @@ use axum::{
     routing::{get, post},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use intelliauth::{AuthorizationCode, Client, Error, PendingLogin, TokenRequest};
+use intelliauth::{AuthorizationCode, Client, Error, PendingLogin, People, Session, TokenRequest};
 use intelliauth_emulator::{Config, Emulator, sample};
 use maud::html;
 use sha2::{Digest, Sha256};
@@ -36,7 +36,7 @@ const PORT: u16 = 3000;
 /// What the back end shares between requests.
 #[derive(Clone)]
 struct App {
-    client: Client,
+    people: People,
     /// Where it is reached.
     here: Arc<str>,
     /// The sign-in that each browser is in the middle of, as text: it could be a database.
@@ -44,6 +44,14 @@ struct App {
 }
 
 impl App {
+    /// The session of the person at this browser.
+    ///
+    /// Its name is logged and the cookie is a secret, so it is the digest of the cookie.
+    fn session(&self, browser: &str) -> Session {
+        let name = URL_SAFE_NO_PAD.encode(Sha256::digest(browser));
+        self.people.session(name)
+    }
+
     /// Where a person comes back to.
     fn callback(&self) -> String {
         format!("{}/callback", self.here)
@@ -53,7 +61,7 @@ impl App {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let emulator = Emulator::start(Config::sample()).await?;
-    let client = Client::for_person(emulator.issuer(), sample::WEB)
+    let people = Client::for_person(emulator.issuer(), sample::WEB)
         .client_secret(sample::WEB_SECRET)
         .build()?;
     let is_auto = std::env::args().any(|argument| argument == "--auto");
@@ -63,7 +71,7 @@ async fn main() -> anyhow::Result<()> {
     let listener = listener.with_context(|| format!("port {port} is needed, and is taken"))?;
     let here = format!("http://{}", listener.local_addr()?);
     let app = App {
-        client,
+        people,
         here: here.as_str().into(),
         pending: Arc::default(),
     };
@@ -91,7 +99,7 @@ async fn main() -> anyhow::Result<()> {
 
 async fn home(State(app): State<App>, headers: HeaderMap) -> Result<Response, Failure> {
     let browser = browser(&headers);
-    let account = app.client.session(session(&browser)).account().await?;
+    let account = app.session(&browser).account().await?;
     // Templates that escape: whatever an issuer says of a person is text here.
     let page = html! {
         @match account {
@@ -117,8 +125,8 @@ async fn call(
         "health" => TokenRequest::new(sample::HEALTH).scope("read:records"),
         _ => return Ok(StatusCode::NOT_FOUND.into_response()),
     };
-    let (client, back) = (app.client.session(session(&browser)), app.callback());
-    let (url, pending) = match client.get_access_token(&request).await {
+    let (session, back) = (app.session(&browser), app.callback());
+    let (url, pending) = match session.client().get_access_token(&request).await {
         Ok(token) => {
             let text = format!(
                 "A token for {}: it allows {}.",
@@ -129,10 +137,10 @@ async fn call(
         }
         Err(Error::Consent(consent)) => consent.authorization_url(back)?,
         Err(Error::Login(_)) => {
-            // A new cookie for whoever signs in: one that somebody has planted here stays worthless.
+            // A new cookie for the person who signs in: one that was planted here stays worthless.
             browser = new_cookie();
             let login = AuthorizationCode::redirect_to(back).request(&request);
-            app.client.session(session(&browser)).start(login).await?
+            app.session(&browser).begin_sign_in(login).await?
         }
         Err(other) => return Err(other.into()),
     };
@@ -149,18 +157,19 @@ async fn callback(
     headers: HeaderMap,
 ) -> Result<Redirect, Failure> {
     // Taken out: an answer is good once, for the browser that was sent away.
-    let kept = lock(&app.pending).remove(&browser(&headers));
+    let browser = browser(&headers);
+    let kept = lock(&app.pending).remove(&browser);
     let pending: Option<PendingLogin> = kept.and_then(|kept| serde_json::from_str(&kept).ok());
     let Some(pending) = pending else {
         return Ok(Redirect::to("/"));
     };
-    app.client.finish(&pending, &uri.to_string()).await?;
+    let session = app.session(&browser);
+    session.finish_sign_in(&pending, &uri.to_string()).await?;
     Ok(Redirect::to("/"))
 }
 
 async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Redirect, Failure> {
-    let client = app.client.session(session(&browser(&headers)));
-    client.sign_out().await?;
+    app.session(&browser(&headers)).sign_out().await?;
     Ok(Redirect::to("/"))
 }
 
@@ -179,11 +188,6 @@ fn browser(headers: &HeaderMap) -> String {
 /// One that nobody guesses.
 fn new_cookie() -> String {
     oauth2::CsrfToken::new_random().into_secret()
-}
-
-/// The name of the browser's session: names are logged, and whoever read the cookie there would be in.
-fn session(browser: &str) -> String {
-    URL_SAFE_NO_PAD.encode(Sha256::digest(browser))
 }
 
 fn cookie(browser: &str) -> String {

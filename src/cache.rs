@@ -19,7 +19,7 @@ use std::{
     fmt,
     pin::pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -42,9 +42,10 @@ use throttle::Throttle;
 use crate::{
     endpoint::Endpoint,
     error::{DeniedReason, Error},
-    flow::{BoxedFlow, OpenSession, Sessions},
-    request::{Details, Principal},
+    flow::BoxedFlow,
+    request::Details,
     scope::Audience,
+    session::{CachedTokens, OpenSession, OpenSessions, Principal, Sessions},
     time::{Moment, TimeSource},
     token::Token,
 };
@@ -82,6 +83,8 @@ pub(crate) struct TokenCache {
     flow: Arc<dyn BoxedFlow>,
     /// Where people's tokens come from, if this client has any.
     sessions: Option<Arc<Sessions>>,
+    /// The sessions that are in use here, whoever their tokens come from.
+    open: Arc<OpenSessions>,
     throttle: Throttle,
     /// Orders flights by their departure: an older one never overwrites what a newer one published.
     sequence: AtomicU64,
@@ -100,38 +103,44 @@ impl TokenCache {
         sessions: Option<Arc<Sessions>>,
     ) -> Arc<Self> {
         let clock = settings.clock.clone();
-        Arc::new(Self {
+        let open = sessions.as_ref().map(|all| Arc::clone(all.open_sessions()));
+        let cache = Arc::new(Self {
             index: Index::new(settings.capacity, clock.clone()),
             clock,
             settings,
             endpoint,
             flow,
             sessions,
+            open: open.unwrap_or_default(),
             throttle: Throttle::default(),
             sequence: AtomicU64::new(0),
             in_flight: Mutex::default(),
             runtime: Mutex::new(None),
             counters: Counters::default(),
-        })
+        });
+        if let Some(sessions) = &cache.sessions {
+            let cached: Weak<Self> = Arc::downgrade(&cache);
+            sessions.are_cached_by(cached);
+        }
+        cache
+    }
+
+    /// The session of this name: the one that is in use, or a new one.
+    pub(crate) fn principal(&self, session: &str) -> Principal {
+        Principal::Session(self.open.open(session))
+    }
+
+    /// Whether tokens come from the sessions of people.
+    pub(crate) fn has_sessions(&self) -> bool {
+        self.sessions.is_some()
     }
 
     /// The session behind `principal`, where a store has it.
-    pub(crate) fn session(
-        &self,
-        principal: &Principal,
-    ) -> Option<(&Arc<Sessions>, Arc<OpenSession>)> {
-        let (Some(sessions), Principal::Session(name)) = (&self.sessions, principal) else {
-            return None;
-        };
-        let open = sessions.open(name);
-        let swept = sessions.take_swept();
-        if !swept.is_empty() {
-            let sequence = self.next_sequence();
-            let is_swept = |principal: &Principal| matches!(principal, Principal::Session(name) if swept.contains(name));
-            self.index
-                .of_principals(is_swept, |slot| slot.clear(sequence));
-        }
-        Some((sessions, open))
+    pub(crate) fn session<'a>(
+        &'a self,
+        principal: &'a Principal,
+    ) -> Option<(&'a Arc<Sessions>, &'a Arc<OpenSession>)> {
+        self.sessions.as_ref().zip(principal.session())
     }
 
     /// Keeps a slot from being evicted, and says where in it `request` is answered.
@@ -183,25 +192,18 @@ impl TokenCache {
         });
     }
 
-    /// Forgets everything of this principal that was asked for before flight `sequence`.
-    pub(super) fn forget(&self, principal: &Principal, sequence: u64) {
-        self.index
-            .of_principals(|other| other == principal, |slot| slot.clear(sequence));
+    /// Forgets everything of this session that was asked for before flight `sequence`.
+    pub(super) fn forget_before(&self, open: &Arc<OpenSession>, sequence: u64) {
+        self.index.of_session(open, |slot| slot.clear(sequence));
     }
 
-    /// Forgets everything of this principal; flights in the air publish nothing.
-    pub(crate) fn clear_all(&self, principal: &Principal) {
-        self.forget(principal, self.next_sequence());
-    }
-
-    /// Forgets what this principal was refused: the person has acted.
-    pub(crate) fn forgive_refusals(&self, principal: &Principal) {
-        self.index
-            .of_principals(|other| other == principal, Slot::forgive_refusals);
+    /// Forgets everything of this session; flights in the air publish nothing.
+    pub(crate) fn clear_all(&self, open: &Arc<OpenSession>) {
+        self.forget_before(open, self.next_sequence());
     }
 
     /// Waits until the flights that are in the air now have landed, at most as long as two may take.
-    pub(crate) async fn drain(&self) {
+    pub(crate) async fn drain(&self) -> Result<(), Error> {
         let flights: Vec<Landing> = lock(&self.in_flight).values().cloned().collect();
         let limit = self.settings.flight_timeout.saturating_mul(2);
         let all = pin!(async {
@@ -212,8 +214,9 @@ impl TokenCache {
         });
         // Too late, or without a timer to tell: there is nothing more to wait for.
         let _ = deadline::within(limit, all).await;
-        if let Some(sessions) = &self.sessions {
-            sessions.settle(limit, &self.endpoint).await;
+        match &self.sessions {
+            Some(sessions) => sessions.close(limit).await,
+            None => Ok(()),
         }
     }
 
@@ -230,7 +233,7 @@ impl TokenCache {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        self.counters.read(self.index.evictions())
+        self.counters.read(&self.index, self.open.count())
     }
 
     pub(crate) fn issuer(&self) -> &str {
@@ -243,6 +246,12 @@ impl TokenCache {
 
     fn next_sequence(&self) -> u64 {
         self.sequence.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+impl CachedTokens for TokenCache {
+    fn forget(&self, open: &Arc<OpenSession>) {
+        self.clear_all(open);
     }
 }
 

@@ -5,7 +5,11 @@ mod builder;
 mod defaults;
 mod environment;
 mod handle;
-mod person;
+#[cfg(doctest)]
+mod misuse;
+mod people;
+mod session;
+mod source;
 
 use std::{fmt, future::Future, sync::Arc};
 
@@ -13,16 +17,19 @@ pub use build_error::BuildError;
 pub use builder::ClientBuilder;
 pub use defaults::{
     DEFAULT_CACHE_CAPACITY, DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES, DEFAULT_SESSION,
-    DEFAULT_WAIT_TIMEOUT,
+    DEFAULT_STORE_TIMEOUT, DEFAULT_WAIT_TIMEOUT,
 };
 pub use handle::AudienceHandle;
+pub use people::People;
+pub use session::Session;
 
 use crate::{
     cache::{Ahead, Counts, TokenCache},
     error::Error,
-    flow::{ClientCredentials, Flow},
-    request::{Details, Principal, TokenRequest},
+    flow::Flow,
+    request::{Details, TokenRequest},
     scope::Audience,
+    session::Principal,
     token::{AccessToken, Source, TokenRef},
 };
 use arc_swap::Guard;
@@ -62,7 +69,7 @@ impl Client {
         issuer: impl Into<String>,
         client_id: impl Into<String>,
     ) -> ClientBuilder {
-        Self::builder(issuer, client_id, ClientCredentials::new())
+        ClientBuilder::new(issuer.into(), client_id.into(), None)
     }
 
     /// A client that obtains its tokens with a [`Flow`] of yours.
@@ -74,12 +81,14 @@ impl Client {
         ClientBuilder::new(issuer.into(), client_id.into(), Some(Arc::new(flow)))
     }
 
-    /// A client for an application that acts for people: each signs in once, and has a session.
+    /// For an application that acts for people: builds [`People`], each of whom has a [`Session`].
     ///
-    /// It stands for the session called [`DEFAULT_SESSION`], which is all that a program of one person
-    /// needs; [`session`](Self::session) gives those of others. Without a
+    /// Every session has a client of its own ([`Session::client`]). Without a
     /// [`store`](ClientBuilder::store) sessions end with the program.
-    pub fn for_person(issuer: impl Into<String>, client_id: impl Into<String>) -> ClientBuilder {
+    pub fn for_person(
+        issuer: impl Into<String>,
+        client_id: impl Into<String>,
+    ) -> ClientBuilder<People> {
         ClientBuilder::new(issuer.into(), client_id.into(), None)
     }
 
@@ -175,23 +184,29 @@ impl Client {
         join_all(calls.collect()).await
     }
 
-    /// The client of another session: same application, connections and cache, another's tokens.
+    /// A client whose tokens are kept apart under this name: same application and connections.
     ///
-    /// The name is part of every cache key, so no session is ever answered with a token of another.
-    /// It reaches a [`Flow`] as [`FlowContext::session`](crate::FlowContext::session).
+    /// For a [`Flow`] of yours that obtains tokens on behalf of several parties: the name reaches it as
+    /// [`FlowContext::partition`](crate::FlowContext::partition), and is part of every cache key, so no
+    /// partition is ever answered with a token of another. It replaces the one that this client has. A
+    /// name is no secret, and stands in logs and errors.
     ///
-    /// A name is no secret: it stands in logs, in errors and in the store's keys. Where a browser's cookie
-    /// leads to it, use something that the cookie cannot be told from, such as its digest or the key of
-    /// your own session record.
+    /// [People](crate::People) are kept apart by their sessions: what this makes of a session's client
+    /// answers every call with [`Error::Request`].
     #[must_use]
-    pub fn session(&self, name: impl Into<Arc<str>>) -> Self {
+    pub fn partition(&self, name: impl AsRef<str>) -> Self {
+        let principal = if self.cache.has_sessions() {
+            Principal::Application
+        } else {
+            self.cache.principal(name.as_ref())
+        };
         Self {
             cache: Arc::clone(&self.cache),
-            principal: Principal::Session(name.into()),
+            principal,
         }
     }
 
-    /// Forgets the tokens and failures of an audience, for this session.
+    /// Forgets the tokens and failures of an audience, for the session or partition of this client.
     ///
     /// A request that is in the air answers those who wait for it and is not cached.
     pub fn clear(&self, audience: impl Into<Audience>) {
@@ -204,8 +219,13 @@ impl Client {
     /// store that did not take a session before is asked again. It waits for the requests that were under way when it
     /// was called, and at most as long as two flights may take ([`DEFAULT_FLIGHT_TIMEOUT`]): one that
     /// was forced may have had to wait for another. The client can be used after it.
-    pub async fn close(&self) {
-        self.cache.drain().await;
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if something of a session could still not be written: it is lost when the program
+    /// ends.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.cache.drain().await
     }
 
     /// What has been done so far.

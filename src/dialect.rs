@@ -2,6 +2,8 @@
 
 mod audience_rule;
 
+use std::time::Duration;
+
 pub(crate) use audience_rule::AudienceRule;
 
 /// How an issuer speaks OAuth 2, where the RFCs leave room or servers take it.
@@ -25,16 +27,20 @@ pub(crate) use audience_rule::AudienceRule;
     reason = "each is a fact of its own about an issuer"
 )]
 pub struct Dialect {
-    /// Which parameter carries the audience.
+    /// Which parameter carries the audience, in token requests as where a person is sent to sign in.
     ///
-    /// The platform documents `audience` for the client credentials and token exchange grants. A
-    /// server that wants `resource` usually ignores `audience` without a word and answers with a
-    /// token for something else, which this client then refuses if it can read the token.
+    /// The platform documents `audience` for the client credentials and token exchange grants; that the
+    /// others take it as well is an assumption. A server that wants `resource` usually ignores `audience`
+    /// without a word and answers with a token for something else, which this client then refuses if it
+    /// can read the token.
     pub audience_parameter: AudienceParameter,
     /// Whether `client_secret_basic` sends the id and secret as they are.
     ///
     /// RFC 6749 section 2.3.1 wants them form-encoded first, and most servers decode them; some do
-    /// not. It matters only for secrets with characters other than letters, digits and `-._*`.
+    /// not. It matters only for ids and secrets with characters other than letters, digits and `-._*`, and
+    /// only where the client chooses the method by the issuer's metadata:
+    /// [`ClientBuilder::client_authentication`](crate::ClientBuilder::client_authentication) says itself
+    /// which of the two it is.
     pub raw_basic: bool,
     /// Whether one sign-in yields one refresh token for all APIs, or one for each.
     ///
@@ -45,19 +51,38 @@ pub struct Dialect {
     ///
     /// Where it may not (the default), such a request is [`Error::Consent`](crate::Error::Consent)
     /// without being sent: a refused refresh consumes the refresh token at some servers all the same.
+    ///
+    /// Further scopes get to the issuer only together with
+    /// [`narrows_per_token`](Self::narrows_per_token): without that a refresh names none, and asks for the
+    /// audience alone. Two things are not sent all the same: what the issuer withheld from the sign-in
+    /// ([`Error::Denied`](crate::Error::Denied)), and an API without a sign-in of its own where
+    /// [each has one](TokenFamily::PerAudience).
     pub refresh_may_exceed: bool,
     /// Whether naming scopes in a refresh narrows that access token only, and not the refresh token.
     ///
     /// RFC 6749 section 6 leaves the refresh token as it was; three of six servers that were tried
-    /// narrow it for good, so by default a refresh names no scopes.
+    /// narrow it for good, so by default a refresh names no scopes. Its access token then has all that the
+    /// issuer grants for the audience, whatever the call has named.
     pub narrows_per_token: bool,
-    /// Whether a sign-in that asks for `offline_access` also asks for `prompt=consent`.
+    /// Whether a sign-in in a browser that asks for `offline_access` also asks for `prompt=consent`.
     ///
     /// OpenID Connect Core section 11 has it so, unless the server has other ways to permit it. One that
     /// keeps to the letter drops `offline_access` without a word otherwise: then there is no refresh
     /// token, and the session ends with its access tokens. The price is a consent page at each sign-in;
-    /// the platform needs none.
+    /// the platform needs none. It is left out of a silent sign-in ([`Prompt::None`](crate::Prompt::None)),
+    /// which may show no page, and a device code has no parameter for it.
     pub offline_needs_consent: bool,
+    /// How long after its first redemption a refresh token is still answered. Default: `None`, not at all.
+    ///
+    /// Within that time a redemption whose answer was lost may be repeated as often as it takes, always as
+    /// the same request: some issuers (better-auth) repeat their answer to that one alone. The client
+    /// counts from when it first sent the request. Without a grace period there is one repetition, ever.
+    ///
+    /// This is in no RFC. RFC 9700 section 4.14.2 has a refresh token that comes a second time end its
+    /// family, without an exception; issuers that make one allow some seconds to a minute, so that a lost
+    /// answer does not end a session. Name what the issuer documents and not more: a repetition that comes
+    /// too late is reuse.
+    pub refresh_grace: Option<Duration>,
 }
 
 /// What one sign-in covers.
@@ -68,18 +93,18 @@ pub enum TokenFamily {
     One,
     /// Each API has a refresh token of its own, from a sign-in of its own.
     ///
-    /// Where an issuer gives no ID token nobody can tell who signed in, and a sign-in for another API
-    /// counts as the same person's: sign out before another one comes.
+    /// Where an issuer gives no ID token there is no telling who signed in, and a sign-in for another API
+    /// counts as the same person's: sign out before another person signs in.
     PerAudience,
 }
 
-/// Which parameter of a token request carries the audience.
+/// Which parameter of a request carries the audience.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AudienceParameter {
     /// `audience`, as the platform and RFC 8693 have it.
     Audience,
-    /// `resource`, an absolute URI as RFC 8707 has it.
+    /// `resource` (RFC 8707): the audience as it is, which servers refuse unless it is an absolute URI.
     Resource,
     /// Both, for servers that read either and refuse neither.
     Both,
@@ -96,6 +121,7 @@ impl Dialect {
             refresh_may_exceed: false,
             narrows_per_token: false,
             offline_needs_consent: false,
+            refresh_grace: None,
         }
     }
 

@@ -179,6 +179,22 @@ impl Error {
         }
     }
 
+    /// The same error, of a sign-in that could not be kept.
+    pub(crate) fn of_account(self, account: &crate::account::Account) -> Self {
+        match self {
+            Self::Store(error) => Self::Store(error.of_account(account)),
+            other => other,
+        }
+    }
+
+    /// The same error, of so many sessions that could not be written at the end.
+    pub(crate) fn of_unwritten(self, sessions: usize) -> Self {
+        match self {
+            Self::Store(error) => Self::Store(error.of_unwritten(sessions)),
+            other => other,
+        }
+    }
+
     /// The same error, for those who meet it when `left` is left of its pause.
     pub(crate) fn with_wait_left(&self, left: std::time::Duration) -> Self {
         match self {

@@ -2,21 +2,19 @@
 
 mod client_credentials;
 mod refresh_token;
-mod sessions;
 
 use std::{error::Error as StdError, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 pub use client_credentials::ClientCredentials;
-pub(crate) use refresh_token::{RefreshToken, granted, keep};
-pub(crate) use sessions::{Change, OpenSession, PromptTurn, Sessions, Sought, Written};
+pub(crate) use refresh_token::{RefreshToken, resumable};
 
 use crate::{
     endpoint::{Endpoint, Grant, GrantKind, Replay, TokenReply},
     error::{Asked, DeniedReason, Error, Unavailable, UnavailableReason},
-    request::{Parameters, Principal},
+    request::Parameters,
     scope::{Audience, Scopes},
     secret::Secret,
-    store::Account,
+    session::Principal,
     time::Moment,
     token::Source,
 };
@@ -108,12 +106,10 @@ impl<'a> FlowContext<'a> {
         self.parameters.iter()
     }
 
-    /// Whose token it is: the name of a session, or nothing for the application itself.
-    pub fn session(&self) -> Option<&'a str> {
-        match self.principal {
-            Principal::Application => None,
-            Principal::Session(name) => Some(name),
-        }
+    /// On whose behalf: the name of the client's [partition](crate::Client::partition), or nothing for
+    /// the application itself.
+    pub fn partition(&self) -> Option<&'a str> {
+        self.principal.session().map(|open| open.name())
     }
 
     /// The issuer, as it was configured.
@@ -185,7 +181,7 @@ impl fmt::Debug for FlowContext<'_> {
         f.debug_struct("FlowContext")
             .field("audience", self.audience())
             .field("scopes", self.scopes())
-            .field("session", &self.session())
+            .field("partition", &self.partition())
             .finish_non_exhaustive()
     }
 }
@@ -247,9 +243,7 @@ pub struct TokenResponse {
     pub(crate) scopes: Option<Scopes>,
     /// The instant before it was asked for; the start of the flight where a flow does not know.
     pub(crate) requested_at: Option<Moment>,
-    /// Whose token it is, where that is known.
-    pub(crate) account: Option<Account>,
-    /// Whether the session was another person's before: nothing of theirs is handed out any more.
+    /// Whether the session was another sign-in's before: nothing of that is handed out any more.
     pub(crate) resets: bool,
     /// Where it was: with the issuer, or in a session's store.
     pub(crate) came_from: Source,
@@ -263,7 +257,6 @@ impl TokenResponse {
             lifetime: None,
             scopes: None,
             requested_at: None,
-            account: None,
             resets: false,
             came_from: Source::Issuer,
         }
@@ -293,7 +286,6 @@ impl From<TokenReply> for TokenResponse {
             lifetime: reply.lifetime,
             scopes: reply.scopes,
             requested_at: Some(reply.requested_at),
-            account: None,
             resets: false,
             came_from: Source::Issuer,
         }

@@ -102,9 +102,10 @@
 //!
 //! # People
 //!
-//! [`Client::for_person`] is for an application that acts for people. Each signs in once, through a
-//! browser ([`AuthorizationCode`]) or with a code on another device ([`DeviceCode`]), and their session
-//! then yields a token for each API. A [`FileStore`] keeps it beyond the end of the program.
+//! [`Client::for_person`] is for an application that acts for people. It builds [`People`], each of whom
+//! has a [`Session`]. They sign in once, through a browser ([`AuthorizationCode`]) or with a code on another
+//! device ([`DeviceCode`]), and the session's client then gets a token for each API. A [`FileStore`] keeps
+//! the session beyond the end of the program.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -113,27 +114,34 @@
 //! # let emulator = Emulator::start(Config::sample()).await?;
 //! use intelliauth::{AuthorizationCode, Client, Error, TokenRequest};
 //!
-//! let client = Client::for_person(emulator.issuer(), "app_01HZX0NATIVE").build()?;
+//! let people = Client::for_person(emulator.issuer(), "app_01HZX0NATIVE").build()?;
+//! let alice = people.session("alice");
 //! let transactions = TokenRequest::new("api.banking.cymmetri.com").scope("read:transactions");
 //! let login = AuthorizationCode::redirect_to("http://127.0.0.1/callback").request(&transactions);
 //!
-//! // A program on the person's machine has it easier: `client.sign_in(AuthorizationCode::loopback())`.
-//! let (url, pending) = client.start(login).await?;
+//! // A program on the person's machine has it easier: `alice.sign_in(AuthorizationCode::loopback())`.
+//! let (url, pending) = alice.begin_sign_in(login).await?;
 //! let callback = emulator.login_as("usr_01HZX0ALICE").approve(&url).await?;
-//! client.finish(&pending, callback.as_str()).await?;
-//! client.get_access_token(&transactions).await?;
+//! alice.finish_sign_in(&pending, callback.as_str()).await?;
+//! alice.client().get_access_token(&transactions).await?;
 //!
-//! // What nobody has consented to is noticed without a request.
+//! // What she has not consented to is noticed without a request.
 //! let settings = TokenRequest::new("https://api.cymmetri.com").scope("write:settings");
-//! match client.get_access_token(&settings).await {
+//! match alice.client().get_access_token(&settings).await {
 //!     Err(Error::Consent(consent)) => assert_eq!(consent.missing().to_string(), "write:settings"),
-//!     other => panic!("nobody was asked yet: {other:?}"),
+//!     other => panic!("she was not asked yet: {other:?}"),
 //! }
 //! # Ok(()) }
 //! ```
 //!
-//! [`Client::resolve`] goes on from there, with one prompt for everybody who waits; a web back end sends
-//! the person to [`ConsentRequired::authorization_url`], and has a [session](Client::session) for each.
+//! [`Session::resolve`] goes on from there, with one prompt for everybody who waits; a web back end sends
+//! the person to [`ConsentRequired::authorization_url`], and has a [session](People::session) for each.
+//!
+//! # Code that needs a token
+//!
+//! Take any [`TokenSource`] there, instead of a client: clients, [sessions](Session) and
+//! [handles](AudienceHandle) are sources, and the feature `test-util` has a fake for your unit tests
+//! ([`guide::testing`]).
 //!
 //! # The other end of the token
 //!
@@ -166,14 +174,20 @@
 //! | `browser` | yes | [`AuthorizationCode::loopback`] opens the system's browser; without it the URL is shown |
 //! | `file-store` | yes | `FileStore`: sessions of people in files that outlive the process |
 //! | `qrcode` | no | `DevicePrompt::qr_code`, and a QR code where `DeviceCode::terminal` writes its code |
+//! | `test-util` | no | for your own tests: a fake source of tokens, and every error |
 //! | `resource-server` | no | the other end of the token: `Verifier`, tower layers, requirements |
 //! | `axum` | no | a router that takes no route without a requirement, and extractors; brings `resource-server` |
 //!
 //! # What it does not do
 //!
-//! It does not sign people in yet. For a client, what a token says about itself is only
-//! [read](AccessToken::danger_unverified_claims), never verified: that is the API's task.
+//! It sends no request to an API: that is your HTTP client's task, with
+//! [`header_value`](AccessToken::header_value). It has no pages: people sign in and consent at the issuer,
+//! and [signing out](Session::sign_out) ends the session here, not the one that their browser has there.
+//! For a client, what a token says about itself is only [read](AccessToken::danger_unverified_claims),
+//! never verified: that is the API's task too. Of the OAuth grants it speaks client credentials,
+//! authorization code, device code and refresh token; another one is a [`Flow`] of yours.
 
+mod account;
 mod cache;
 mod client;
 mod dialect;
@@ -188,14 +202,20 @@ mod request;
 pub mod resource_server;
 mod scope;
 mod secret;
+mod session;
+mod source;
 mod store;
+#[cfg(feature = "test-util")]
+pub mod test_util;
 mod time;
 mod token;
 
+pub use account::Account;
 pub use cache::{Counts, RefreshAhead};
 pub use client::{
     AudienceHandle, BuildError, Client, ClientBuilder, DEFAULT_CACHE_CAPACITY,
-    DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES, DEFAULT_SESSION, DEFAULT_WAIT_TIMEOUT,
+    DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES, DEFAULT_SESSION, DEFAULT_STORE_TIMEOUT,
+    DEFAULT_WAIT_TIMEOUT, People, Session,
 };
 pub use dialect::{AudienceParameter, Dialect, TokenFamily};
 pub use endpoint::ClientAuthentication;
@@ -210,9 +230,14 @@ pub use login::{AuthorizationCode, DeviceCode, DevicePrompt, PendingLogin, Promp
 pub use request::{CacheMode, TokenRequest};
 pub use scope::{Audience, Scope, ScopeError, Scopes};
 pub use secret::Secret;
+pub use session::SessionInfo;
+pub use source::{BoxedTokenSource, TokenSource};
 #[cfg(feature = "file-store")]
 pub use store::FileStore;
-pub use store::{Account, MemoryStore, SessionKey, SessionLock, SessionRecord, SessionStore};
+pub use store::{
+    ChangeSender, FamilyKey, HeldLock, LARGEST_RECORD, Lease, MemoryStore, Saved, SessionKey,
+    SessionLock, SessionRecord, SessionStore, StoreChange, StoreChanges, Version, VersionError,
+};
 pub use time::{Clock, ManualClock, Moment, SystemClock};
 pub use token::{AccessToken, Source, TokenRef};
 

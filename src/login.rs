@@ -3,7 +3,6 @@
 mod authorization;
 mod authorization_code;
 mod device_code;
-mod finish;
 mod identity;
 mod loopback;
 mod pending;
@@ -14,7 +13,6 @@ mod wanted;
 pub(crate) use authorization::Authorization;
 pub use authorization_code::{AuthorizationCode, Prompt};
 pub use device_code::{DeviceCode, DevicePrompt};
-pub(crate) use finish::{Finish, Obtained};
 pub use pending::PendingLogin;
-pub(crate) use sign_in::Brought;
+pub(crate) use sign_in::LoginGrant;
 pub use sign_in::SignIn;

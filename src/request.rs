@@ -1,10 +1,11 @@
 //! What a caller asks for, and what makes two requests the same.
 
+mod conversions;
 mod key;
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-pub(crate) use key::{Parameters, Principal};
+pub(crate) use key::Parameters;
 
 use crate::{
     error::{Asked, Error},
@@ -53,7 +54,7 @@ pub enum CacheMode {
 }
 
 /// Everything a request says; the part that is a key is compared as a structure.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Details {
     pub(crate) audience: Audience,
     pub(crate) scopes: Scopes,
@@ -128,6 +129,11 @@ impl<'a> TokenRequest<'a> {
             Repr::Borrowed(details) => details.audience.as_str(),
             Repr::Owned(details) => details.audience.as_str(),
         }
+    }
+
+    /// The scopes that were named; none means whatever the issuer gives by itself.
+    pub fn named_scopes(&self) -> &Scopes {
+        self.details().map_or(&NO_SCOPES, |details| &details.scopes)
     }
 
     /// The details, unless this is an audience alone.
@@ -211,58 +217,6 @@ impl Details {
     }
 }
 
-impl<'a> From<&'a str> for TokenRequest<'a> {
-    fn from(audience: &'a str) -> Self {
-        Self(Repr::Audience(audience))
-    }
-}
-
-impl<'a> From<&'a String> for TokenRequest<'a> {
-    fn from(audience: &'a String) -> Self {
-        Self(Repr::Audience(audience))
-    }
-}
-
-impl From<String> for TokenRequest<'_> {
-    fn from(audience: String) -> Self {
-        Self::new(audience)
-    }
-}
-
-impl<'a> From<&'a Audience> for TokenRequest<'a> {
-    fn from(audience: &'a Audience) -> Self {
-        Self(Repr::Audience(audience.as_str()))
-    }
-}
-
-impl From<Audience> for TokenRequest<'_> {
-    fn from(audience: Audience) -> Self {
-        Self(Repr::Owned(Box::new(Details::new(audience))))
-    }
-}
-
-impl From<Details> for TokenRequest<'_> {
-    fn from(details: Details) -> Self {
-        Self(Repr::Owned(Box::new(details)))
-    }
-}
-
-impl<'a> From<&'a Details> for TokenRequest<'a> {
-    fn from(details: &'a Details) -> Self {
-        Self(Repr::Borrowed(details))
-    }
-}
-
-impl<'a> From<&'a TokenRequest<'_>> for TokenRequest<'a> {
-    fn from(request: &'a TokenRequest<'_>) -> Self {
-        Self(match &request.0 {
-            Repr::Audience(audience) => Repr::Audience(audience),
-            Repr::Borrowed(details) => Repr::Borrowed(details),
-            Repr::Owned(details) => Repr::Borrowed(details),
-        })
-    }
-}
-
 impl fmt::Debug for TokenRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("TokenRequest");
@@ -276,6 +230,8 @@ impl fmt::Debug for TokenRequest<'_> {
         debug.finish_non_exhaustive()
     }
 }
+
+static NO_SCOPES: Scopes = Scopes::none();
 
 /// Whether the client sets the parameter of this name itself.
 pub(crate) fn is_reserved(name: &str) -> bool {

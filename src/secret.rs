@@ -69,6 +69,30 @@ pub(crate) mod written {
         String::deserialize(from).map(Secret::from)
     }
 
+    pub(crate) mod list {
+        use serde::ser::SerializeSeq;
+
+        use super::{Deserialize, Deserializer, Secret, Serializer};
+
+        pub(crate) fn serialize<S: Serializer>(
+            secrets: &[Secret],
+            to: S,
+        ) -> Result<S::Ok, S::Error> {
+            let mut list = to.serialize_seq(Some(secrets.len()))?;
+            for secret in secrets {
+                list.serialize_element(secret.expose())?;
+            }
+            list.end()
+        }
+
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+            from: D,
+        ) -> Result<Vec<Secret>, D::Error> {
+            let texts = Vec::<String>::deserialize(from)?;
+            Ok(texts.into_iter().map(Secret::from).collect())
+        }
+    }
+
     pub(crate) mod option {
         use super::{Deserialize, Deserializer, Secret, Serializer};
 

@@ -1,53 +1,59 @@
 //! Where the sessions of people are kept: a [`SessionStore`] holds opaque bytes under a [`SessionKey`].
 
+mod boxed;
+mod changes;
 #[cfg(feature = "file-store")]
 mod file;
 mod key;
+mod lease;
+mod lock;
 mod memory;
-mod session;
+mod record;
+mod timer;
 
-use std::{any::Any, fmt, future::Future, panic::catch_unwind, pin::Pin, time::Duration};
+use std::{fmt, future::Future, time::Duration};
 
-use tokio::{runtime::Handle, time::sleep};
-use zeroize::Zeroizing;
-
+pub(crate) use boxed::BoxedStore;
+pub use changes::{ChangeSender, StoreChange, StoreChanges};
 #[cfg(feature = "file-store")]
 pub use file::FileStore;
-pub use key::SessionKey;
+pub use key::{FamilyKey, SessionKey};
+pub use lease::Lease;
+pub use lock::{HeldLock, SessionLock};
 pub use memory::MemoryStore;
-pub use session::Account;
-pub(crate) use session::{Coverage, Family, KeptToken, Session, SignedIn, Unusable};
+pub use record::{LARGEST_RECORD, SessionRecord, Version, VersionError};
 
-use crate::error::{StoreError, StoreErrorKind};
+use crate::error::StoreError;
+#[cfg(doc)]
+use crate::error::StoreErrorKind;
 
 /// Where the sessions of people are kept.
 ///
 /// A store keeps opaque bytes and knows nothing of what is in them. [`MemoryStore`] is the default
-/// of a client; write one of your own to keep sessions in a database. Whoever changes a session
-/// takes its lock first, loads, saves, and lets go: a store is asked for that order, and does not
-/// check it.
-///
-/// Refresh tokens rotate, and using an old one ends the session. So a store that loses a save, mixes
-/// two, or hands its lock to two holders signs people out.
+/// of a client; write one of your own to keep sessions in a database.
 ///
 /// # Examples
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), intelliauth::StoreError> {
-/// use intelliauth::{MemoryStore, SessionKey, SessionRecord, SessionStore};
+/// use intelliauth::{FamilyKey, MemoryStore, Saved, SessionKey, SessionRecord, SessionStore};
 /// use std::time::Duration;
 ///
 /// let store = MemoryStore::new();
 /// let key = SessionKey::new("https://banking-cymmetri.intelliauth.local", "app_01HZX0DESKTOP", "alice");
 ///
-/// let lock = store.lock(&key, Duration::from_secs(5)).await?;
-/// assert!(store.load(&key).await?.is_none());
-/// store.save(&key, &SessionRecord::new(b"what the client keeps".to_vec())).await?;
-/// drop(lock);
+/// let first = SessionRecord::from_bytes(*b"what the client keeps");
+/// assert_eq!(store.save(&key, &first, None).await?, Saved::Saved);
+/// // It was replaced by then, so a late writer is refused.
+/// let second = SessionRecord::from_bytes(*b"what comes after it");
+/// assert_eq!(store.save(&key, &second, Some(first.version())).await?, Saved::Saved);
+/// assert_eq!(store.save(&key, &first, Some(first.version())).await?, Saved::Superseded);
 ///
-/// let record = store.load(&key).await?.unwrap();
-/// assert_eq!(record.as_bytes(), b"what the client keeps");
+/// let family = FamilyKey::new(key, None);
+/// let lock = store.lock(&family, Duration::from_secs(5)).await?;
+/// assert!(lock.is_held().await);
+/// lock.release().await;
 /// # Ok(()) }
 /// ```
 pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
@@ -56,7 +62,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// [`Insecure`](StoreErrorKind::Insecure) if others could have changed it,
-    /// [`Unreadable`](StoreErrorKind::Unreadable) if it can be no record,
+    /// [`Unreadable`](StoreErrorKind::Unreadable) if it can be no record (then
+    /// [`set_aside`](Self::set_aside) takes [`Version::UNREADABLE`]),
     /// [`Io`](StoreErrorKind::Io) or [`Other`](StoreErrorKind::Other) if it cannot be read. A record
     /// that is not there is no error.
     fn load(
@@ -64,165 +71,103 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         key: &SessionKey,
     ) -> impl Future<Output = Result<Option<SessionRecord>, StoreError>> + Send;
 
-    /// Replaces the record.
+    /// Replaces the record of that version; if another is there, or none, it changes nothing.
+    ///
+    /// Comparing and replacing is one atomic step among all users of the store, tasks and processes
+    /// alike. `replacing` is nothing where there was no record: then the record is saved only if there
+    /// still is none.
     ///
     /// It returns when the record is durable: a crash right after it, of the program or the machine,
-    /// loses nothing. Whoever loads meanwhile, and whoever starts after a crash in the middle, finds
-    /// the old record or the new one, never a mixture. A save whose future is dropped may still happen,
-    /// but not after the lock is free under which it was begun.
+    /// loses nothing. A load meanwhile, or after a crash in the middle, finds the old record or the
+    /// new one, never a mixture. A save whose future is dropped may still happen, now or later:
+    /// comparing makes that harmless.
     ///
     /// # Errors
     ///
-    /// Any kind. The old record is then still there, or the new one if only its flushing failed.
+    /// [`TooLarge`](StoreErrorKind::TooLarge) for more than [`record_limit`](Self::record_limit), else
+    /// any kind. The old record is then still there, or the new one if only its flushing failed.
     fn save(
         &self,
         key: &SessionKey,
         record: &SessionRecord,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+        replacing: Option<Version>,
+    ) -> impl Future<Output = Result<Saved, StoreError>> + Send;
 
-    /// Takes the session for oneself, waiting up to `patience`.
+    /// Takes the right to redeem the refresh token of one family, waiting up to `patience`.
     ///
-    /// Among all users of the store, tasks and processes alike, at most one holds it. It is free
-    /// again when the [`SessionLock`] is dropped, and at once when its holder dies. No patience at
-    /// all is one try.
+    /// Among all users of the store, tasks and processes alike, at most one holds it. No patience at
+    /// all is one try. Saving needs no lock.
     ///
     /// # Errors
     ///
-    /// [`Locked`](StoreErrorKind::Locked) if somebody else held it all the time; other kinds if the
+    /// [`Locked`](StoreErrorKind::Locked) if another holder had it all the time; other kinds if the
     /// lock cannot be taken at all.
     fn lock(
         &self,
-        key: &SessionKey,
+        family: &FamilyKey,
         patience: Duration,
     ) -> impl Future<Output = Result<SessionLock, StoreError>> + Send;
 
-    /// Puts a record that cannot be used out of the way; there is none under this key afterwards.
+    /// Puts the record of that version out of the way, if it is still there.
     ///
-    /// A store that outlives the process keeps it where a person can look at it, beside those that
-    /// were put there before. It is no error if there is no record.
+    /// It is for what cannot be used. A store that outlives the process keeps it where a person can
+    /// look at it, beside those that were put there before. It is no error if there is no record, or
+    /// another one. [`Version::UNREADABLE`] stands for whatever is there and cannot be loaded.
     ///
     /// # Errors
     ///
     /// Any kind but [`Unreadable`](StoreErrorKind::Unreadable); the record is then where it was.
-    fn set_aside(&self, key: &SessionKey) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
+    fn set_aside(
+        &self,
+        key: &SessionKey,
+        version: Version,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-/// [`SessionStore`] behind a pointer.
-pub(crate) trait BoxedStore: fmt::Debug + Send + Sync {
-    fn load<'a>(&'a self, key: &'a SessionKey) -> Answer<'a, Option<SessionRecord>>;
-    fn save<'a>(&'a self, key: &'a SessionKey, record: &'a SessionRecord) -> Answer<'a, ()>;
-    fn lock<'a>(&'a self, key: &'a SessionKey, patience: Duration) -> Answer<'a, SessionLock>;
-    fn set_aside<'a>(&'a self, key: &'a SessionKey) -> Answer<'a, ()>;
-}
+    /// Shows every record that the store holds, in any order: those of all issuers and applications.
+    ///
+    /// What is set aside, and what cannot be read, is left out. A record that is saved meanwhile may be
+    /// shown or not.
+    ///
+    /// # Errors
+    ///
+    /// Any kind, if the store cannot say what it holds.
+    fn list(
+        &self,
+        visit: &mut (dyn FnMut(SessionRecord) + Send),
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-/// What a store will have done.
-pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
-
-impl<S: SessionStore> BoxedStore for S {
-    fn load<'a>(&'a self, key: &'a SessionKey) -> Answer<'a, Option<SessionRecord>> {
-        Box::pin(SessionStore::load(self, key))
+    /// Announces changed records from now on, if the store can; the default cannot.
+    fn changes(&self) -> Option<StoreChanges> {
+        None
     }
 
-    fn save<'a>(&'a self, key: &'a SessionKey, record: &'a SessionRecord) -> Answer<'a, ()> {
-        Box::pin(SessionStore::save(self, key, record))
-    }
-
-    fn lock<'a>(&'a self, key: &'a SessionKey, patience: Duration) -> Answer<'a, SessionLock> {
-        Box::pin(SessionStore::lock(self, key, patience))
-    }
-
-    fn set_aside<'a>(&'a self, key: &'a SessionKey) -> Answer<'a, ()> {
-        Box::pin(SessionStore::set_aside(self, key))
+    /// The largest record that it takes, in bytes; [`LARGEST_RECORD`] by default.
+    fn record_limit(&self) -> usize {
+        LARGEST_RECORD
     }
 }
 
-/// What is kept of a session: bytes that only the client can read.
-///
-/// It holds tokens, so `Debug` hides it and its memory is wiped when it is dropped. A store writes
-/// the bytes as they are, and shows them to nobody.
-#[derive(Clone)]
-pub struct SessionRecord(Zeroizing<Vec<u8>>);
-
-impl SessionRecord {
-    /// A record of these bytes.
-    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self(Zeroizing::new(bytes.into()))
-    }
-
-    /// The bytes as they were given.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
+/// What became of a record that was to replace another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "a record that was superseded was not saved"]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a compare-and-set has no third outcome, and every caller has to handle both"
+)]
+pub enum Saved {
+    /// It is there, durably.
+    Saved,
+    /// Another record was there than the one to replace, or none: nothing was changed.
+    Superseded,
 }
 
-impl fmt::Debug for SessionRecord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SessionRecord(hidden)")
-    }
-}
-
-/// A session that is held by one alone, until this is dropped.
-#[must_use = "the session is free again as soon as this is dropped"]
-pub struct SessionLock {
-    _held: Box<dyn Any + Send + Sync>,
-}
-
-impl SessionLock {
-    /// A lock that is free once `held` is dropped.
-    pub fn new(held: impl Send + Sync + 'static) -> Self {
-        Self {
-            _held: Box::new(held),
+impl From<bool> for Saved {
+    /// Whether it was saved: whether the one row that was to be replaced, or made, is written.
+    fn from(is_saved: bool) -> Self {
+        if is_saved {
+            Self::Saved
+        } else {
+            Self::Superseded
         }
-    }
-}
-
-impl fmt::Debug for SessionLock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionLock").finish_non_exhaustive()
-    }
-}
-
-/// Refuses to wait where nobody tells the time: a timer that is made there panics.
-fn require_timer() -> Result<(), StoreError> {
-    let has_runtime = Handle::try_current().is_ok();
-    // A runtime without a timer cannot be asked for it.
-    let has_timer = has_runtime && catch_unwind(|| drop(sleep(Duration::ZERO))).is_ok();
-    if has_timer {
-        return Ok(());
-    }
-    let error = StoreError::new(
-        StoreErrorKind::Other,
-        "there is no tokio runtime with a timer to wait in",
-    );
-    Err(error.with_next_move("call this inside of a tokio runtime that is built with enable_all()"))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_store_behind_a_pointer_is_the_same_store() {
-        let memory = MemoryStore::new();
-        let key = SessionKey::new("https://issuer.example", "app", "alice");
-        let boxed: Arc<dyn BoxedStore> = Arc::new(memory.clone());
-        let lock = boxed.lock(&key, Duration::ZERO).await.unwrap();
-        boxed
-            .save(&key, &SessionRecord::new(*b"kept"))
-            .await
-            .unwrap();
-        let found = SessionStore::load(&memory, &key).await.unwrap();
-        assert_eq!(found.unwrap().as_bytes(), b"kept");
-        drop(lock);
-        boxed.set_aside(&key).await.unwrap();
-        assert!(boxed.load(&key).await.unwrap().is_none());
-    }
-
-    #[test]
-    fn records_hide_themselves() {
-        let record = SessionRecord::new(*b"not-a-real-token");
-        assert_eq!(format!("{record:?}"), "SessionRecord(hidden)");
     }
 }

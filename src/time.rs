@@ -4,13 +4,15 @@
 //! says when a token has ended, so every line in time is kept on both, and it is reached as soon as
 //! either of them says so.
 
+#[cfg(any(test, not(target_os = "linux")))]
+mod portable;
 mod ticks;
 
 use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -32,11 +34,12 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 
 /// One instant, read from a monotonic and a wall clock together.
 ///
-/// Both are kept in nanoseconds: the monotonic one since an arbitrary start, the wall clock since
-/// the Unix epoch. They last until the year 2554.
+/// Both are kept in nanoseconds: the monotonic one since an arbitrary start, for 292 years from there in
+/// both directions, and the wall clock since the Unix epoch, until the year 2554.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
-    monotonic: u64,
+    /// Negative for what was before the start: before the machine was booted, on Linux.
+    monotonic: i64,
     wall: u64,
 }
 
@@ -51,7 +54,7 @@ impl Moment {
     #[must_use]
     pub fn new(monotonic: Duration, wall: Duration) -> Self {
         Self {
-            monotonic: nanoseconds(monotonic),
+            monotonic: 0_i64.saturating_add_unsigned(nanoseconds(monotonic)),
             wall: nanoseconds(wall),
         }
     }
@@ -61,12 +64,17 @@ impl Moment {
         UNIX_EPOCH + Duration::from_nanos(self.wall)
     }
 
+    /// What the wall clock said, in milliseconds since the Unix epoch.
+    pub(crate) fn wall_milliseconds(self) -> u64 {
+        self.wall / 1_000_000
+    }
+
     /// The same instant moved forward on both clocks.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         let by = nanoseconds(duration);
         Self {
-            monotonic: self.monotonic.saturating_add(by),
+            monotonic: self.monotonic.saturating_add_unsigned(by),
             wall: self.wall.saturating_add(by),
         }
     }
@@ -78,25 +86,28 @@ impl Moment {
     }
 
     /// The instant at which the wall clock showed `wall`, on both clocks; nothing if that is to come.
+    ///
+    /// Exact also if the monotonic clock has started since: what is older than the machine's last start
+    /// is as old on that clock as on the other.
     pub(crate) fn at_wall(self, wall: Duration) -> Option<Self> {
         let wall = nanoseconds(wall);
         let ago = self.wall.checked_sub(wall)?;
         Some(Self {
-            monotonic: self.monotonic.saturating_sub(ago),
+            monotonic: self.monotonic.saturating_sub_unsigned(ago),
             wall,
         })
     }
 
     /// How long until [`has_reached`](Self::has_reached) says yes; zero when it does already.
     pub fn until(self, line: Self) -> Duration {
-        let monotonic = line.monotonic.saturating_sub(self.monotonic);
+        let monotonic = nanoseconds_from(self.monotonic, line.monotonic);
         let wall = line.wall.saturating_sub(self.wall);
         Duration::from_nanos(monotonic.min(wall))
     }
 
     /// How long `earlier` is ago, on the clock that says more.
     pub fn since(self, earlier: Self) -> Duration {
-        let monotonic = self.monotonic.saturating_sub(earlier.monotonic);
+        let monotonic = nanoseconds_from(earlier.monotonic, self.monotonic);
         let wall = self.wall.saturating_sub(earlier.wall);
         Duration::from_nanos(monotonic.max(wall))
     }
@@ -104,8 +115,10 @@ impl Moment {
 
 impl fmt::Debug for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.monotonic < 0 { "-" } else { "" };
+        let monotonic = Duration::from_nanos(self.monotonic.unsigned_abs());
         f.debug_struct("Moment")
-            .field("monotonic", &Duration::from_nanos(self.monotonic))
+            .field("monotonic", &format_args!("{sign}{monotonic:?}"))
             .field("wall", &Duration::from_nanos(self.wall))
             .finish()
     }
@@ -115,39 +128,27 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// From `earlier` to `later`; zero if that is behind it.
+fn nanoseconds_from(earlier: i64, later: i64) -> u64 {
+    let between = later.saturating_sub(earlier).max(0);
+    between.cast_unsigned()
+}
+
 /// The machine's clocks.
 ///
 /// On Linux these are the coarse clocks (`CLOCK_MONOTONIC_COARSE`, `CLOCK_REALTIME_COARSE`): they
 /// cost about 3 ns each without a system call, and lag by up to 4 ms. Elsewhere the standard
-/// library's clocks are read, which cost about ten times as much.
-#[derive(Clone, Debug)]
+/// library's clocks are read, which cost about ten times as much. All values of this type tell the same
+/// time, so that moments of one may be compared with those of another in the same process.
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct SystemClock {
-    #[cfg(not(target_os = "linux"))]
-    start: std::time::Instant,
-}
+pub struct SystemClock {}
 
 impl SystemClock {
     /// The machine's clocks, ready to be read.
     #[must_use]
-    #[cfg_attr(
-        not(target_os = "linux"),
-        expect(
-            clippy::disallowed_methods,
-            reason = "this is the Clock that everything else asks"
-        )
-    )]
     pub fn new() -> Self {
-        Self {
-            #[cfg(not(target_os = "linux"))]
-            start: std::time::Instant::now(),
-        }
-    }
-}
-
-impl Default for SystemClock {
-    fn default() -> Self {
-        Self::new()
+        Self {}
     }
 }
 
@@ -166,8 +167,8 @@ impl Clock for SystemClock {
 impl SystemClock {
     /// The monotonic clock alone, as [`Moment`] keeps it.
     #[inline]
-    fn monotonic() -> u64 {
-        read(ClockId::MonotonicCoarse)
+    fn monotonic() -> i64 {
+        read(ClockId::MonotonicCoarse).cast_signed()
     }
 }
 
@@ -181,15 +182,8 @@ fn read(id: ClockId) -> u64 {
 
 #[cfg(not(target_os = "linux"))]
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the Clock that everything else asks"
-    )]
     fn now(&self) -> Moment {
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Moment::new(self.start.elapsed(), wall)
+        portable::now()
     }
 }
 
@@ -215,7 +209,7 @@ pub struct ManualClock {
 
 #[derive(Debug)]
 struct Hands {
-    monotonic: AtomicU64,
+    monotonic: AtomicI64,
     wall: AtomicU64,
 }
 
@@ -231,7 +225,7 @@ impl ManualClock {
     pub fn at(wall: SystemTime) -> Self {
         let wall = nanoseconds(wall.duration_since(UNIX_EPOCH).unwrap_or_default());
         let hands = Hands {
-            monotonic: AtomicU64::new(1_000_000_000),
+            monotonic: AtomicI64::new(1_000_000_000),
             wall: AtomicU64::new(wall),
         };
         Self {
@@ -241,9 +235,8 @@ impl ManualClock {
 
     /// Moves both hands forward: time passes.
     pub fn advance(&self, by: Duration) {
-        self.hands
-            .monotonic
-            .fetch_add(nanoseconds(by), Ordering::SeqCst);
+        let elapsed = nanoseconds(by).cast_signed();
+        self.hands.monotonic.fetch_add(elapsed, Ordering::SeqCst);
         self.hands.wall.fetch_add(nanoseconds(by), Ordering::SeqCst);
     }
 
@@ -335,6 +328,30 @@ mod tests {
         let now = SystemClock::new().now();
         let line = now.plus(Duration::MAX);
         assert!(!now.has_reached(line));
+        let before = now.at_wall(Duration::ZERO).unwrap();
+        assert!(before.until(line) >= now.until(line));
+        assert!(!now.has_reached(Moment::new(Duration::MAX, Duration::MAX)));
+    }
+
+    #[test]
+    fn what_was_before_the_machine_started_is_as_old_on_both_clocks() {
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        let clock = ManualClock::new();
+        let now = clock.now();
+        let wall = now.wall().duration_since(UNIX_EPOCH).unwrap();
+        let before = now.at_wall(wall.saturating_sub(minutes(10))).unwrap();
+        assert_eq!(before.wall(), now.wall() - minutes(10));
+        assert_eq!(before.plus(minutes(10)), now);
+        let shown = format!("{before:?}");
+        assert!(shown.contains("monotonic: -599s"), "{shown}");
+        // On the monotonic clock alone, from here on.
+        clock.advance(minutes(5));
+        clock.set_wall_back(minutes(15));
+        assert_eq!(clock.now().since(before), minutes(15));
+        assert!(clock.now().has_reached(before.plus(minutes(15))));
+        let line = before.plus(minutes(16));
+        assert_eq!(clock.now().until(line), minutes(1));
+        assert_eq!(now.at_wall(wall + minutes(1)), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use allocation_counter::measure;
-use intelliauth::{Client, Error, Flow, FlowContext, TokenRequest, TokenResponse};
+use intelliauth::{Client, Error, Flow, FlowContext, TokenRequest, TokenResponse, TokenSource};
 
 const BANKING: &str = "api.banking.cymmetri.com";
 const CALLS: usize = 1000;
@@ -59,19 +59,21 @@ fn an_owned_hit_allocates_nothing() {
     let client = client();
     let handle = client.audience(BANKING);
     let scoped = TokenRequest::new(BANKING.to_owned()).scope("read:transactions");
-    let (one, two, three) = runtime().block_on(async {
+    let (one, two, three, four) = runtime().block_on(async {
         client.get_access_token(BANKING).await.unwrap();
         client.get_access_token(&scoped).await.unwrap();
         // Inside one `block_on`, which allocates by itself.
-        let (mut one, mut two, mut three) = (0, 0, 0);
+        let (mut one, mut two, mut three, mut four) = (0, 0, 0, 0);
         for _ in 0..CALLS {
             one += awaited(client.get_access_token(BANKING)).await;
             two += awaited(client.get_access_token(&scoped)).await;
             three += awaited(handle.get_access_token()).await;
+            four += awaited(TokenSource::get(&client, TokenRequest::from(&scoped))).await;
+            four += awaited(TokenSource::get(&handle, BANKING.into())).await;
         }
-        (one, two, three)
+        (one, two, three, four)
     });
-    assert_eq!((one, two, three), (0, 0, 0));
+    assert_eq!((one, two, three, four), (0, 0, 0, 0));
 }
 
 /// The allocations of one call that is ready at once.

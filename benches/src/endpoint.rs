@@ -1,4 +1,5 @@
-//! A tiny token endpoint on loopback, with a thread of its own: every POST is answered with a token.
+//! A tiny token endpoint on loopback, with a thread of its own: every POST is answered with a token, every GET
+//! with metadata.
 
 use std::{
     collections::VecDeque,
@@ -137,9 +138,16 @@ impl Shared {
             return ("503 Service Unavailable", body.to_owned());
         }
         let lifetime = self.lifetime.load(Relaxed);
-        let token = jwt(self.tokens.fetch_add(1, Relaxed), &asked, lifetime);
+        let number = self.tokens.fetch_add(1, Relaxed);
+        let token = jwt(number, &asked, lifetime);
+        let is_persons = body.contains("authorization_code") || body.contains("refresh_token");
+        let refresh_token = if is_persons {
+            format!(r#","refresh_token":"refresh-{number}""#)
+        } else {
+            String::new()
+        };
         let body = format!(
-            r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":{lifetime}}}"#
+            r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":{lifetime}{refresh_token}}}"#
         );
         ("200 OK", body)
     }
@@ -162,6 +170,18 @@ fn asked(body: &str) -> String {
         .or_else(|| parameter("scope"))
         .or_else(asserted)
         .unwrap_or_else(|| audience(0).to_owned())
+}
+
+/// What it says of itself: the least that a person can sign in with.
+fn metadata(address: SocketAddr) -> String {
+    let issuer = format!("http://{address}");
+    serde_json::json!({
+        "issuer": issuer,
+        "authorization_endpoint": format!("{issuer}/authorize"),
+        "token_endpoint": format!("{issuer}/token"),
+        "token_endpoint_auth_methods_supported": ["none"],
+    })
+    .to_string()
 }
 
 fn listen() -> Result<TcpListener> {
@@ -201,9 +221,14 @@ async fn converse(mut stream: TcpStream, shared: &Shared) -> Result<()> {
                 return Ok(());
             }
         }
+        let is_read = buffer.starts_with(b"GET ");
         let body = String::from_utf8_lossy(&buffer[head..whole]).into_owned();
         buffer.drain(..whole);
-        let (status, body) = shared.answer(&body).await;
+        let (status, body) = if is_read {
+            ("200 OK", metadata(stream.local_addr()?))
+        } else {
+            shared.answer(&body).await
+        };
         let length = body.len();
         let reply = format!(
             "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"

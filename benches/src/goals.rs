@@ -7,6 +7,7 @@ use crate::{
     limits,
     million::{MOKA, OURS},
     ours,
+    people::{self, Crowded},
     results::Results,
     stampede::Stampede,
     subject::Group,
@@ -68,6 +69,7 @@ pub(crate) fn of(results: &Results) -> Vec<Goal> {
     }
     minute(&mut goals, results);
     million(&mut goals, results);
+    people(&mut goals, &results.people);
     goals
 }
 
@@ -255,6 +257,39 @@ fn million(goals: &mut Vec<Goal>, results: &Results) {
             "a full cache, hot ones kept",
             bound.hot_kept,
             bound.hot,
+        ));
+    }
+}
+
+fn people(goals: &mut Vec<Goal>, crowded: &Crowded) {
+    let one = |name: &str| crowded.hits.iter().find(|hit| hit.name == name);
+    for (name, limit) in [(people::HOT, 2.5), (people::KEPT, 1.5)] {
+        if let Some(hit) = one(name)
+            && let Some(beside) = one(hit.limit)
+        {
+            let title = format!("{name}, of the limit");
+            goals.push(Goal::at_most(title, hit.ns / beside.ns, limit, " ×"));
+        }
+    }
+    for hit in crowded.hits.iter().filter(|hit| hit.group == Group::Ours) {
+        let title = format!("{}, allocations", hit.name);
+        goals.push(Goal::exactly(title, hit.allocations, 0.0));
+    }
+    for act in &crowded.acts {
+        let ratio = act.beside_many as f64 / act.beside_few as f64;
+        let title = format!("{} beside 400,000 slots, of beside 1,000", act.name);
+        goals.push(Goal::at_most(title, ratio, 1.2, " ×"));
+    }
+    if let Some(rounds) = crowded.rounds {
+        let title = format!("{} people in turn, misses after a round", rounds.people);
+        goals.push(Goal::exactly(title, rounds.later, 0));
+    }
+    if let Some(bytes) = crowded.bytes {
+        goals.push(Goal::at_most(
+            "an open session, heap bytes beside its slots",
+            bytes.session,
+            1536.0,
+            "",
         ));
     }
 }

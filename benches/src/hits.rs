@@ -10,7 +10,7 @@ use crate::{
     endpoint::Endpoint,
     instructions, limits,
     options::Options,
-    ours, progress,
+    ours, people, progress,
     stampede::runtime,
     subject::Group,
     timing::{Effort, medians},
@@ -107,7 +107,7 @@ fn lab(runtime: &tokio::runtime::Runtime) -> Result<Lab> {
 }
 
 /// Heap allocations of one call. What a loop sets up for itself cancels out.
-fn allocations(calls: &Loop) -> f64 {
+pub(crate) fn allocations(calls: &Loop) -> f64 {
     const TIMES: u64 = 1000;
     let of = |times| counted(|| calls(times)).allocations;
     let (few, many) = (of(TIMES), of(4 * TIMES));
@@ -139,10 +139,9 @@ const PEER_CALLS: u64 = 20_000;
 
 /// Makes the calls of the case `name`, and nothing else.
 pub(crate) fn fixed(name: &str, times: u64) -> Result<()> {
-    let plan = plans()
-        .into_iter()
-        .find(|plan| plan.name == name)
-        .with_context(|| format!("there is no case `{name}`"))?;
+    let Some(plan) = plans().into_iter().find(|plan| plan.name == name) else {
+        return people::fixed(name, times);
+    };
     let runtime = runtime()?;
     let calls = (plan.build)(&lab(&runtime)?)?;
     calls(times);

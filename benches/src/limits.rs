@@ -23,6 +23,7 @@ pub(crate) const OWNED: &str = "ArcSwap load, coarse clock, owned";
 pub(crate) const MAP_BORROW: &str = "lock-free map, load, coarse clock";
 pub(crate) const MAP_OWNED: &str = "lock-free map, load, coarse clock, owned";
 pub(crate) const HEADER: &str = "HeaderValue clone";
+pub(crate) const CROWD: &str = "lock-free map of everybody in random order, load, coarse clock";
 
 pub(crate) fn plans() -> Vec<Plan> {
     let plan = |name, build| Plan {
@@ -32,10 +33,7 @@ pub(crate) fn plans() -> Vec<Plan> {
         build,
     };
     vec![
-        plan(BORROW, |_| {
-            let cell = cell()?;
-            Ok(repeat(move || fresh(&cell)))
-        }),
+        plan(BORROW, |_| borrow()),
         plan(OWNED, |_| {
             let cell = cell()?;
             Ok(repeat(move || fresh(&cell).map(Guard::into_inner)))
@@ -50,6 +48,33 @@ pub(crate) fn plans() -> Vec<Plan> {
         }),
         plan(HEADER, header),
     ]
+}
+
+pub(crate) fn borrow() -> Result<Loop> {
+    let cell = cell()?;
+    Ok(repeat(move || fresh(&cell)))
+}
+
+/// Many people with some tokens each in one bare map, met in random order; its keys are kept by whoever calls.
+pub(crate) fn crowd(people: usize, apis: usize) -> Result<Loop> {
+    type Key = (Arc<str>, usize);
+    let map: HashMap<Key, Cell, RandomState> = HashMap::default();
+    let mut keys: Vec<Key> = Vec::with_capacity(people * apis);
+    for person in 0..people {
+        let name: Arc<str> = format!("person-{person:025}").into();
+        for api in 0..apis {
+            let key = (Arc::clone(&name), api);
+            map.pin().insert(key.clone(), cell()?);
+            keys.push(key);
+        }
+    }
+    Ok(crate::people::in_random_order(
+        people,
+        move |person, api| {
+            let key = &keys[person * apis + api];
+            map.pin().get(key).and_then(fresh).is_some()
+        },
+    ))
 }
 
 struct Token {

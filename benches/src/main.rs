@@ -14,6 +14,7 @@ mod options;
 mod ours;
 #[cfg(feature = "peers")]
 mod peers;
+mod people;
 mod plot;
 mod results;
 mod rows;

@@ -9,7 +9,7 @@ use moka::sync::Cache;
 use papaya::HashMap;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{allocator::counted, subject::Group};
+use crate::{allocator::counted, subject::Group, tokens::shuffled};
 
 /// What one structure needs for each entry.
 #[derive(Clone, Debug)]
@@ -109,19 +109,6 @@ fn token(number: usize) -> String {
     token
 }
 
-/// Every number once, in an order that no cache of the processor likes.
-fn shuffled(entries: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..entries).collect();
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    for at in (1..entries).rev() {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        order.swap(at, (state % (at as u64 + 1)) as usize);
-    }
-    order
-}
-
 struct Kept {
     token: Box<str>,
 }
@@ -187,7 +174,7 @@ impl Store for Both {
     }
 }
 
-/// One client, and of it a session for each number.
+/// One client, and of it a partition for each number.
 struct Ours {
     client: Client,
     runtime: Runtime,
@@ -206,13 +193,13 @@ impl Ours {
 
 impl Store for Ours {
     fn insert(&self, number: usize) {
-        let client = self.client.session(session(number));
+        let client = self.client.partition(session(number));
         let token = self.runtime.block_on(client.get_access_token(AUDIENCE));
         assert!(token.is_ok(), "the flow always has a token");
     }
 
     fn hit(&self, number: usize) -> bool {
-        let token = self.client.session(session(number)).current(AUDIENCE);
+        let token = self.client.partition(session(number)).current(AUDIENCE);
         token.is_some_and(|token| token.secret().len() == TOKEN)
     }
 }
@@ -222,7 +209,7 @@ struct Opaque;
 
 impl Flow for Opaque {
     async fn acquire(&self, cx: FlowContext<'_>) -> Result<TokenResponse, Error> {
-        let number = cx.session().and_then(|name| name.rsplit('-').next());
+        let number = cx.partition().and_then(|name| name.rsplit('-').next());
         let number = number
             .and_then(|digits| digits.parse().ok())
             .unwrap_or_default();

@@ -57,7 +57,7 @@ pub(crate) fn measure() -> Result<Minute> {
         minute.slow += usize::from(start.elapsed() > SLOW);
         sleep(Duration::from_millis(1));
     }
-    runtime.block_on(client.close());
+    runtime.block_on(client.close())?;
     minute.requests = endpoint.requests();
     Ok(minute)
 }

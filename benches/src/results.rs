@@ -9,6 +9,7 @@ use crate::{
     minute::{self, Minute},
     options::Options,
     ours::Ours,
+    people::{self, Crowded},
     progress,
     rows::Row,
     stampede::{self, Stampede},
@@ -25,6 +26,7 @@ pub(crate) struct Results {
     pub(crate) minute: Option<Minute>,
     pub(crate) million: Vec<Million>,
     pub(crate) bound: Option<Bound>,
+    pub(crate) people: Crowded,
 }
 
 pub(crate) fn measure(options: &Options) -> Result<Results> {
@@ -45,6 +47,7 @@ pub(crate) fn measure(options: &Options) -> Result<Results> {
         progress("million: three times as many as fit");
         results.bound = Some(million::bound()?);
     }
+    results.people = people::measure(options)?;
     Ok(results)
 }
 
@@ -143,6 +146,7 @@ impl Results {
             });
         }
         rows.extend(self.million.iter().flat_map(Million::rows));
+        rows.extend(self.people.rows());
         rows
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::{
     hits::Hit,
+    people::Crowded,
     results::Results,
     stampede::{CALLERS, Stampede},
     subject::Group,
@@ -21,6 +22,7 @@ pub(crate) fn of(results: &Results) -> String {
         windows(&mut text, situation, results);
     }
     million(&mut text, results);
+    people(&mut text, &results.people);
     text
 }
 
@@ -179,6 +181,45 @@ fn million(text: &mut String, results: &Results) {
             text,
             "of {} inserted into a cache of {}: {} kept, of the {} in use {}",
             bound.inserted, bound.capacity, bound.kept, bound.hot, bound.hot_kept
+        );
+    }
+}
+
+fn people(text: &mut String, crowded: &Crowded) {
+    if !crowded.hits.is_empty() {
+        let _ = writeln!(
+            text,
+            "\n{:<62}{:>8} {:>7} {:>7}",
+            "People", "ns", "limit", "heap"
+        );
+    }
+    for hit in &crowded.hits {
+        let limit = crowded.hits.iter().find(|other| other.name == hit.limit);
+        let ratio = limit.map_or(f64::NAN, |limit| hit.ns / limit.ns);
+        let name = format!("{}{}", mark(hit.group), hit.name);
+        let (ns, heap) = (hit.ns, hit.allocations);
+        let _ = writeln!(text, "{name:<62}{ns:>8.1} {ratio:>7.2} {heap:>7.2}");
+    }
+    for act in &crowded.acts {
+        let (few, many) = (act.beside_few, act.beside_many);
+        let _ = writeln!(
+            text,
+            "{}: {few} instructions beside 1,000 slots of others, {many} beside 400,000",
+            act.name
+        );
+    }
+    if let Some(rounds) = crowded.rounds {
+        let (people, first, later) = (rounds.people, rounds.first, rounds.later);
+        let _ = writeln!(
+            text,
+            "{people} people in turn: {first} flights in the first round, {later} in the next three"
+        );
+    }
+    if let Some(bytes) = crowded.bytes {
+        let (people, session, slot) = (bytes.people, bytes.session, bytes.slot);
+        let _ = writeln!(
+            text,
+            "{people} people: {session:.0} bytes an open session, {slot:.0} each slot, over their texts"
         );
     }
 }

@@ -78,9 +78,9 @@ impl Failure {
         })
     }
 
-    /// Whether it stays the same answer until somebody acts.
-    pub(super) fn is_refusal(&self) -> bool {
-        !self.error.is_retryable() && !self.is_asked_for
+    /// Whether the issuer asked for it, with a `Retry-After`.
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.is_asked_for
     }
 
     /// Whether the issuer asked to be left alone until a moment that has not come.

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::index::Index;
+
 /// What a client has done so far, from [`Client::counts`](crate::Client::counts).
 ///
 /// Hits are not counted: a counter that all threads write would cost more than the hit.
@@ -20,6 +22,11 @@ pub struct Counts {
     pub remembered: u64,
     /// Slots that had to make room for others.
     pub evictions: u64,
+    /// Slots that there are now: one for each audience of each session that tokens were asked for.
+    pub slots: usize,
+    /// Sessions of which something is known in this process now: those that have slots, clients or handles,
+    /// and those with something that the store has not taken.
+    pub open_sessions: usize,
 }
 
 /// Counted on misses alone.
@@ -33,7 +40,7 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    pub(super) fn read(&self, evictions: u64) -> Counts {
+    pub(super) fn read(&self, index: &Index, open_sessions: usize) -> Counts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counts {
             flights: read(&self.flights),
@@ -41,7 +48,9 @@ impl Counters {
             joined: read(&self.joined),
             failures: read(&self.failures),
             remembered: read(&self.remembered),
-            evictions,
+            evictions: index.evictions(),
+            slots: index.slots(),
+            open_sessions,
         }
     }
 }

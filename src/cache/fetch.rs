@@ -12,7 +12,9 @@ use super::{
 };
 use crate::{
     error::{Error, NotCached},
-    request::{CacheMode, Details, Principal},
+    flow::resumable,
+    request::{CacheMode, Details},
+    session::Principal,
     token::{AccessToken, Source},
 };
 
@@ -38,6 +40,7 @@ impl TokenCache {
         principal: &Principal,
         details: &Details,
     ) -> Result<AccessToken, Error> {
+        self.ensure_signed_in(principal, details).await?;
         let key = KeyRef::of(principal, details);
         let pinned = self.index.pinned(&key, &details.audience);
         if let Some(broader) = pinned.aged_answer(details) {
@@ -58,6 +61,25 @@ impl TokenCache {
         }
     }
 
+    /// Refuses a session that has no slots if no person is signed in: names that a stranger makes up get none,
+    /// and nothing of them is remembered.
+    async fn ensure_signed_in(
+        &self,
+        principal: &Principal,
+        details: &Details,
+    ) -> Result<(), Error> {
+        let Some((sessions, open)) = self.session(principal) else {
+            return Ok(());
+        };
+        if !open.slots().is_empty() {
+            return Ok(());
+        }
+        match sessions.ensure_signed_in(open, &details.asked()).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(resumable(error, &self.endpoint, open, None, false).await),
+        }
+    }
+
     /// Forgets that a person had to act, if something has been written to the session since.
     async fn forget_what_has_changed(&self, principal: &Principal, place: &Place) {
         let Some((sessions, open)) = self.session(principal) else {
@@ -66,7 +88,7 @@ impl TokenCache {
         let now = self.clock.now();
         let remembered = place.entry().needs_person(now);
         if let Some(revision) = remembered
-            && sessions.revision(&open).await != revision
+            && sessions.revision(open).await != revision
         {
             place.entry().forgive_revision(revision, now);
         }

@@ -10,7 +10,8 @@ use super::{
     slot::{Place, Slot},
 };
 use crate::{
-    request::{CacheMode, Details, Parameters, Principal, TokenRequest},
+    request::{CacheMode, Details, Parameters, TokenRequest},
+    session::Principal,
     time::Moment,
     token::{Phase, Token},
 };
@@ -68,7 +69,7 @@ impl TokenCache {
 
     #[inline]
     fn look_in(self: &Arc<Self>, slot: &Arc<Slot>, ahead: Ahead) -> Option<Guard<Arc<Token>>> {
-        self.index.touch(slot);
+        slot.touch();
         let token = slot.bare().current();
         let now = self.clock.now();
         if token.is_hit(now) {
@@ -84,7 +85,7 @@ impl TokenCache {
         ahead: Ahead,
     ) -> Option<Guard<Arc<Token>>> {
         let look = |slot: &Arc<Slot>| {
-            self.index.touch(slot);
+            slot.touch();
             let token = slot.named_token(&details.scopes);
             let now = self.clock.now();
             match token {

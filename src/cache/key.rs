@@ -8,7 +8,10 @@ use std::{
 use papaya::Equivalent;
 
 use super::slot::Slot;
-use crate::request::{Details, Parameters, Principal};
+use crate::{
+    request::{Details, Parameters},
+    session::Principal,
+};
 
 /// What makes two requests meet in one slot, borrowed: compared as a structure.
 #[derive(Clone, Copy)]
@@ -54,8 +57,8 @@ impl Hash for KeyRef<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         // Keys that differ only in where a part ends meet here, and are told apart when compared.
         state.write(self.audience.as_bytes());
-        if let Principal::Session(name) = self.principal {
-            name.hash(state);
+        if *self.principal != Principal::Application {
+            self.principal.hash(state);
         }
         if !self.parameters.is_empty() {
             self.parameters.hash(state);

@@ -6,7 +6,7 @@ mod room;
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicU32, AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 use arc_swap::{ArcSwapOption, Guard};
@@ -18,8 +18,9 @@ use room::drop_one;
 
 use super::{key::KeyRef, lock};
 use crate::{
-    request::{CacheMode, Details, Parameters, Principal},
+    request::{CacheMode, Details, Parameters},
     scope::{Audience, Scopes},
+    session::Principal,
     time::Moment,
     token::Token,
 };
@@ -36,10 +37,8 @@ pub(crate) struct Slot {
     changing: Mutex<()>,
     /// How many flights, handles and waiting calls need it; or that it is no longer in the index.
     pins: AtomicU32,
-    /// The eviction epoch in which it was last seen in use.
-    touched: AtomicU32,
-    /// The page that it is counted on, or one of the signs below.
-    page: AtomicU64,
+    /// Whether it was found since its turn to go came last.
+    is_used: AtomicBool,
 }
 
 /// A slot keeps the tokens of at most this many scope sets.
@@ -50,13 +49,16 @@ const SCOPE_SETS: usize = 16;
 /// The sign that a slot was evicted: it will never be found again, so nothing may be started in it.
 const RETIRED: u32 = 1 << 31;
 
-/// It is on the page that fills up.
-pub(super) const FILLING: u64 = 0;
-
-/// It was to be evicted while somebody needed it.
-pub(super) const PARKED: u64 = 1;
-
-pub(super) const FIRST_PAGE: u64 = 2;
+/// What becomes of a slot whose turn to go has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It was given up for good.
+    Retired,
+    /// It was used since its last turn, or to forget it would let a caller ask too early.
+    Spared,
+    /// A flight, a handle or a waiting call needs it.
+    Needed,
+}
 
 impl Slot {
     pub(super) fn new(key: &KeyRef<'_>, audience: Audience, nothing: &Arc<Token>) -> Self {
@@ -68,8 +70,7 @@ impl Slot {
             named: ArcSwapOption::empty(),
             changing: Mutex::new(()),
             pins: AtomicU32::new(0),
-            touched: AtomicU32::new(0),
-            page: AtomicU64::new(FILLING),
+            is_used: AtomicBool::new(false),
         }
     }
 
@@ -81,8 +82,8 @@ impl Slot {
         }
     }
 
-    pub(super) fn belongs_to(&self, principal: &Principal, audience: &Audience) -> bool {
-        self.principal == *principal && self.audience == *audience
+    pub(super) fn audience(&self) -> &Audience {
+        &self.audience
     }
 
     #[inline]
@@ -219,14 +220,6 @@ impl Slot {
         }
     }
 
-    /// Forgets what was refused, other than by an issuer that wants to be left alone.
-    pub(super) fn forgive_refusals(&self) {
-        self.bare.forgive_refusal();
-        for entry in self.named.load().iter().flat_map(|named| named.iter()) {
-            entry.forgive_refusal();
-        }
-    }
-
     /// Keeps it in the index; false if it is no longer there.
     pub(super) fn pin(&self) -> bool {
         let is_retired = self.pins.fetch_add(1, Ordering::AcqRel) & RETIRED != 0;
@@ -240,18 +233,28 @@ impl Slot {
         self.pins.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Gives it up for good, unless somebody needs it or has to be kept from asking too early.
-    pub(super) fn retire(&self, now: Moment) -> bool {
-        self.is_idle(now)
-            && self
-                .pins
-                .compare_exchange(0, RETIRED, Ordering::AcqRel, Ordering::Acquire)
-                .is_ok()
+    /// Its turn to go has come. It goes if it was not used since the last one, and, where it cannot be
+    /// `spared` any more, unless it is needed.
+    pub(super) fn take_turn(&self, now: Moment, may_be_spared: bool) -> Turn {
+        if self.is_pinned() {
+            return Turn::Needed;
+        }
+        let was_used = self.is_used.swap(false, Ordering::Relaxed);
+        if may_be_spared && (was_used || self.has_live_failure(now)) {
+            return Turn::Spared;
+        }
+        let retired = self
+            .pins
+            .compare_exchange(0, RETIRED, Ordering::AcqRel, Ordering::Acquire);
+        if retired.is_ok() {
+            Turn::Retired
+        } else {
+            Turn::Needed
+        }
     }
 
-    /// Whether nobody needs it, and forgetting it would let nobody ask too early.
-    pub(super) fn is_idle(&self, now: Moment) -> bool {
-        self.pins.load(Ordering::Acquire) == 0 && !self.has_live_failure(now)
+    pub(super) fn is_pinned(&self) -> bool {
+        self.pins.load(Ordering::Acquire) != 0
     }
 
     #[inline]
@@ -259,20 +262,13 @@ impl Slot {
         self.pins.load(Ordering::Acquire) & RETIRED != 0
     }
 
-    /// Marks it as seen in `epoch`; true if it was not yet.
+    /// Takes note that it was found.
     #[inline]
-    pub(super) fn touch(&self, epoch: u32) -> bool {
+    pub(super) fn touch(&self) {
         // A plain read first: a hit must not write what other threads read.
-        self.touched.load(Ordering::Relaxed) != epoch
-            && self.touched.swap(epoch, Ordering::Relaxed) != epoch
-    }
-
-    pub(super) fn page(&self) -> u64 {
-        self.page.load(Ordering::Acquire)
-    }
-
-    pub(super) fn set_page(&self, page: u64) {
-        self.page.store(page, Ordering::Release);
+        if !self.is_used.load(Ordering::Relaxed) {
+            self.is_used.store(true, Ordering::Relaxed);
+        }
     }
 
     fn has_live_failure(&self, now: Moment) -> bool {

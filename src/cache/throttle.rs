@@ -4,8 +4,9 @@ use std::{sync::Mutex, time::Duration};
 
 use super::lock;
 use crate::{
-    request::{Parameters, Principal},
+    request::Parameters,
     scope::{Audience, Scopes},
+    session::Principal,
     time::Moment,
 };
 

@@ -2,10 +2,11 @@
 
 mod build;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use super::{
-    DEFAULT_CACHE_CAPACITY, DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES, DEFAULT_WAIT_TIMEOUT,
+    Client, DEFAULT_CACHE_CAPACITY, DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES, DEFAULT_STORE_TIMEOUT,
+    DEFAULT_WAIT_TIMEOUT, People,
 };
 use crate::{
     cache::RefreshAhead,
@@ -21,10 +22,11 @@ use crate::{
     time::{Clock, TimeSource},
 };
 
-/// Settings of a [`Client`](crate::Client), each with a default that fits the platform.
+/// Settings of a [`Client`], or of [`People`], each with a default that fits the platform.
 ///
-/// Setters never fail; [`build`](Self::build) checks everything at once, sends nothing and needs no
-/// runtime.
+/// Setters never fail; `build` checks everything at once, sends nothing and needs no runtime. `Built` is
+/// what it yields: a [`Client`] from [`Client::for_application`] and [`Client::builder`], and [`People`]
+/// from [`Client::for_person`], whose builder alone has [`store`](ClientBuilder::store).
 ///
 /// # Examples
 ///
@@ -39,13 +41,15 @@ use crate::{
 /// assert!(error.to_string().contains("use https"));
 /// ```
 #[must_use = "a builder does nothing before `build`"]
-pub struct ClientBuilder {
+pub struct ClientBuilder<Built = Client> {
     issuer: String,
     client_id: String,
     client_secret: Option<Secret>,
-    /// Nothing for a client of people: theirs come from their sessions.
+    /// Nothing for people, whose tokens come from their sessions.
     flow: Option<Arc<dyn BoxedFlow>>,
+    /// Nothing for an application.
     store: Option<Arc<dyn BoxedStore>>,
+    store_timeout: Duration,
     token_endpoint: Option<String>,
     authentication: Option<ClientAuthentication>,
     dialect: Dialect,
@@ -58,6 +62,7 @@ pub struct ClientBuilder {
     http: HttpSettings,
     clock: TimeSource,
     names: FieldNames,
+    built: PhantomData<fn() -> Built>,
 }
 
 /// What the caller calls the fields, for errors.
@@ -67,7 +72,24 @@ struct FieldNames {
     client_secret: &'static str,
 }
 
-impl ClientBuilder {
+impl ClientBuilder<People> {
+    /// Where people's sessions are kept; [`MemoryStore`](crate::MemoryStore) by default, so that they
+    /// end with the program.
+    pub fn store(mut self, store: impl SessionStore) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// How long one call into the store may take; [`DEFAULT_STORE_TIMEOUT`] by default.
+    ///
+    /// A store that takes longer costs its own session an error, and no other.
+    pub fn store_timeout(mut self, timeout: Duration) -> Self {
+        self.store_timeout = timeout;
+        self
+    }
+}
+
+impl<Built> ClientBuilder<Built> {
     pub(super) fn new(issuer: String, client_id: String, flow: Option<Arc<dyn BoxedFlow>>) -> Self {
         Self {
             issuer,
@@ -75,6 +97,7 @@ impl ClientBuilder {
             client_secret: None,
             flow,
             store: None,
+            store_timeout: DEFAULT_STORE_TIMEOUT,
             token_endpoint: None,
             authentication: None,
             dialect: Dialect::intelliauth(),
@@ -96,6 +119,7 @@ impl ClientBuilder {
                 client_id: "client_id",
                 client_secret: "client_secret",
             },
+            built: PhantomData,
         }
     }
 
@@ -108,13 +132,6 @@ impl ClientBuilder {
     /// How the client authenticates; by default the issuer's metadata decides.
     pub fn client_authentication(mut self, method: ClientAuthentication) -> Self {
         self.authentication = Some(method);
-        self
-    }
-
-    /// Where people's sessions are kept; [`MemoryStore`](crate::MemoryStore) by default, so that they
-    /// end with the program.
-    pub fn store(mut self, store: impl SessionStore) -> Self {
-        self.store = Some(Arc::new(store));
         self
     }
 
@@ -231,7 +248,7 @@ impl ClientBuilder {
     }
 }
 
-impl fmt::Debug for ClientBuilder {
+impl<Built> fmt::Debug for ClientBuilder<Built> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
             .field("issuer", &without_credentials(&self.issuer))

@@ -22,6 +22,11 @@ pub const DEFAULT_RETRIES: u32 = 2;
 /// About 16 MB with tokens of 1 KB. What was not used for longest makes room.
 pub const DEFAULT_CACHE_CAPACITY: u64 = 10_000;
 
-/// The session that a client of people stands for, until [`session`](crate::Client::session) names
-/// another.
+/// One call into a session store may take this long: 5 s.
+///
+/// A database on the other side of a busy network answers within a second. A call makes a few of them, and a
+/// caller waits at most 30 s for all that it needs.
+pub const DEFAULT_STORE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The name of [`People::default_session`](crate::People::default_session), in the store's keys too.
 pub const DEFAULT_SESSION: &str = "default";

@@ -10,7 +10,7 @@ const CLIENT_ID: &str = "INTELLIAUTH_M2M_CLIENT_ID";
 /// Its secret.
 const CLIENT_SECRET: &str = "INTELLIAUTH_M2M_CLIENT_SECRET";
 
-impl ClientBuilder {
+impl ClientBuilder<Client> {
     /// As [`Client::from_env`], to be changed further before it is built.
     ///
     /// # Errors

@@ -89,6 +89,15 @@ impl AudienceHandle {
         self.get_access_token().await
     }
 
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Whether `request` says exactly what the handle was made for.
+    pub(super) fn is_made_for(&self, request: &TokenRequest<'_>) -> bool {
+        *request == TokenRequest::from(&*self.details)
+    }
+
     /// The audience.
     pub fn audience(&self) -> &Audience {
         &self.details.audience

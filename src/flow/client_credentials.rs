@@ -21,9 +21,9 @@ impl ClientCredentials {
 
 impl Flow for ClientCredentials {
     async fn acquire(&self, cx: FlowContext<'_>) -> Result<TokenResponse, Error> {
-        if let Some(session) = cx.session() {
+        if let Some(partition) = cx.partition() {
             return Err(Error::request(format!(
-                "client credentials are the application's own: session {session:?} has no part in them"
+                "client credentials are the application's own: partition {partition:?} has no part in them"
             )));
         }
         cx.endpoint

@@ -60,6 +60,9 @@
 //!
 //! # What is kept
 //!
-//! Up to [`cache_capacity`](crate::ClientBuilder::cache_capacity) pairs of session and audience. The
-//! one that was not in use for longest makes room, but never one with a flight in the air, a handle,
-//! or a failure that is still remembered: evicting it would cost a request that is not due.
+//! Up to [`cache_capacity`](crate::ClientBuilder::cache_capacity) pairs of session and audience. One
+//! that was not used since its last turn makes room, but never one with a flight in the air or a handle. A
+//! failure that is still remembered goes after those: to forget it would cost a request that is not due.
+//!
+//! What is known of a session beside its tokens is kept as long as it has one of these pairs, a client or a
+//! handle. A session in which no person is signed in gets no pair, whatever is asked for under its name.

@@ -7,6 +7,7 @@
 //! | one flight | [20 s](crate::DEFAULT_FLIGHT_TIMEOUT) | discovery, retries and one slow request | [`flight_timeout`](crate::ClientBuilder::flight_timeout) |
 //! | one caller | [30 s](crate::DEFAULT_WAIT_TIMEOUT) | longer than a flight, so that its error is the flight's | [`wait_timeout`](crate::ClientBuilder::wait_timeout), [`timeout`](crate::TokenRequest::timeout) |
 //! | retries within a flight | [2](crate::DEFAULT_RETRIES) | as the platform's own SDKs; only what is safe to send twice, and nothing in the background | [`retries`](crate::ClientBuilder::retries) |
+//! | one call into a session store | [5 s](crate::DEFAULT_STORE_TIMEOUT) | a busy database answers within one; a hang costs its own session an error | [`store_timeout`](crate::ClientBuilder::store_timeout) |
 //! | slots kept | [10,000](crate::DEFAULT_CACHE_CAPACITY) | about 16 MB with tokens of 1 KB | [`cache_capacity`](crate::ClientBuilder::cache_capacity) |
 //! | metadata kept | 24 h | endpoints rarely move, and a 404 is noticed at once | |
 //! | longest life believed | 24 h | an access token that lives longer is a mistake somewhere | |

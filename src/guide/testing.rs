@@ -28,10 +28,10 @@
 //! assert_eq!(same.secret(), token.secret());
 //!
 //! // The refresh behind it has failed, and the next one brings a new token.
-//! client.close().await;
+//! client.close().await?;
 //! clock.advance(Duration::from_secs(60));
 //! client.get_access_token("api.banking.cymmetri.com").await?;
-//! client.close().await;
+//! client.close().await?;
 //! assert_eq!(emulator.token_requests(), 3);
 //! # Ok(()) }
 //! ```
@@ -40,5 +40,31 @@
 //! once. And a test of a cache should count requests: one that only looks at the token would pass
 //! without a cache.
 //!
-//! A test that needs no issuer at all passes a [`Flow`](crate::Flow) of its own to
+//! # Your own code alone
+//!
+//! Code that takes any [`TokenSource`](crate::TokenSource) needs neither an issuer nor a network in its unit
+//! tests. The feature `test-util` has a fake of it that answers with what the test has prepared, and makes
+//! every [`Error`](crate::Error), so that "the handler shows the consent page" is a test of five lines:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! use intelliauth::{Error, TokenSource, test_util::{FakeSource, errors}};
+//!
+//! async fn page(tokens: &impl TokenSource) -> &'static str {
+//!     match tokens.get("api.banking.cymmetri.com".into()).await {
+//!         Ok(_) => "the balance",
+//!         Err(Error::Consent(_)) => "the consent page",
+//!         Err(_) => "try again later",
+//!     }
+//! }
+//!
+//! let tokens = FakeSource::new();
+//! let missing = errors::consent_required("api.banking.cymmetri.com", "read:transactions");
+//! tokens.fails("api.banking.cymmetri.com", missing);
+//! assert_eq!(page(&tokens).await, "the consent page");
+//! # }
+//! ```
+//!
+//! A test of the client itself that needs no issuer passes a [`Flow`](crate::Flow) of its own to
 //! [`Client::builder`](crate::Client::builder).

@@ -31,7 +31,7 @@ impl AuthorizationCode {
         match &self.back {
             Back::Redirect(uri) => self.start_with(uri, authorization, session, now),
             Back::Loopback { .. } => Err(Error::request(
-                "a loopback sign-in listens itself: use Client::sign_in, or redirect_to",
+                "a loopback sign-in listens itself: use Session::sign_in, or redirect_to",
             )),
         }
     }

@@ -14,19 +14,20 @@ use crate::request::{TokenRequest, is_reserved};
 ///
 /// It says what the one prompt asks for: the scopes of several APIs, if it likes. A program on the
 /// person's machine uses [`loopback`](Self::loopback) and
-/// [`Client::sign_in`](crate::Client::sign_in); a web back end, or an application with a URL scheme of
-/// its own, uses [`redirect_to`](Self::redirect_to) and [`Client::start`](crate::Client::start).
+/// [`Session::sign_in`](crate::Session::sign_in); a web back end, or an application with a URL scheme of
+/// its own, uses [`redirect_to`](Self::redirect_to) and
+/// [`Session::begin_sign_in`](crate::Session::begin_sign_in).
 ///
 /// # Examples
 ///
 /// ```no_run
-/// # async fn f(client: intelliauth::Client) -> Result<(), intelliauth::Error> {
+/// # async fn f(person: intelliauth::Session) -> Result<(), intelliauth::Error> {
 /// use intelliauth::{AuthorizationCode, TokenRequest};
 ///
 /// let login = AuthorizationCode::loopback()
 ///     .request(TokenRequest::new("api.banking.cymmetri.com").scope("read:transactions"))
 ///     .request(TokenRequest::new("api.health.cymmetri.com").scope("read:records"));
-/// let account = client.sign_in(login).await?;
+/// let account = person.sign_in(login).await?;
 /// println!("signed in as {}", account.name().unwrap_or("somebody"));
 /// # Ok(()) }
 /// ```
@@ -137,13 +138,23 @@ impl AuthorizationCode {
         self.set("login_hint", hint)
     }
 
-    /// How long ago the person may have signed in; the ID token is checked for it.
+    /// How long ago the person may have signed in, in whole seconds; the ID token is checked for it.
+    ///
+    /// An answer that does not show it ends the sign-in, also one without an ID token: it is
+    /// [`Error::Protocol`](crate::Error::Protocol) with
+    /// [`Violation::SignInAge`](crate::Violation::SignInAge), and the session stays as it was (OpenID
+    /// Connect Core sections 3.1.2.1 and 3.1.3.7).
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self.set("max_age", age.as_secs().to_string())
     }
 
     /// The assurance levels that would do, best first, separated by spaces.
+    ///
+    /// The issuer does what it can and need not say what it did (OpenID Connect Core section 3.1.2.1 makes
+    /// `acr` a voluntary claim), so the answer is not checked for them. Whether they were enough is told
+    /// by the API, or by the issuer when a token is asked for: that is
+    /// [`Error::StepUp`](crate::Error::StepUp) again.
     pub fn acr_values(self, values: impl Into<String>) -> Self {
         self.set("acr_values", values)
     }

@@ -8,11 +8,12 @@ use std::{fmt, io::Write as _, sync::Arc};
 use poll::Poll;
 pub use prompt::DevicePrompt;
 
-use super::{Obtained, identity, wanted::Wanted};
+use super::{identity, sign_in::callback, wanted::Wanted};
 use crate::{
     endpoint::{Endpoint, TokenReply},
     error::{Asked, Error, Resume},
     request::TokenRequest,
+    session::LoginTokens,
     time::TimeSource,
 };
 
@@ -29,7 +30,7 @@ use crate::{
 ///
 /// RFC 8628 has no way to ask for a stronger or fresher sign-in: for
 /// [`Error::StepUp`](crate::Error::StepUp) it asks for the scopes, and the issuer decides what the person
-/// has to prove. If that was not enough, [`Client::resolve`](crate::Client::resolve) ends with the same
+/// has to prove. If that was not enough, [`Session::resolve`](crate::Session::resolve) ends with the same
 /// error.
 ///
 /// # Examples
@@ -40,13 +41,14 @@ use crate::{
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// use intelliauth::{Client, DeviceCode, TokenRequest};
 ///
-/// let client = Client::for_person("https://banking-cymmetri.intelliauth.local", "app_01HZX0CLI")
+/// let people = Client::for_person("https://banking-cymmetri.intelliauth.local", "app_01HZX0CLI")
 ///     .build()?;
+/// let person = people.default_session();
 /// let login = DeviceCode::terminal()
 ///     .request(TokenRequest::new("api.banking.cymmetri.com").scope("read:transactions"))
 ///     .request(TokenRequest::new("api.health.cymmetri.com").scope("read:records"));
-/// client.sign_in(login).await?;
-/// let token = client.get_access_token("api.health.cymmetri.com").await?;
+/// person.sign_in(login).await?;
+/// let token = person.client().get_access_token("api.health.cymmetri.com").await?;
 /// # let _ = token;
 /// # Ok(()) }
 /// ```
@@ -60,7 +62,7 @@ pub struct DeviceCode {
 impl DeviceCode {
     /// A sign-in whose page and code `show` presents to the person, in whatever way fits the program.
     ///
-    /// `show` is called once, in the task that signs in, before the first poll: it should return at
+    /// `show` is called once, on a thread where it may block, before the first poll: it should return at
     /// once. By default the sign-in asks for `openid offline_access`.
     ///
     /// # Examples
@@ -123,7 +125,8 @@ impl DeviceCode {
         let (about, scopes) = (self.wanted.first(), self.wanted.scopes());
         let asked = self.wanted.asked();
         let codes = endpoint.authorize_device(asked, &about, &scopes).await?;
-        (self.show)(&DevicePrompt::new(&codes));
+        let (show, prompt) = (Arc::clone(&self.show), DevicePrompt::new(&codes));
+        callback(move || show(&prompt)).await;
         let poll = Poll {
             endpoint,
             clock,
@@ -148,7 +151,7 @@ impl Answered {
         self,
         endpoint: &Arc<Endpoint>,
         clock: &TimeSource,
-    ) -> Result<Obtained, Error> {
+    ) -> Result<LoginTokens, Error> {
         // No nonce goes with a device code: RFC 8628 has none.
         let expected = identity::Expected {
             nonce: None,
@@ -156,7 +159,7 @@ impl Answered {
             now: clock.now(),
         };
         let account = identity::identify(endpoint, &self.reply, &expected).await?;
-        Ok(Obtained {
+        Ok(LoginTokens {
             account,
             reply: self.reply,
             asked: self.wanted.asked().to_vec(),

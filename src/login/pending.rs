@@ -5,13 +5,14 @@ use std::{fmt, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Authorization, Obtained, identity};
+use super::{Authorization, identity};
 use crate::{
     endpoint::{Endpoint, Grant, GrantKind},
     error::{Asked, Error, IssuerAnswer, Refusal, Violation},
     request::Parameters,
     scope::{Audience, Scopes},
     secret::{self, Secret},
+    session::LoginTokens,
     time::{Moment, TimeSource},
 };
 
@@ -139,7 +140,7 @@ impl PendingLogin {
         endpoint: &Arc<Endpoint>,
         code: &Secret,
         clock: &TimeSource,
-    ) -> Result<Obtained, Error> {
+    ) -> Result<LoginTokens, Error> {
         let (asked, parameters) = (self.first(), Parameters::none());
         let grant = Grant {
             kind: GrantKind::AuthorizationCode {
@@ -159,7 +160,7 @@ impl PendingLogin {
             now: clock.now(),
         };
         let account = identity::identify(endpoint, &reply, &expected).await?;
-        Ok(Obtained {
+        Ok(LoginTokens {
             account,
             reply,
             asked: self.all(),

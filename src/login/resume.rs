@@ -14,8 +14,8 @@ impl ConsentRequired {
     /// It asks for what is missing and for all that the session covers already, so that the person sees
     /// just the former as new. `redirect_uri` is one that the application has registered; pass the whole
     /// URL that the person comes back to, and the [`PendingLogin`], to
-    /// [`Client::finish`](crate::Client::finish). A program on the person's own machine has it easier
-    /// with [`Client::resolve`](crate::Client::resolve).
+    /// [`Session::finish_sign_in`](crate::Session::finish_sign_in) of the same session. A program on the
+    /// person's own machine has it easier with [`Session::resolve`](crate::Session::resolve).
     ///
     /// # Errors
     ///
@@ -71,7 +71,9 @@ fn start(
         Error::request("this error came from no person's session: nobody can sign in for it")
     })?;
     let endpoint = resume.authorization_endpoint.clone().ok_or_else(|| {
-        Error::request("the issuer's authorization endpoint is not known: use Client::start")
+        Error::request(
+            "the issuer's authorization endpoint is not known: use Session::begin_sign_in",
+        )
     })?;
     let authorization = Authorization {
         endpoint,

@@ -6,12 +6,18 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::{
-    Authorization, AuthorizationCode, DeviceCode, Obtained, PendingLogin, Prompt,
+    Authorization, AuthorizationCode, DeviceCode, PendingLogin, Prompt,
     authorization_code::{Back, PasteBack},
     device_code::Answered,
     loopback::{AwaitedPage, Judge, Loopback},
 };
-use crate::{endpoint::Endpoint, error::Error, flow::Sought, secret::Secret, time::TimeSource};
+use crate::{
+    endpoint::Endpoint,
+    error::Error,
+    secret::Secret,
+    session::{LoginTokens, PromptRequest},
+    time::TimeSource,
+};
 
 /// How a person signs in: [`AuthorizationCode`] or [`DeviceCode`].
 #[derive(Debug)]
@@ -37,12 +43,12 @@ impl From<DeviceCode> for SignIn {
 
 impl SignIn {
     /// What the prompt asks of the person.
-    pub(crate) fn sought(&self, is_step_up: bool) -> Sought {
+    pub(crate) fn prompt_request(&self, is_step_up: bool) -> PromptRequest {
         let (wanted, prompt) = match &self.0 {
             How::AuthorizationCode(login) => (&login.wanted, login.prompt),
             How::DeviceCode(login) => (&login.wanted, None),
         };
-        Sought {
+        PromptRequest {
             asked: wanted.asked().to_vec(),
             is_step_up,
             is_silent: prompt == Some(Prompt::None),
@@ -80,7 +86,7 @@ impl SignIn {
         endpoint: &Arc<Endpoint>,
         session: &str,
         clock: &TimeSource,
-    ) -> Result<Brought, Error> {
+    ) -> Result<LoginGrant, Error> {
         match self.0 {
             How::AuthorizationCode(login) => {
                 let authorization = endpoint.authorization().await?;
@@ -88,14 +94,14 @@ impl SignIn {
             }
             How::DeviceCode(login) => {
                 let answered = login.run(endpoint, clock).await?;
-                Ok(Brought::Reply(Box::new(answered)))
+                Ok(LoginGrant::Reply(Box::new(answered)))
             }
         }
     }
 }
 
 /// What a person's part has brought: the rest needs nobody.
-pub(crate) enum Brought {
+pub(crate) enum LoginGrant {
     Code {
         pending: Box<PendingLogin>,
         code: Secret,
@@ -105,7 +111,7 @@ pub(crate) enum Brought {
     Reply(Box<Answered>),
 }
 
-impl Brought {
+impl LoginGrant {
     /// What a web back end, or whoever else listens at the redirect URI, was brought.
     pub(crate) fn by_callback(pending: PendingLogin, code: Secret) -> Self {
         let (pending, page) = (Box::new(pending), None);
@@ -129,7 +135,7 @@ impl Brought {
         self,
         endpoint: &Arc<Endpoint>,
         clock: &TimeSource,
-    ) -> Result<Obtained, Error> {
+    ) -> Result<LoginTokens, Error> {
         match self {
             Self::Code { pending, code, .. } => pending.redeem(endpoint, &code, clock).await,
             Self::Reply(answered) => answered.obtain(endpoint, clock).await,
@@ -144,13 +150,13 @@ impl AuthorizationCode {
         authorization: Authorization,
         session: &str,
         clock: &TimeSource,
-    ) -> Result<Brought, Error> {
+    ) -> Result<LoginGrant, Error> {
         let loopback = match &self.back {
             Back::Loopback { ports, path } => Some(Loopback::bind(ports, path).await?),
             Back::Redirect(_) if self.paste_back.is_some() => None,
             Back::Redirect(_) => {
                 return Err(Error::request(
-                    "somebody else listens at the redirect URI: use Client::start and finish, or paste_back",
+                    "somebody else listens at the redirect URI: use Session::begin_sign_in and finish_sign_in, or paste_back",
                 ));
             }
         };
@@ -165,7 +171,8 @@ impl AuthorizationCode {
             let (pending, clock) = (pending.clone(), clock.clone());
             Arc::new(move |callback| pending.accept(callback, &authorization, clock.now()))
         };
-        (self.announce)(&url);
+        let (announce, shown) = (Arc::clone(&self.announce), url.clone());
+        callback(move || announce(&shown)).await;
         if self.opens_browser {
             open_browser(&url);
         }
@@ -175,7 +182,7 @@ impl AuthorizationCode {
             return Err(Error::nobody_came(&self.wanted.first()));
         };
         let (code, page) = answered?;
-        Ok(Brought::Code {
+        Ok(LoginGrant::Code {
             pending: Box::new(pending),
             code,
             page,
@@ -213,6 +220,12 @@ async fn first_answer(
         answer = came_back => answer.map(|(code, page)| (code, Some(page))),
         code = pasted => code.map(|code| (code, None)),
     }
+}
+
+/// Calls what the application gave, where it may block.
+pub(super) async fn callback(call: impl FnOnce() + Send + 'static) {
+    // A panic there has been reported, and is the application's own.
+    let _ = tokio::task::spawn_blocking(call).await;
 }
 
 /// Opens the system's browser, on a thread that nobody waits for: some do not return before they close.

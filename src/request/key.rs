@@ -1,4 +1,4 @@
-//! The parts of a key that are not text: extra parameters, and on whose behalf.
+//! The part of a key that is not text: extra parameters.
 
 use std::{fmt, sync::Arc};
 
@@ -39,14 +39,4 @@ impl fmt::Debug for Parameters {
             .entries(self.iter().map(|(name, _)| name))
             .finish()
     }
-}
-
-/// On whose behalf a token is fetched: part of every key, so that nobody gets another's token.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) enum Principal {
-    /// The application itself.
-    #[default]
-    Application,
-    /// A person's session, by the name that the application gave it.
-    Session(Arc<str>),
 }

@@ -1,9 +1,11 @@
 //! Sessions in files, for programs that are started again.
 
+mod aside;
 mod directory;
 mod lock;
 mod owner;
 mod record;
+mod sweep;
 
 use std::{
     io::{self, ErrorKind},
@@ -17,23 +19,25 @@ use std::{
 
 use tokio::runtime::Handle;
 
-use self::lock::Held;
-use super::{SessionKey, SessionLock, SessionRecord, SessionStore};
+use super::{FamilyKey, Saved, SessionKey, SessionLock, SessionRecord, SessionStore, Version};
 use crate::error::{StoreError, StoreErrorKind};
 
 /// Sessions in files: one for each, which only this user can read.
 ///
-/// Any number of processes may share the directory. A session is the file `<digest>.json` beside a
-/// `<digest>.lock` that is never deleted; the names say [nothing](SessionKey::digest) about whose it
-/// is. Clones share what they know; save through the store that gave the lock, or a clone of it, so
-/// that the lock outlasts a write whose caller gave up.
+/// Any number of processes may share the directory. A session is the file `<digest>.json`; beside it
+/// stand lock files, which are never deleted: `<digest>.write.lock` for the moment in which the record
+/// is replaced, and `<digest>.lock` for each family whose refresh token was redeemed. The names say
+/// [nothing](SessionKey::digest) about whose it is.
 ///
 /// - **Written whole or not at all.** A record is written aside, flushed to the disk and renamed, and
 ///   the directory is flushed too. A crash, `kill -9` or a full disk leaves the old record.
-/// - **Locked by the system.** The lock ends with its holder, however that ends. Those who wait try
+/// - **Compared and replaced in one step**, under the write lock, which is held for as long as a rename
+///   takes. Only a process that is stopped right there keeps others from writing that one session;
+///   they give up after 4 s.
+/// - **Locked by the system.** A lock ends with its holder, however that ends. Those that wait try
 ///   again every 5 to 50 ms; nothing blocks a thread.
 /// - **Only ours.** The directory is made with mode 0700 and files with 0600. A symbolic link, another
-///   owner, or rights for anybody else are refused, and the error says what to run.
+///   owner, or rights for other users are refused, and the error says what to run.
 ///
 /// A record is not encrypted: who can read the user's files, or a backup of them, can read it. On
 /// Windows the files are as private as the user's profile, and this is untested there. A directory
@@ -46,10 +50,12 @@ use crate::error::{StoreError, StoreErrorKind};
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let place = tempfile::tempdir()?;
 /// # let directory = place.path().join("sessions");
-/// use intelliauth::{FileStore, SessionKey, SessionRecord, SessionStore};
+/// use intelliauth::{FileStore, Saved, SessionKey, SessionRecord, SessionStore};
 ///
 /// let key = SessionKey::new("https://banking-cymmetri.intelliauth.local", "app_01HZX0DESKTOP", "alice");
-/// FileStore::in_directory(&directory).save(&key, &SessionRecord::new(b"opaque".to_vec())).await?;
+/// let record = SessionRecord::from_bytes(*b"opaque");
+/// let saved = FileStore::in_directory(&directory).save(&key, &record, None).await?;
+/// assert_eq!(saved, Saved::Saved);
 ///
 /// let after_a_restart = FileStore::in_directory(&directory);
 /// assert!(after_a_restart.load(&key).await?.is_some());
@@ -64,9 +70,8 @@ pub struct FileStore {
 struct Shared {
     /// Found out at the first use, unless it was named.
     directory: OnceLock<PathBuf>,
-    /// What other processes left behind when they died was looked for.
+    /// Whether what other processes left behind when they died was looked for.
     is_swept: AtomicBool,
-    held: Held,
 }
 
 impl FileStore {
@@ -98,60 +103,75 @@ impl FileStore {
         }
     }
 
-    fn place(&self, key: &SessionKey) -> Result<Place, StoreError> {
-        let directory = if let Some(directory) = self.shared.directory.get() {
-            directory
-        } else {
-            let found = directory::of_this_user()?;
-            self.shared.directory.get_or_init(|| found)
-        };
-        Ok(Place {
-            directory: directory.clone(),
-            digest: key.digest(),
-        })
+    fn directory(&self) -> Result<PathBuf, StoreError> {
+        if let Some(directory) = self.shared.directory.get() {
+            return Ok(directory.clone());
+        }
+        let found = directory::of_this_user()?;
+        Ok(self.shared.directory.get_or_init(|| found).clone())
+    }
+
+    fn place(&self, digest: String) -> Result<Place, StoreError> {
+        let directory = self.directory()?;
+        Ok(Place { directory, digest })
     }
 }
 
 impl SessionStore for FileStore {
     async fn load(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
-        let place = self.place(key)?;
+        let place = self.place(key.digest())?;
         off_the_async_threads(move || record::read(&place)).await
     }
 
-    async fn save(&self, key: &SessionKey, record: &SessionRecord) -> Result<(), StoreError> {
-        let place = self.place(key)?;
-        let record = record.clone();
-        let shared = Arc::clone(&self.shared);
-        // Whoever awaits this may give up. The write goes on, and so does the lock it was made under:
-        // else it could replace what the next holder wrote.
-        let lock = shared.held.of(&place);
+    async fn save(
+        &self,
+        key: &SessionKey,
+        record: &SessionRecord,
+        replacing: Option<Version>,
+    ) -> Result<Saved, StoreError> {
+        record.ensure_fits(self.record_limit())?;
+        let place = self.place(key.digest())?;
+        let (record, shared) = (record.clone(), Arc::clone(&self.shared));
+        // One piece of blocking work: what was begun is finished before the runtime ends.
         off_the_async_threads(move || {
-            let _until_written = lock;
-            record::replace(&place, record.as_bytes())?;
+            let saved = record::save(&place, record.as_bytes(), replacing)?;
             if !shared.is_swept.swap(true, Ordering::Relaxed) {
-                record::sweep(&place.directory);
+                sweep::sweep(&place.directory);
             }
-            Ok(())
+            Ok(saved)
         })
         .await
     }
 
-    async fn lock(&self, key: &SessionKey, patience: Duration) -> Result<SessionLock, StoreError> {
-        let place = self.place(key)?;
-        let locked = lock::acquire(&place, patience).await?;
-        Ok(SessionLock::new(self.shared.held.remember(&place, locked)))
+    async fn lock(
+        &self,
+        family: &FamilyKey,
+        patience: Duration,
+    ) -> Result<SessionLock, StoreError> {
+        let place = self.place(family.digest())?;
+        lock::acquire(&place, patience).await.map(SessionLock::new)
     }
 
-    async fn set_aside(&self, key: &SessionKey) -> Result<(), StoreError> {
-        let place = self.place(key)?;
-        let lock = self.shared.held.of(&place);
-        off_the_async_threads(move || {
-            let _until_moved = lock;
-            record::set_aside(&place)
-        })
-        .await
+    async fn set_aside(&self, key: &SessionKey, version: Version) -> Result<(), StoreError> {
+        let place = self.place(key.digest())?;
+        off_the_async_threads(move || aside::set_aside(&place, version)).await
+    }
+
+    async fn list(&self, visit: &mut (dyn FnMut(SessionRecord) + Send)) -> Result<(), StoreError> {
+        let directory = self.directory()?;
+        let places = off_the_async_threads(move || record::places(&directory)).await?;
+        // A part at a time: all records of a large directory need not be in memory together.
+        for some in places.chunks(LISTED_TOGETHER) {
+            let some = some.to_vec();
+            let records = off_the_async_threads(move || Ok(record::read_all(&some))).await?;
+            records.into_iter().for_each(&mut *visit);
+        }
+        Ok(())
     }
 }
+
+/// How many records are read together when all are listed: a few megabytes at most in practice.
+const LISTED_TOGETHER: usize = 64;
 
 /// Where one session is.
 #[derive(Clone, Debug)]
@@ -165,12 +185,22 @@ impl Place {
         self.directory.join(format!("{}.json", self.digest))
     }
 
+    /// Of the family whose digest this is.
     fn lock(&self) -> PathBuf {
         self.directory.join(format!("{}.lock", self.digest))
     }
+
+    fn write_lock(&self) -> PathBuf {
+        self.directory.join(format!("{}.write.lock", self.digest))
+    }
 }
 
-/// Runs `work` where it may block. It is finished even if nobody waits for it any more.
+/// Whether it is the digest of a session.
+fn is_digest(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|digit| digit.is_ascii_hexdigit())
+}
+
+/// Runs `work` where it may block. It is finished even if its caller gives up.
 async fn off_the_async_threads<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
@@ -191,14 +221,10 @@ async fn off_the_async_threads<T: Send + 'static>(
 
 /// The error of a system call, told with what was done to which file.
 fn failed(doing: &str, path: &Path, error: io::Error) -> StoreError {
-    let is_full = matches!(
-        error.kind(),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
-    );
-    let kind = if is_full {
-        StoreErrorKind::Full
-    } else {
-        StoreErrorKind::Io
+    let kind = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreErrorKind::Full,
+        ErrorKind::FileTooLarge => StoreErrorKind::TooLarge,
+        _ => StoreErrorKind::Io,
     };
     let error_at = StoreError::new(kind, format!("{doing} `{}` failed", path.display()));
     error_at.caused_by(error)
@@ -222,21 +248,16 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_or_a_quota_or_a_file_that_is_full_is_full() {
-        for kind in [
-            ErrorKind::StorageFull,
-            ErrorKind::QuotaExceeded,
-            ErrorKind::FileTooLarge,
+    fn what_the_system_says_is_told_apart() {
+        let of = |kind: ErrorKind| failed("writing", Path::new("/x"), kind.into());
+        for (kind, expected) in [
+            (ErrorKind::StorageFull, StoreErrorKind::Full),
+            (ErrorKind::QuotaExceeded, StoreErrorKind::Full),
+            (ErrorKind::FileTooLarge, StoreErrorKind::TooLarge),
+            (ErrorKind::PermissionDenied, StoreErrorKind::Io),
         ] {
-            let error = failed("writing", Path::new("/somewhere"), kind.into());
-            assert_eq!(error.kind(), StoreErrorKind::Full);
+            assert_eq!(of(kind).kind(), expected);
+            assert_eq!(of(kind).to_string(), "writing `/x` failed");
         }
-        let other = failed(
-            "writing",
-            Path::new("/x"),
-            ErrorKind::PermissionDenied.into(),
-        );
-        assert_eq!(other.kind(), StoreErrorKind::Io);
-        assert_eq!(other.to_string(), "writing `/x` failed");
     }
 }

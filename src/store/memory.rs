@@ -12,24 +12,29 @@ use tokio::{
     time::timeout,
 };
 
-use super::{SessionKey, SessionLock, SessionRecord, SessionStore, require_timer};
+use super::{
+    ChangeSender, FamilyKey, Saved, SessionKey, SessionLock, SessionRecord, SessionStore,
+    StoreChanges, Version, timer::require_timer,
+};
 use crate::error::{StoreError, StoreErrorKind};
 
 /// Sessions in memory: they end with the process.
 ///
-/// The default of a client. Clones share what they keep. A record that is set aside is forgotten,
-/// since nobody could look at it.
+/// The default of a client. Clones share what they keep, and each hears of
+/// [changes](SessionStore::changes) that another made. A record that is set aside is forgotten, since
+/// nobody could look at it.
 ///
 /// # Examples
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), intelliauth::StoreError> {
-/// use intelliauth::{MemoryStore, SessionKey, SessionRecord, SessionStore};
+/// use intelliauth::{MemoryStore, Saved, SessionKey, SessionRecord, SessionStore};
 ///
 /// let store = MemoryStore::new();
 /// let key = SessionKey::new("https://banking-cymmetri.intelliauth.local", "app_01HZX0WEB", "alice");
-/// store.save(&key, &SessionRecord::new(b"opaque".to_vec())).await?;
+/// let record = SessionRecord::from_bytes(*b"opaque");
+/// assert_eq!(store.save(&key, &record, None).await?, Saved::Saved);
 /// assert!(store.clone().load(&key).await?.is_some());
 /// # Ok(()) }
 /// ```
@@ -41,8 +46,9 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Shelves {
     records: Mutex<HashMap<SessionKey, SessionRecord>>,
-    /// The locks that somebody holds or waits for, and no others.
-    locks: Mutex<HashMap<SessionKey, Arc<AsyncMutex<()>>>>,
+    /// The locks that are held or waited for, and no others.
+    locks: Mutex<HashMap<FamilyKey, Arc<AsyncMutex<()>>>>,
+    listeners: Mutex<Vec<ChangeSender>>,
 }
 
 impl MemoryStore {
@@ -50,6 +56,18 @@ impl MemoryStore {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    fn announce(&self, key: &SessionKey) {
+        let mut listeners = entered(&self.shelves.listeners);
+        listeners.retain(|listener| !listener.is_closed());
+        if listeners.is_empty() {
+            return;
+        }
+        let digest = key.digest();
+        for listener in &*listeners {
+            listener.send(digest.as_str());
+        }
     }
 }
 
@@ -64,27 +82,67 @@ impl SessionStore for MemoryStore {
         Ok(entered(&self.shelves.records).get(key).cloned())
     }
 
-    async fn save(&self, key: &SessionKey, record: &SessionRecord) -> Result<(), StoreError> {
-        entered(&self.shelves.records).insert(key.clone(), record.clone());
-        Ok(())
+    async fn save(
+        &self,
+        key: &SessionKey,
+        record: &SessionRecord,
+        replacing: Option<Version>,
+    ) -> Result<Saved, StoreError> {
+        record.ensure_fits(self.record_limit())?;
+        {
+            let mut records = entered(&self.shelves.records);
+            if records.get(key).map(SessionRecord::version) != replacing {
+                return Ok(Saved::Superseded);
+            }
+            records.insert(key.clone(), record.clone());
+        }
+        self.announce(key);
+        Ok(Saved::Saved)
     }
 
-    async fn lock(&self, key: &SessionKey, patience: Duration) -> Result<SessionLock, StoreError> {
-        let queue = Queue::join(Arc::clone(&self.shelves), key.clone());
+    async fn lock(
+        &self,
+        family: &FamilyKey,
+        patience: Duration,
+    ) -> Result<SessionLock, StoreError> {
+        let queue = Queue::join(Arc::clone(&self.shelves), family.clone());
         let guard = match Arc::clone(&queue.mutex).try_lock_owned() {
             Ok(guard) => guard,
             Err(_) if patience.is_zero() => return Err(locked(patience)),
             Err(_) => wait(Arc::clone(&queue.mutex), patience).await?,
         };
-        Ok(SessionLock::new(Held {
+        Ok(SessionLock::guard(Held {
             _guard: guard,
             _queue: queue,
         }))
     }
 
-    async fn set_aside(&self, key: &SessionKey) -> Result<(), StoreError> {
-        entered(&self.shelves.records).remove(key);
+    async fn set_aside(&self, key: &SessionKey, version: Version) -> Result<(), StoreError> {
+        {
+            let mut records = entered(&self.shelves.records);
+            if records.get(key).map(SessionRecord::version) != Some(version) {
+                return Ok(());
+            }
+            records.remove(key);
+        }
+        self.announce(key);
         Ok(())
+    }
+
+    async fn list(&self, visit: &mut (dyn FnMut(SessionRecord) + Send)) -> Result<(), StoreError> {
+        // What is called here may ask the store: nothing is held meanwhile.
+        let keys: Vec<SessionKey> = entered(&self.shelves.records).keys().cloned().collect();
+        for key in keys {
+            let record = entered(&self.shelves.records).get(&key).cloned();
+            record.into_iter().for_each(&mut *visit);
+        }
+        Ok(())
+    }
+
+    fn changes(&self) -> Option<StoreChanges> {
+        let (sender, changes) = StoreChanges::channel();
+        entered(&self.shelves.listeners).push(sender);
+        Some(changes)
     }
 }
 
@@ -94,19 +152,19 @@ struct Held {
     _queue: Queue,
 }
 
-/// A place among those who hold a lock or wait for it; the last to leave removes the lock.
+/// A place among the holder of a lock and those that wait for it; the last to leave removes the lock.
 struct Queue {
     shelves: Arc<Shelves>,
-    key: SessionKey,
+    family: FamilyKey,
     mutex: Arc<AsyncMutex<()>>,
 }
 
 impl Queue {
-    fn join(shelves: Arc<Shelves>, key: SessionKey) -> Self {
-        let mutex = Arc::clone(entered(&shelves.locks).entry(key.clone()).or_default());
+    fn join(shelves: Arc<Shelves>, family: FamilyKey) -> Self {
+        let mutex = Arc::clone(entered(&shelves.locks).entry(family.clone()).or_default());
         Self {
             shelves,
-            key,
+            family,
             mutex,
         }
     }
@@ -115,10 +173,10 @@ impl Queue {
 impl Drop for Queue {
     fn drop(&mut self) {
         let mut locks = entered(&self.shelves.locks);
-        // One is the map's and one is ours. Nobody joins while the map is held.
+        // One is the map's and one is ours. None joins while the map is held.
         let is_last = Arc::strong_count(&self.mutex) <= 2;
         if is_last {
-            locks.remove(&self.key);
+            locks.remove(&self.family);
         }
     }
 }
@@ -135,7 +193,7 @@ async fn wait(
 fn locked(patience: Duration) -> StoreError {
     StoreError::new(
         StoreErrorKind::Locked,
-        format!("another task held the session for {patience:?}"),
+        format!("another task held the session's lock for {patience:?}"),
     )
 }
 
@@ -150,8 +208,9 @@ mod tests {
 
     use super::*;
 
-    fn alice() -> SessionKey {
-        SessionKey::new("https://issuer.example", "app", "alice")
+    fn alice() -> FamilyKey {
+        let key = SessionKey::new("https://issuer.example", "app", "alice");
+        FamilyKey::new(key, None)
     }
 
     fn locks_known(store: &MemoryStore) -> usize {
@@ -159,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn locks_that_nobody_uses_are_forgotten() {
+    async fn locks_that_are_not_used_are_forgotten() {
         let store = MemoryStore::new();
         let held = store.lock(&alice(), Duration::ZERO).await.unwrap();
         let given_up = store.lock(&alice(), Duration::from_millis(1)).await;
@@ -177,7 +236,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lock_with_people_in_its_queue_stays_the_same_lock() {
+    async fn a_lock_that_is_waited_for_stays_the_same_lock() {
         let store = MemoryStore::new();
         let first = store.lock(&alice(), Duration::ZERO).await.unwrap();
         let waiting = tokio::spawn({

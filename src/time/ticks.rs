@@ -1,7 +1,7 @@
 //! The machine's clocks as a client reads them on every call: the wall clock once a tick.
 
 #[cfg(target_os = "linux")]
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use super::{Clock, Moment, SystemClock};
 
@@ -15,7 +15,7 @@ use super::{Clock, Moment, SystemClock};
 pub(crate) struct Ticks {
     clock: SystemClock,
     #[cfg(target_os = "linux")]
-    monotonic: AtomicU64,
+    monotonic: AtomicI64,
     #[cfg(target_os = "linux")]
     wall: AtomicU64,
 }

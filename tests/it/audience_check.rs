@@ -1,6 +1,6 @@
 //! What comes back is checked: a token that names other audiences is no token for this one.
 
-use intelliauth::{ClientBuilder, Error, MemoryStore, Source, Violation};
+use intelliauth::{ClientBuilder, Error, MemoryStore, People, Source, Violation};
 use serde_json::json;
 
 use crate::support::{Server, jwt, person::BANKING};
@@ -186,7 +186,7 @@ async fn a_refresh_that_brings_the_wrong_audience_keeps_the_token_in_use() {
             client.get_access_token("banking").await.unwrap().secret(),
             "token-1"
         );
-        client.close().await;
+        client.close().await.unwrap();
     }
     assert_eq!(server.count().await, 2);
 }
@@ -194,17 +194,17 @@ async fn a_refresh_that_brings_the_wrong_audience_keeps_the_token_in_use() {
 /// Where tokens for banking name `urn:banking`: how often two processes redeem between them, and what
 /// the second one gets.
 async fn two_processes(
-    set: impl Fn(ClientBuilder) -> ClientBuilder + Sync + Send,
+    set: impl Fn(ClientBuilder<People>) -> ClientBuilder<People> + Sync + Send,
 ) -> (usize, Option<Source>) {
     let server = Server::for_people().await;
     let store = MemoryStore::new();
     let build = || set(server.person()).store(store.clone()).build().unwrap();
-    let (one, two) = (build(), build());
+    let (one, two) = (build().default_session(), build().default_session());
     server.sign_in(&one).await;
     let token = jwt(&json!({"aud": "urn:banking", "sub": "alice"}));
     server.refresh("R0").access_token(&token).mount().await;
-    let first = one.get_access_token(BANKING).await;
-    let second = two.get_access_token(BANKING).await;
+    let first = one.client().get_access_token(BANKING).await;
+    let second = two.client().get_access_token(BANKING).await;
     assert_eq!(first.is_ok(), second.is_ok());
     let source = second.ok().map(|token| token.source());
     (server.redemptions().await.len(), source)

@@ -1,6 +1,6 @@
 //! The cache is bounded, and eviction never costs correctness.
 
-use intelliauth::{Client, ManualClock};
+use intelliauth::{Client, Error, Flow, FlowContext, ManualClock, TokenRequest, TokenResponse};
 
 use crate::support::{Server, Source, at_once, joined, spawn_calls};
 
@@ -179,6 +179,62 @@ async fn a_remembered_failure_is_not_evicted_before_its_time() {
     );
 }
 
+#[derive(Debug)]
+struct RefusesBadNames;
+
+impl Flow for RefusesBadNames {
+    async fn acquire(&self, cx: FlowContext<'_>) -> Result<TokenResponse, Error> {
+        if cx.partition().is_some_and(|name| name.starts_with("bad")) {
+            return Err(cx.denied());
+        }
+        Ok(TokenResponse::new("token"))
+    }
+}
+
+#[tokio::test]
+async fn names_that_fail_are_bounded_like_all_others_and_go_after_what_is_cold() {
+    let client = Client::builder("http://127.0.0.1:9", "app_test", RefusesBadNames)
+        .clock(ManualClock::new())
+        .cache_capacity(CAPACITY)
+        .build()
+        .unwrap();
+    let bad = client.partition("bad");
+    bad.get_access_token("api").await.unwrap_err();
+    for n in 0..400 {
+        let good = client.partition(format!("good-{n}"));
+        good.get_access_token("api").await.unwrap();
+    }
+    let flights = client.counts().flights;
+    bad.get_access_token("api").await.unwrap_err();
+    assert_eq!(client.counts().flights, flights, "it is still remembered");
+    for n in 0..1_000 {
+        let bad = client.partition(format!("bad-{n}"));
+        bad.get_access_token("api").await.unwrap_err();
+    }
+    let counts = client.counts();
+    assert!(counts.slots <= 100 + SLACK, "{counts:?}");
+    assert!(counts.open_sessions <= 100 + 2 * SLACK, "{counts:?}");
+}
+
+#[tokio::test]
+async fn an_application_clears_an_audience_with_all_of_its_parameters_and_no_other() {
+    let source = Source::tokens(3600);
+    let client = source.client(&ManualClock::new()).build().unwrap();
+    let request = |audience: &str, n: usize| {
+        TokenRequest::new(audience.to_owned()).parameter("tenant", n.to_string())
+    };
+    for audience in ["a", "b"] {
+        client.get_access_token(audience).await.unwrap();
+        for n in 0..40 {
+            client.get_access_token(request(audience, n)).await.unwrap();
+        }
+    }
+    client.clear("a");
+    assert!(client.current("a").is_none() && client.current("b").is_some());
+    assert!((0..40).all(|n| client.current(request("a", n)).is_none()));
+    assert!((0..40).all(|n| client.current(request("b", n)).is_some()));
+}
+
 #[tokio::test]
 async fn slots_whose_failures_have_passed_make_room() {
     let server = Server::start().await;
@@ -187,7 +243,7 @@ async fn slots_whose_failures_have_passed_make_room() {
     server.token().mount().await;
     let client = server.client().cache_capacity(CAPACITY).build().unwrap();
     for n in 0..200 {
-        let request = intelliauth::TokenRequest::new(format!("bad{n}")).scope("bad");
+        let request = TokenRequest::new(format!("bad{n}")).scope("bad");
         assert!(client.get_access_token(request).await.is_err());
     }
     let before = client.counts().evictions;
@@ -202,7 +258,7 @@ async fn slots_whose_failures_have_passed_make_room() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callers_of_an_audience_that_is_evicted_all_the_time_get_the_right_token() {
-    let source = Source::new(|call| Some(intelliauth::TokenResponse::new(call.audience.as_str())));
+    let source = Source::new(|call| Some(TokenResponse::new(call.audience.as_str())));
     let client = source
         .client(&ManualClock::new())
         .cache_capacity(4)
@@ -223,7 +279,7 @@ async fn callers_of_an_audience_that_is_evicted_all_the_time_get_the_right_token
     for task in tasks {
         task.await.unwrap();
     }
-    client.close().await;
+    client.close().await.unwrap();
     fill(&client, "y", 100).await;
     let kept = kept(&client, "x", 37) + kept(&client, "y", 100);
     assert!(kept <= 4 + SLACK, "{kept} are kept");

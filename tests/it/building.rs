@@ -143,7 +143,7 @@ async fn building_sends_nothing() {
     let client = server.client().build().unwrap();
     let _handle = client.audience("api");
     assert!(client.current("api").is_none());
-    client.close().await;
+    client.close().await.unwrap();
     let requests = server.mock.received_requests().await.unwrap();
     assert!(requests.is_empty(), "{requests:?}");
 }

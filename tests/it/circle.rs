@@ -88,19 +88,23 @@ async fn write(State(api): State<Api>, headers: HeaderMap) -> Result<&'static st
 async fn what_an_api_asks_for_is_consented_to_and_then_works() {
     let emulator = Arc::new(Emulator::start(Config::sample()).await.unwrap());
     let api = Api::serve(Arc::clone(&emulator)).await;
-    let client = Client::for_person(emulator.issuer(), sample::NATIVE)
+    let session = Client::for_person(emulator.issuer(), sample::NATIVE)
         .build()
-        .unwrap();
+        .unwrap()
+        .default_session();
     let reading = TokenRequest::new(sample::SETTINGS).scope("read:settings");
     let login = AuthorizationCode::redirect_to("http://127.0.0.1/callback").request(&reading);
     let alice = emulator.login_as(sample::ALICE);
-    let (url, pending) = client.start(login).await.unwrap();
+    let (url, pending) = session.begin_sign_in(login).await.unwrap();
     let callback = alice.approve(&url).await.unwrap();
-    client.finish(&pending, callback.as_str()).await.unwrap();
+    session
+        .finish_sign_in(&pending, callback.as_str())
+        .await
+        .unwrap();
 
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let settings = format!("{api}/settings");
-    let token = client.get_access_token(&reading).await.unwrap();
+    let token = session.client().get_access_token(&reading).await.unwrap();
     let bearer = token.header_value().clone();
     let read = http.get(&settings).header("authorization", bearer.clone());
     assert_eq!(read.send().await.unwrap().text().await.unwrap(), "dark");
@@ -112,10 +116,14 @@ async fn what_an_api_asks_for_is_consented_to_and_then_works() {
     let body: Value = serde_json::from_slice(&refused.bytes().await.unwrap()).unwrap();
     let required = body["required"].as_str().unwrap();
 
-    // The client knows that nobody has consented to it, without asking.
+    // The session knows that nobody has consented to it, without asking.
     let before = emulator.token_requests();
     let writing = TokenRequest::from(&reading).scope(required);
-    let error = client.get_access_token(&writing).await.unwrap_err();
+    let error = session
+        .client()
+        .get_access_token(&writing)
+        .await
+        .unwrap_err();
     let Error::Consent(consent) = error else {
         panic!("{error}")
     };
@@ -127,14 +135,17 @@ async fn what_an_api_asks_for_is_consented_to_and_then_works() {
         .authorization_url("http://127.0.0.1/callback")
         .unwrap();
     let callback = alice.approve(&url).await.unwrap();
-    client.finish(&pending, callback.as_str()).await.unwrap();
-    let token = client.get_access_token(&writing).await.unwrap();
+    session
+        .finish_sign_in(&pending, callback.as_str())
+        .await
+        .unwrap();
+    let token = session.client().get_access_token(&writing).await.unwrap();
     let again = http
         .post(&settings)
         .header("authorization", token.header_value().clone());
     assert_eq!(again.send().await.unwrap().text().await.unwrap(), "changed");
 
     // A token for another API is none here, though it is valid.
-    let banking = client.get_access_token(sample::BANKING).await;
+    let banking = session.client().get_access_token(sample::BANKING).await;
     assert!(banking.is_err(), "nobody consented to that");
 }

@@ -1,13 +1,10 @@
 //! Signing in with a device code: what is sent and shown, what the polls bear, and what ends them.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use intelliauth::{
     AudienceParameter, Client, ClientAuthentication, Clock, DeniedReason, DeviceCode, Dialect,
-    Error, MemoryStore, TokenRequest,
+    Error, MemoryStore, Session, TokenRequest,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -28,15 +25,15 @@ fn both(login: DeviceCode) -> DeviceCode {
         .request(TokenRequest::new(HEALTH).scope("read:records"))
 }
 
-async fn sign_in(client: &Client) -> Result<(), Error> {
+async fn sign_in(session: &Session) -> Result<(), Error> {
     let (login, _) = noted();
-    client.sign_in(both(login)).await.map(|_| ())
+    session.sign_in(both(login)).await.map(|_| ())
 }
 
 /// Signs in while the device endpoint answers as usual and the polls as was mounted.
 async fn outcome(server: &Server) -> Result<(), Error> {
     server.device(200, server.device_codes()).await;
-    sign_in(&server.person().build().unwrap()).await
+    sign_in(&server.person().build().unwrap().default_session()).await
 }
 
 #[tokio::test]
@@ -57,9 +54,9 @@ async fn one_prompt_serves_two_apis_and_the_session_goes_on_by_itself() {
         .expect(1)
         .mount()
         .await;
-    let client = server.person().build().unwrap();
+    let session = server.person().build().unwrap().default_session();
     let (login, prompts) = noted();
-    client.sign_in(both(login).scope("profile")).await.unwrap();
+    session.sign_in(both(login).scope("profile")).await.unwrap();
 
     let asked = server.device_requests().await;
     assert_eq!(asked.len(), 1);
@@ -94,9 +91,9 @@ async fn one_prompt_serves_two_apis_and_the_session_goes_on_by_itself() {
 
     // The first API's token came with the sign-in, the second's with the refresh token.
     let named = TokenRequest::new(BANKING).scope("read:accounts");
-    let first = client.get_access_token(named).await.unwrap();
+    let first = session.client().get_access_token(named).await.unwrap();
     assert_eq!(first.secret(), "from the device");
-    let second = client.get_access_token(HEALTH).await.unwrap();
+    let second = session.client().get_access_token(HEALTH).await.unwrap();
     assert_eq!(second.secret(), "for health");
 }
 
@@ -111,14 +108,15 @@ async fn a_client_with_a_secret_authenticates_at_both_endpoints() {
         server.approves().await;
         let mut spoken = Dialect::intelliauth();
         spoken.audience_parameter = dialect;
-        let client = server
+        let session = server
             .person()
             .client_secret(CLIENT_SECRET)
             .client_authentication(method)
             .dialect(spoken)
             .build()
-            .unwrap();
-        sign_in(&client).await.unwrap();
+            .unwrap()
+            .default_session();
+        sign_in(&session).await.unwrap();
         let (asked, polls) = (
             server.device_requests().await,
             server.token_requests().await,
@@ -140,8 +138,8 @@ async fn a_sign_in_for_no_api_names_none() {
     let server = Server::with_device_codes().await;
     server.device(200, server.device_codes()).await;
     server.approves().await;
-    let client = server.person().build().unwrap();
-    client.sign_in(noted().0).await.unwrap();
+    let session = server.person().build().unwrap().default_session();
+    session.sign_in(noted().0).await.unwrap();
     let (asked, polls) = (
         server.device_requests().await,
         server.token_requests().await,
@@ -176,9 +174,9 @@ async fn codes_are_read_in_every_shape_that_servers_use() {
         change(&mut codes);
         server.device(200, codes).await;
         server.approves().await;
-        let client = server.person().build().unwrap();
+        let session = server.person().build().unwrap().default_session();
         let (login, prompts) = noted();
-        client.sign_in(both(login)).await.unwrap();
+        session.sign_in(both(login)).await.unwrap();
         let prompts = prompts.lock().unwrap();
         assert_eq!(prompts[0].page, server.url("/device"));
         assert_eq!(prompts[0].seconds, seconds);
@@ -193,8 +191,8 @@ async fn a_life_counts_from_the_poll_that_succeeded() {
     pending.times(1).mount().await;
     let slow = server.poll().delayed(Duration::from_millis(300));
     slow.grants(3600).mount().await;
-    let client = server.person().build().unwrap();
-    let polling = client.clone();
+    let session = server.person().build().unwrap().default_session();
+    let polling = session.clone();
     let polling = tokio::spawn(async move { sign_in(&polling).await });
     server.arrived(1).await;
     server.advance(100.0);
@@ -203,7 +201,7 @@ async fn a_life_counts_from_the_poll_that_succeeded() {
     server.advance(100.0);
     polling.await.unwrap().unwrap();
     let request = TokenRequest::new(BANKING).scope("read:accounts");
-    let token = client.get_access_token(request).await.unwrap();
+    let token = session.client().get_access_token(request).await.unwrap();
     assert_eq!(token.expires_at(), asked_at + Duration::from_secs(3600));
 }
 
@@ -214,8 +212,8 @@ async fn a_missing_interval_is_five_seconds_and_the_first_poll_waits_too() {
     body.as_object_mut().unwrap().remove("interval");
     server.device(200, body).await;
     server.poll().expect(0).mount().await;
-    let client = server.person().build().unwrap();
-    let early = tokio::time::timeout(Duration::from_millis(800), sign_in(&client)).await;
+    let session = server.person().build().unwrap().default_session();
+    let early = tokio::time::timeout(Duration::from_millis(800), sign_in(&session)).await;
     assert!(
         early.is_err(),
         "nothing is asked before the interval is over"
@@ -234,7 +232,9 @@ async fn the_interval_counts_from_the_end_of_the_last_reply() {
     slow.mount().await;
     server.approves().await;
     let start = Instant::now();
-    sign_in(&server.person().build().unwrap()).await.unwrap();
+    sign_in(&server.person().build().unwrap().default_session())
+        .await
+        .unwrap();
     // Three pauses and two slow replies.
     assert!(start.elapsed() >= Duration::from_millis(1500));
     assert_eq!(server.count().await, 3);
@@ -294,8 +294,9 @@ async fn a_timeout_ends_no_sign_in() {
     let silent = server.poll().delayed(Duration::from_secs(60));
     silent.times(1).expect(1).mount().await;
     server.approves().await;
-    let client = server.person().request_timeout(Duration::from_millis(300));
-    sign_in(&client.build().unwrap()).await.unwrap();
+    let people = server.person().request_timeout(Duration::from_millis(300));
+    let session = people.build().unwrap().default_session();
+    sign_in(&session).await.unwrap();
     assert_eq!(server.count().await, 2);
 }
 
@@ -324,8 +325,8 @@ async fn slow_down_makes_the_next_poll_wait_five_seconds_longer() {
         .expect(1)
         .mount()
         .await;
-    let client = server.person().build().unwrap();
-    let early = tokio::time::timeout(Duration::from_millis(1500), sign_in(&client)).await;
+    let session = server.person().build().unwrap().default_session();
+    let early = tokio::time::timeout(Duration::from_millis(1500), sign_in(&session)).await;
     assert!(early.is_err(), "one poll, and a long pause after it");
 }
 
@@ -376,8 +377,8 @@ async fn polling_stops_when_the_code_ends_on_either_clock() {
         server.device(200, server.device_codes()).await;
         let pending = server.poll().refuses(400, "authorization_pending");
         pending.mount().await;
-        let client = server.person().build().unwrap();
-        let polling = tokio::spawn(async move { sign_in(&client).await });
+        let session = server.person().build().unwrap().default_session();
+        let polling = tokio::spawn(async move { sign_in(&session).await });
         server.arrived(2).await;
         if suspend {
             server.clock.suspend(Duration::from_secs(600));
@@ -401,11 +402,12 @@ async fn a_pause_longer_than_the_code_lives_ends_with_the_code() {
     body["interval"] = json!(3600);
     server.device(200, body).await;
     // The machine's own clocks: nobody moves them.
-    let client = Client::for_person(server.issuer(), CLIENT_ID)
+    let session = Client::for_person(server.issuer(), CLIENT_ID)
         .build()
-        .unwrap();
+        .unwrap()
+        .default_session();
     let start = Instant::now();
-    let error = sign_in(&client).await.unwrap_err();
+    let error = sign_in(&session).await.unwrap_err();
     assert!(error.to_string().contains("expired"), "{error}");
     assert!(start.elapsed() < Duration::from_secs(10));
     assert_eq!(server.count().await, 0);
@@ -414,8 +416,8 @@ async fn a_pause_longer_than_the_code_lives_ends_with_the_code() {
 #[tokio::test]
 async fn an_issuer_without_device_codes_is_told_before_anything_is_sent() {
     let server = Server::start().await;
-    let client = server.person().build().unwrap();
-    let error = sign_in(&client).await.unwrap_err();
+    let session = server.person().build().unwrap().default_session();
+    let error = sign_in(&session).await.unwrap_err();
     assert!(matches!(error, Error::Request(_)), "{error}");
     assert!(
         error.to_string().contains("device_authorization_endpoint"),
@@ -427,13 +429,13 @@ async fn an_issuer_without_device_codes_is_told_before_anything_is_sent() {
 #[tokio::test]
 async fn nonsense_is_told_before_anything_is_sent() {
     let server = Server::with_device_codes().await;
-    let client = server.person().build().unwrap();
+    let session = server.person().build().unwrap().default_session();
     for login in [
         noted().0.request(TokenRequest::new("")),
         noted().0.scope("\"quoted\""),
         noted().0.request(TokenRequest::new("api").scope("\\")),
     ] {
-        let error = client.sign_in(login).await.unwrap_err();
+        let error = session.sign_in(login).await.unwrap_err();
         assert!(matches!(error, Error::Request(_)), "{error}");
     }
     assert_eq!(server.count_at(DEVICE_PATH).await, 0);
@@ -460,9 +462,9 @@ async fn refusals_of_a_device_code_are_typed_and_nobody_is_shown_anything() {
     ] {
         let server = Server::with_device_codes().await;
         server.device(status, body.clone()).await;
-        let client = server.person().build().unwrap();
+        let session = server.person().build().unwrap().default_session();
         let (login, prompts) = noted();
-        let error = client.sign_in(both(login)).await.unwrap_err();
+        let error = session.sign_in(both(login)).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{status} {body}: {error}");
         assert!(prompts.lock().unwrap().is_empty());
         assert_eq!(server.count().await, 0);
@@ -473,8 +475,13 @@ async fn refusals_of_a_device_code_are_typed_and_nobody_is_shown_anything() {
 async fn a_device_authorization_request_is_tried_again() {
     let server = Server::with_device_codes().await;
     server.device_reply(ResponseTemplate::new(503)).await;
-    let client = server.person().retries(1).build().unwrap();
-    sign_in(&client).await.unwrap_err();
+    let session = server
+        .person()
+        .retries(1)
+        .build()
+        .unwrap()
+        .default_session();
+    sign_in(&session).await.unwrap_err();
     assert_eq!(server.device_requests().await.len(), 2);
 }
 
@@ -487,10 +494,15 @@ async fn an_issuer_that_cannot_be_reached_is_polled_on_and_never_within_a_poll()
     document["token_endpoint"] = json!(closed.url());
     server.json(DISCOVERY_PATH, 200, &document).await;
     server.device(200, server.device_codes()).await;
-    let client = server.person().retries(5).build().unwrap();
+    let session = server
+        .person()
+        .retries(5)
+        .build()
+        .unwrap()
+        .default_session();
     let name = "api.that.cannot.be.reached";
     let login = noted().0.request(name);
-    let polling = tokio::spawn(async move { client.sign_in(login).await });
+    let polling = tokio::spawn(async move { session.sign_in(login).await });
     let failed_twice = async {
         while recorder.count(name, "outcome=unavailable") < 2 {
             tokio::task::yield_now().await;
@@ -512,10 +524,10 @@ async fn callers_of_the_same_sign_in_share_one_prompt() {
     let pending = server.poll().refuses(400, "authorization_pending");
     pending.times(2).mount().await;
     server.approves().await;
-    let client = server.person().build().unwrap();
+    let session = server.person().build().unwrap().default_session();
     let (login, prompts) = noted();
     let login = both(login);
-    let (one, two) = tokio::join!(client.sign_in(login.clone()), client.sign_in(login));
+    let (one, two) = tokio::join!(session.sign_in(login.clone()), session.sign_in(login));
     one.unwrap();
     two.unwrap();
     assert_eq!(prompts.lock().unwrap().len(), 1);
@@ -528,12 +540,21 @@ async fn an_error_that_needs_a_person_is_resolved_with_a_device_code() {
     server.device(200, server.device_codes()).await;
     server.approves().await;
     let store = MemoryStore::new();
-    let client = server.person().store(store).build().unwrap();
+    let session = server
+        .person()
+        .store(store)
+        .build()
+        .unwrap()
+        .default_session();
     let request = TokenRequest::new(BANKING).scope("read:accounts");
-    let error = client.get_access_token(&request).await.unwrap_err();
+    let error = session
+        .client()
+        .get_access_token(&request)
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Login(_)), "{error}");
     let (login, _) = noted();
-    let token = client.resolve(error, login).await.unwrap();
+    let token = session.resolve(error, login).await.unwrap();
     assert_eq!(token.secret(), "from the device");
     let asked = server.device_requests().await;
     assert_eq!(asked[0].parameter("audience"), BANKING);
@@ -541,25 +562,4 @@ async fn an_error_that_needs_a_person_is_resolved_with_a_device_code() {
         asked[0].parameter("scope"),
         "offline_access openid read:accounts"
     );
-}
-
-#[test]
-fn without_a_runtime_it_is_an_error_and_no_panic() {
-    use std::{
-        pin::pin,
-        task::{Context, Poll, Waker},
-    };
-
-    let client = Client::for_person("https://tenant.example", CLIENT_ID)
-        .build()
-        .unwrap();
-    let shown: Arc<Mutex<bool>> = Arc::default();
-    let note = Arc::clone(&shown);
-    let login = DeviceCode::new(move |_| *note.lock().unwrap() = true);
-    let mut signing_in = pin!(client.sign_in(login));
-    let polled = signing_in
-        .as_mut()
-        .poll(&mut Context::from_waker(Waker::noop()));
-    assert!(matches!(polled, Poll::Ready(Err(Error::Request(_)))));
-    assert!(!*shown.lock().unwrap());
 }

@@ -222,6 +222,53 @@ async fn an_endpoint_that_has_moved_costs_one_more_round_trip_and_no_failure() {
 }
 
 #[tokio::test]
+async fn renewed_metadata_of_another_issuer_is_not_used() {
+    let server = Server::start().await;
+    server.token().grants(300).expect(1).mount().await;
+    let client = server.client().build().unwrap();
+    client.get_access_token("one").await.unwrap();
+    server.advance(A_DAY);
+    serve_from_now_on(&server, &taken_over(&server)).await;
+    grant_at(&server, "/new").await;
+    for audience in ["one", "two"] {
+        // Neither there nor at the address that was known: who answers for the issuer is in doubt.
+        let error = client.get_access_token(audience).await.unwrap_err();
+        let is_told = matches!(violation(&error), Violation::WrongIssuer { .. });
+        assert!(is_told, "{error}");
+    }
+    assert_eq!(server.count_at("/new").await, 0);
+}
+
+#[tokio::test]
+async fn nor_is_it_where_an_endpoint_is_gone() {
+    let server = Server::start().await;
+    server
+        .token()
+        .raw(404, "", "text/html")
+        .expect(1)
+        .mount()
+        .await;
+    let client = server.client().build().unwrap();
+    // The endpoints are read once with nothing wrong.
+    let own = ResponseTemplate::new(200).set_body_json(server.metadata());
+    serve_at_first(&server, 1, own).await;
+    serve_from_now_on(&server, &taken_over(&server)).await;
+    grant_at(&server, "/new").await;
+    let error = client.get_access_token("one").await.unwrap_err();
+    let is_told = matches!(violation(&error), Violation::WrongIssuer { .. });
+    assert!(is_told, "{error}");
+    assert_eq!(server.count_at("/new").await, 0);
+}
+
+/// What another issuer says at this one's address.
+fn taken_over(server: &Server) -> Value {
+    let mut metadata = server.metadata();
+    metadata["issuer"] = json!("https://other.example");
+    metadata["token_endpoint"] = json!(server.url("/new"));
+    metadata
+}
+
+#[tokio::test]
 async fn an_endpoint_that_is_gone_for_good_is_asked_once() {
     let server = Server::start().await;
     server

@@ -13,7 +13,8 @@ use std::{
 
 use intelliauth::{
     AuthorizationCode, CacheMode, Client, ClientAuthentication, ClientBuilder, DeviceCode, Error,
-    FileStore, Flow, FlowContext, Secret, TokenRequest, TokenResponse, resource_server::Verifier,
+    FileStore, Flow, FlowContext, People, Secret, TokenRequest, TokenResponse,
+    resource_server::Verifier,
 };
 use intelliauth_emulator::{Config, Emulator, Endpoint, Fault, sample};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -99,7 +100,7 @@ async fn in_a_process_of_its_own() {
 }
 
 impl World {
-    fn person(&self, application: &str) -> ClientBuilder {
+    fn person(&self, application: &str) -> ClientBuilder<People> {
         Client::for_person(self.emulator.issuer(), application)
     }
 
@@ -139,53 +140,65 @@ impl World {
                 "{client:?} {token:#?} {claims:?} {verifier:?} {refused:?} {refused}"
             )
             .unwrap();
-            client.close().await;
+            client.close().await.unwrap();
         }
     }
 
     /// The browser of this machine: a sign-in, refreshes, consent, a stronger sign-in, a lost session.
     async fn desktop(&mut self) {
         let store = FileStore::in_directory(self.folder.join("sessions"));
-        let client = self.person(sample::NATIVE).store(store);
-        let client = client.build().unwrap();
+        let people = self.person(sample::NATIVE).store(store);
+        let session = people.build().unwrap().default_session();
         let banking = || TokenRequest::new(sample::BANKING).scope("read:transactions");
         let login = self.loopback().request(banking()).request(sample::HEALTH);
-        let account = client.sign_in(login).await.unwrap();
+        let account = session.sign_in(login).await.unwrap();
         for mode in [CacheMode::Prefer, CacheMode::Refresh, CacheMode::Refresh] {
-            let token = client.get_access_token(banking().cache_mode(mode)).await;
-            write!(self.shown, "{:?} {account:?} {client:#?}", token.unwrap()).unwrap();
+            let token = session
+                .client()
+                .get_access_token(banking().cache_mode(mode))
+                .await;
+            write!(self.shown, "{:?} {account:?} {session:#?}", token.unwrap()).unwrap();
         }
         let settings = || TokenRequest::new(sample::SETTINGS).scope("write:settings");
-        let error = client.get_access_token(settings()).await.unwrap_err();
+        let error = session
+            .client()
+            .get_access_token(settings())
+            .await
+            .unwrap_err();
         assert!(matches!(error, Error::Consent(_)), "{error}");
         self.show(&error);
-        client.resolve(error, self.loopback()).await.unwrap();
+        session.resolve(error, self.loopback()).await.unwrap();
 
         let weak = Fault::envelope(401, "step_up_required", "prove more");
         let weak = weak.at(Endpoint::Token).audience(sample::HEALTH);
         self.emulator.fault(weak.times(1));
-        let error = client.get_access_token(sample::HEALTH).await.unwrap_err();
+        let error = session
+            .client()
+            .get_access_token(sample::HEALTH)
+            .await
+            .unwrap_err();
         assert!(matches!(error, Error::StepUp(_)), "{error}");
         self.show(&error);
         let login = self.loopback().acr_values("AAL2");
-        client.resolve(error, login).await.unwrap();
+        session.resolve(error, login).await.unwrap();
 
-        for session in self.emulator.sessions() {
+        for ended in self.emulator.sessions() {
             // Those that a stronger sign-in has replaced are ended already.
-            let _ = self.emulator.revoke_session(&session.id);
+            let _ = self.emulator.revoke_session(&ended.id);
         }
         let forced = banking().cache_mode(CacheMode::Refresh);
-        let error = client.get_access_token(forced).await.unwrap_err();
+        let error = session.client().get_access_token(forced).await.unwrap_err();
         assert!(matches!(error, Error::Login(_)), "{error}");
         self.show(&error);
-        client.close().await;
+        session.client().close().await.unwrap();
         self.await_browser().await;
     }
 
     /// A browser that cannot come back: the person copies where it went, once wrongly.
     async fn pasted(&mut self) {
         for is_wrong in [true, false] {
-            let client = self.person(sample::NATIVE).build().unwrap().session("far");
+            let people = self.person(sample::NATIVE).build().unwrap();
+            let session = people.session("far");
             let (emulator, secrets) = (Arc::clone(&self.emulator), Arc::clone(&self.secrets));
             let (sender, pasted) = tokio::sync::oneshot::channel();
             let sender = Mutex::new(Some(sender));
@@ -205,39 +218,49 @@ impl World {
                     });
                 })
                 .paste_back(async move { pasted.await.map_err(std::io::Error::other) });
-            match client.sign_in(login.request(sample::BANKING)).await {
+            match session.sign_in(login.request(sample::BANKING)).await {
                 Ok(_) => assert!(!is_wrong),
                 Err(error) => self.show(&error),
             }
-            client.close().await;
+            session.client().close().await.unwrap();
         }
     }
 
-    /// A confidential client: the answer comes in another request, once a wrong one, then the right one.
+    /// A confidential session: the answer comes in another request, once a wrong one, then the right one.
     async fn web_back_end(&mut self) {
-        let client = self.person(sample::WEB).client_secret(sample::WEB_SECRET);
-        let client = client.build().unwrap().session("alice");
+        let people = self.person(sample::WEB).client_secret(sample::WEB_SECRET);
+        let session = people.build().unwrap().session("alice");
         let login = AuthorizationCode::redirect_to("http://127.0.0.1:3000/callback");
-        let (url, pending) = client.start(login.request(sample::BANKING)).await.unwrap();
+        let (url, pending) = session
+            .begin_sign_in(login.request(sample::BANKING))
+            .await
+            .unwrap();
         note(&self.secrets, &url);
         let alice = self.emulator.login_as(sample::ALICE);
         let callback = alice.approve(&url).await.unwrap();
         let wrong = callback.as_str().replace("state=", "state=x");
-        let error = client.finish(&pending, &wrong).await.unwrap_err();
+        let error = session.finish_sign_in(&pending, &wrong).await.unwrap_err();
         self.show(&error);
-        client.finish(&pending, callback.as_str()).await.unwrap();
-        let error = client.finish(&pending, callback.as_str()).await;
+        session
+            .finish_sign_in(&pending, callback.as_str())
+            .await
+            .unwrap();
+        let error = session.finish_sign_in(&pending, callback.as_str()).await;
         self.show(&error.unwrap_err());
-        let token = client.get_access_token(sample::BANKING).await.unwrap();
+        let token = session
+            .client()
+            .get_access_token(sample::BANKING)
+            .await
+            .unwrap();
         write!(self.shown, "{pending:#?} {token:?}").unwrap();
-        client.sign_out().await.unwrap();
-        client.close().await;
+        session.sign_out().await.unwrap();
+        session.client().close().await.unwrap();
     }
 
     /// A code on another device.
     async fn device(&mut self) {
-        let client = self.person(sample::NATIVE).build().unwrap();
-        let client = client.session("tv");
+        let people = self.person(sample::NATIVE).build().unwrap();
+        let session = people.session("tv");
         let waits = Fault::oauth_error("authorization_pending", "nobody entered it yet");
         self.emulator.fault(waits.at(Endpoint::Token).times(1));
         let (emulator, secrets) = (Arc::clone(&self.emulator), Arc::clone(&self.secrets));
@@ -251,13 +274,17 @@ impl World {
                 alice.device_approve(&code).await.unwrap();
             });
         });
-        client
+        session
             .sign_in(login.request(sample::BANKING))
             .await
             .unwrap();
-        client.get_access_token(sample::BANKING).await.unwrap();
-        client.sign_out().await.unwrap();
-        client.close().await;
+        session
+            .client()
+            .get_access_token(sample::BANKING)
+            .await
+            .unwrap();
+        session.sign_out().await.unwrap();
+        session.client().close().await.unwrap();
     }
 
     /// A browser that the program opens; the person says yes, and it comes back.

@@ -104,7 +104,7 @@ impl Flow for Notes {
             "{} [{}] {parameters:?} {:?} {} {} background={}",
             cx.audience(),
             cx.scopes(),
-            cx.session(),
+            cx.partition(),
             cx.issuer(),
             cx.client_id(),
             cx.is_background_refresh(),
@@ -123,11 +123,11 @@ async fn a_flow_sees_who_asks_for_what_and_whether_anybody_waits() {
         .unwrap();
     let request = TokenRequest::new("api").scope("b a").parameter("x", "y");
     client.get_access_token(&request).await.unwrap();
-    let alice = client.session("alice");
+    let alice = client.partition("alice");
     alice.get_access_token("api").await.unwrap();
     clock.advance(Duration::from_secs(215));
     alice.get_access_token("api").await.unwrap();
-    client.close().await;
+    client.close().await.unwrap();
     let rest = "https://tenant.example app_test";
     let expected = [
         format!(r#"api [a b] [("x", "y")] None {rest} background=false"#),
@@ -138,9 +138,9 @@ async fn a_flow_sees_who_asks_for_what_and_whether_anybody_waits() {
 }
 
 #[tokio::test]
-async fn client_credentials_are_nobody_s_session() {
+async fn client_credentials_have_no_partitions() {
     let server = Server::start().await;
-    let client = server.client().build().unwrap().session("alice");
+    let client = server.client().build().unwrap().partition("alice");
     let error = client.get_access_token("api").await.unwrap_err();
     assert_eq!(error.kind(), "request");
     assert!(error.to_string().contains("alice"), "{error}");
@@ -196,7 +196,7 @@ async fn a_flow_that_panics_fails_those_who_wait_and_leaves_its_place_free() {
         for outcome in outcomes {
             assert_eq!(reason(&outcome.unwrap_err()), UnavailableReason::Abandoned);
         }
-        client.close().await;
+        client.close().await.unwrap();
         // Remembered as any other failure is, for one to one and a half seconds.
         clock.advance(Duration::from_secs(2));
         let token = client.get_access_token(request).await.unwrap();

@@ -51,7 +51,7 @@ async fn an_older_flight_never_overwrites_what_a_newer_one_brought() {
     client.get_access_token(forced()).await.unwrap();
     source.release("#1");
     older.tokens().await;
-    client.close().await;
+    client.close().await.unwrap();
     assert_eq!(client.current("api").unwrap().secret(), "token-2");
     assert_eq!(source.count(), 2);
 }

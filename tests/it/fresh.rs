@@ -27,7 +27,7 @@ async fn in_the_window_a_hundred_callers_start_one_refresh_and_nobody_waits() {
         "not later either"
     );
     source.release("api");
-    client.close().await;
+    client.close().await.unwrap();
     assert_eq!(ask(&client).await, "token-2");
     assert_eq!(server.count().await, 2);
     assert_eq!(client.counts().background_flights, 1);
@@ -41,7 +41,7 @@ async fn a_token_that_nobody_asks_for_is_not_refreshed() {
     ask(&client).await;
     for _ in 0..30 {
         server.advance(10.0);
-        client.close().await;
+        client.close().await.unwrap();
     }
 }
 
@@ -59,7 +59,7 @@ async fn a_handle_starts_the_refresh_too() {
         handle.get_access_token().await.unwrap();
         server.advance(250.0);
         assert_eq!(handle.current().unwrap().secret(), "token-1");
-        client.close().await;
+        client.close().await.unwrap();
         assert_eq!(handle.current().unwrap().secret(), "token-2");
     }
 }
@@ -76,7 +76,7 @@ async fn a_broad_token_that_answers_for_less_is_refreshed_as_itself() {
     let narrow = TokenRequest::new("api").scope("a");
     server.advance(250.0);
     client.get_access_token(&narrow).await.unwrap();
-    client.close().await;
+    client.close().await.unwrap();
     let sent = server.token_requests().await;
     assert_eq!((sent.len(), sent[1].parameter("scope")), (2, "a b"));
     let broad = TokenRequest::new("api").scope("a b");

@@ -125,6 +125,21 @@ async fn retry_after_is_kept_to_the_second() {
 }
 
 #[tokio::test]
+async fn what_the_issuer_asked_for_holds_whatever_is_cleared() {
+    let server = Server::start().await;
+    limited(&server, "api", "30").await;
+    let client = server.client().build().unwrap();
+    for _ in 0..5 {
+        unavailable(client.get_access_token("api").await);
+        client.clear("api");
+    }
+    assert_eq!(server.count().await, 1);
+    server.advance(30.0);
+    unavailable(client.get_access_token("api").await);
+    assert_eq!(server.count().await, 2);
+}
+
+#[tokio::test]
 async fn a_retry_after_of_nothing_is_no_invitation_to_hammer() {
     let server = Server::start().await;
     limited(&server, "api", "0").await;
@@ -205,7 +220,7 @@ async fn two_limited_audiences_within_a_minute_hold_the_whole_issuer() {
     unavailable(client.get_access_token(forced("c")).await);
     // "c" is in its window: it is handed out, and nothing is started behind anybody's back.
     client.get_access_token("c").await.unwrap();
-    client.close().await;
+    client.close().await.unwrap();
     assert_eq!(client.counts().background_flights, 0);
     assert_eq!(server.count().await, before);
 
@@ -213,7 +228,7 @@ async fn two_limited_audiences_within_a_minute_hold_the_whole_issuer() {
     client.get_access_token("cold").await.unwrap();
     client.get_access_token("c").await.unwrap();
     server.arrived(before + 2).await;
-    client.close().await;
+    client.close().await.unwrap();
     assert_eq!(client.counts().background_flights, 1);
 }
 
@@ -341,7 +356,7 @@ async fn a_failed_background_refresh_keeps_the_old_token_and_says_so_once() {
             let token = client.get_access_token(audience).await.unwrap();
             assert_eq!(token.secret(), "token-1");
         }
-        client.close().await;
+        client.close().await.unwrap();
     }
     assert_eq!(server.count().await, 2, "one try, and none inside of it");
     assert_eq!(recorder.count("WARN intelliauth", audience), 1);
@@ -354,11 +369,11 @@ async fn a_background_refresh_heeds_retry_after() {
     let client = in_window(&server, "api").await;
     limited(&server, "api", "40").await;
     client.get_access_token("api").await.unwrap();
-    client.close().await;
+    client.close().await.unwrap();
     server.advance(39.0);
     client.get_access_token("api").await.unwrap();
     unavailable(client.get_access_token(forced("api")).await);
-    client.close().await;
+    client.close().await.unwrap();
     assert_eq!(server.count().await, 2);
 }
 
@@ -368,7 +383,7 @@ async fn a_refused_background_refresh_keeps_the_old_token_too() {
     let client = in_window(&server, "api").await;
     server.token().refuses(400, "invalid_scope").mount().await;
     client.get_access_token("api").await.unwrap();
-    client.close().await;
+    client.close().await.unwrap();
     let token = client.get_access_token("api").await.unwrap();
     assert_eq!(token.secret(), "token-1");
     server.advance(60.0);

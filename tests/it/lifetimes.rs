@@ -123,7 +123,7 @@ async fn a_short_life_is_used_for_most_of_it_and_never_past_its_end() {
         for _ in 0..500 {
             let token = client.get_access_token("api").await.unwrap();
             assert!(intelliauth::Clock::now(&server.clock).wall() < token.expires_at());
-            client.close().await;
+            client.close().await.unwrap();
             server.advance(step);
         }
         let count = server.count().await;
@@ -148,7 +148,7 @@ async fn an_issuer_that_repeats_an_ending_token_is_not_asked_in_a_loop() {
     let client = server.client().build().unwrap();
     for _ in 0..300 {
         let _either = client.get_access_token("api").await;
-        client.close().await;
+        client.close().await.unwrap();
         server.advance(0.1);
     }
     let count = server.count().await;

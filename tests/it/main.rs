@@ -19,6 +19,7 @@ mod discovery;
 mod errors;
 #[cfg(unix)]
 mod every_flow;
+mod fakes;
 mod flows;
 mod forced;
 mod fresh;
@@ -42,6 +43,8 @@ mod scopes;
 mod secrets;
 mod secrets_of_people;
 mod sessions;
+mod sign_in_age;
 mod stampede;
 mod step_up;
 mod store;
+mod token_source;

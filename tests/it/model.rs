@@ -16,7 +16,7 @@ type Set = BTreeSet<&'static str>;
 /// Names that a join, a prefix or a change of case would confuse.
 const AUDIENCES: [&str; 4] = ["a", "A", "a b", "a::b"];
 const SCOPES: [&str; 4] = ["b", "b::c", "a", "read:b"];
-const SESSIONS: [Option<&str>; 3] = [None, Some(""), Some("a")];
+const PARTITIONS: [Option<&str>; 3] = [None, Some(""), Some("a")];
 const PARAMETERS: [Option<(&str, &str)>; 3] = [None, Some(("a", "b")), Some(("a b", ""))];
 
 /// What makes two requests meet in one slot.
@@ -169,7 +169,7 @@ fn asked() -> impl Strategy<Value = Asked> {
     let index = |len| prop_oneof![Just(0_usize), 0..len];
     let slot = (
         index(AUDIENCES.len()),
-        index(SESSIONS.len()),
+        index(PARTITIONS.len()),
         index(PARAMETERS.len()),
     );
     (
@@ -209,7 +209,7 @@ fn request(asked: &Asked) -> TokenRequest<'static> {
 }
 
 async fn get(client: &Client, asked: &Asked) -> Result<String, Error> {
-    let client = SESSIONS[asked.slot.1].map_or(client.clone(), |name| client.session(name));
+    let client = PARTITIONS[asked.slot.1].map_or(client.clone(), |name| client.partition(name));
     let token = if asked.through_handle {
         client.audience(request(asked)).get_access_token().await?
     } else {
@@ -226,7 +226,7 @@ fn source(current: &Arc<Mutex<Option<Asked>>>) -> Source {
         let asked = current.as_ref()?;
         let text = format!(
             "{}|{}|{:?}|{:?}",
-            call.number, call.audience, call.session, call.parameters
+            call.number, call.audience, call.partition, call.parameters
         );
         let response = TokenResponse::new(text.as_str()).lifetime(Duration::from_secs(3600));
         let Some(reported) = asked.grant.reported(&asked.scopes) else {
@@ -240,9 +240,10 @@ fn source(current: &Arc<Mutex<Option<Asked>>>) -> Source {
 
 /// What a token for this slot must say of itself.
 fn named(slot: Slot) -> String {
-    let (audience, session, parameter) = (AUDIENCES[slot.0], SESSIONS[slot.1], PARAMETERS[slot.2]);
+    let (audience, partition, parameter) =
+        (AUDIENCES[slot.0], PARTITIONS[slot.1], PARAMETERS[slot.2]);
     let parameters: Vec<_> = parameter.into_iter().collect();
-    format!("|{audience}|{session:?}|{parameters:?}")
+    format!("|{audience}|{partition:?}|{parameters:?}")
 }
 
 proptest! {

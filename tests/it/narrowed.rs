@@ -77,7 +77,7 @@ async fn a_refresh_that_narrows_keeps_the_token_in_use_to_its_end() {
     server.advance(250.0);
     for _ in 0..3 {
         client.get_access_token(api("read write")).await.unwrap();
-        client.close().await;
+        client.close().await.unwrap();
     }
     assert_eq!(server.count().await, 2);
     server.advance(21.0);

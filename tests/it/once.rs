@@ -121,7 +121,7 @@ async fn only_what_is_cached_is_asked_of_the_cache() {
         client.get_access_token(&only).await.unwrap_err().kind(),
         "not_cached"
     );
-    client.close().await;
+    client.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -137,7 +137,7 @@ async fn only_what_is_cached_never_makes_a_request_in_the_window_either() {
         let token = client.get_access_token(&only).await;
         assert_eq!(token.unwrap().secret(), "token-1", "{mode:?}");
         assert!(client.audience(only).current().is_some(), "{mode:?}");
-        client.close().await;
+        client.close().await.unwrap();
         assert_eq!(server.count().await, 1, "{mode:?}");
     }
 }
@@ -215,7 +215,7 @@ async fn a_request_whose_callers_are_all_gone_is_cached_all_the_same() {
     calls.abort();
     assert!(calls.results().await.is_empty());
     source.release("api");
-    client.close().await;
+    client.close().await.unwrap();
     assert!(at_once(client.get_access_token("api")).unwrap().is_ok());
 }
 
@@ -224,7 +224,7 @@ async fn closing_waits_for_refreshes_that_nobody_else_waits_for() {
     let (server, source) = (Server::start().await, Source::posts());
     server.token().grants(300).mount().await;
     let client = server.client_of(source.clone()).build().unwrap();
-    client.close().await;
+    client.close().await.unwrap();
     client.get_access_token("api").await.unwrap();
     server.advance(250.0);
     source.hold("api");
@@ -233,7 +233,7 @@ async fn closing_waits_for_refreshes_that_nobody_else_waits_for() {
     let mut closing = Box::pin(client.close());
     assert!(at_once(&mut closing).is_none(), "it waits");
     source.release("api");
-    closing.await;
+    closing.await.unwrap();
     assert_eq!(server.count().await, 2);
     assert_eq!(client.current("api").unwrap().secret(), "token-2");
 }
@@ -251,7 +251,7 @@ async fn closing_waits_for_what_is_under_way_and_not_for_what_comes_later() {
     let _late = spawn_calls(&client, 1, &"late".into());
     source.arrived(2).await;
     source.release("early");
-    closing.await;
+    closing.await.unwrap();
     assert_eq!(early.tokens().await.len(), 1);
 }
 

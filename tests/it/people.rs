@@ -9,18 +9,22 @@ use std::{
 };
 
 use intelliauth::{
-    AuthorizationCode, Client, DeviceCode, Error, MemoryStore, PendingLogin, Source, TokenRequest,
-    Violation,
+    AuthorizationCode, Client, DeviceCode, Error, MemoryStore, PendingLogin, People, Session,
+    Source, TokenRequest, Violation,
 };
 use intelliauth_emulator::{Config, Emulator, Endpoint, Fault, sample};
 use url::Url;
 
 const CALLBACK: &str = "http://127.0.0.1/callback";
 
-fn client(emulator: &Emulator) -> Client {
+fn people(emulator: &Emulator) -> People {
     Client::for_person(emulator.issuer(), sample::NATIVE)
         .build()
         .unwrap()
+}
+
+fn session(emulator: &Emulator) -> Session {
+    people(emulator).default_session()
 }
 
 fn both() -> AuthorizationCode {
@@ -33,25 +37,32 @@ fn banking() -> TokenRequest<'static> {
     TokenRequest::new(sample::BANKING).scope("read:transactions")
 }
 
-async fn sign_in(emulator: &Emulator, client: &Client, login: AuthorizationCode) {
-    let (url, pending) = client.start(login).await.unwrap();
+async fn sign_in(emulator: &Emulator, session: &Session, login: AuthorizationCode) {
+    let (url, pending) = session.begin_sign_in(login).await.unwrap();
     let callback = emulator
         .login_as(sample::ALICE)
         .approve(&url)
         .await
         .unwrap();
-    client.finish(&pending, callback.as_str()).await.unwrap();
+    session
+        .finish_sign_in(&pending, callback.as_str())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
 async fn one_sign_in_yields_a_token_for_each_api() {
     let emulator = Emulator::start(Config::sample()).await.unwrap();
-    let client = client(&emulator);
-    sign_in(&emulator, &client, both()).await;
-    let account = client.account().await.unwrap().unwrap();
+    let session = session(&emulator);
+    sign_in(&emulator, &session, both()).await;
+    let account = session.account().await.unwrap().unwrap();
     assert_eq!(account.subject(), Some(sample::ALICE));
-    let banking = client.get_access_token(banking()).await.unwrap();
-    let health = client.get_access_token(sample::HEALTH).await.unwrap();
+    let banking = session.client().get_access_token(banking()).await.unwrap();
+    let health = session
+        .client()
+        .get_access_token(sample::HEALTH)
+        .await
+        .unwrap();
     assert_eq!(banking.audience().as_str(), sample::BANKING);
     assert_eq!(health.audience().as_str(), sample::HEALTH);
     assert!(banking.audience_is_checked() && health.audience_is_checked());
@@ -67,10 +78,14 @@ async fn one_sign_in_yields_a_token_for_each_api() {
 #[tokio::test]
 async fn what_was_never_consented_to_is_asked_for_and_then_works() {
     let emulator = Emulator::start(Config::sample()).await.unwrap();
-    let client = client(&emulator);
-    sign_in(&emulator, &client, both()).await;
+    let session = session(&emulator);
+    sign_in(&emulator, &session, both()).await;
     let settings = TokenRequest::new(sample::SETTINGS).scope("write:settings");
-    let error = client.get_access_token(&settings).await.unwrap_err();
+    let error = session
+        .client()
+        .get_access_token(&settings)
+        .await
+        .unwrap_err();
     let Error::Consent(consent) = error else {
         panic!("{error}")
     };
@@ -80,28 +95,39 @@ async fn what_was_never_consented_to_is_asked_for_and_then_works() {
     let (url, pending) = consent.authorization_url(CALLBACK).unwrap();
     let alice = emulator.login_as(sample::ALICE);
     let callback = alice.approve(&url).await.unwrap();
-    let account = client.finish(&pending, callback.as_str()).await.unwrap();
+    let account = session
+        .finish_sign_in(&pending, callback.as_str())
+        .await
+        .unwrap();
     assert_eq!(account.subject(), Some(sample::ALICE));
     // At once and at the same key, although the failure was remembered.
-    let token = client.get_access_token(&settings).await.unwrap();
+    let token = session.client().get_access_token(&settings).await.unwrap();
     assert!(token.scopes().contains("write:settings"));
     // And what was consented to before is still covered.
-    client.get_access_token(sample::HEALTH).await.unwrap();
+    session
+        .client()
+        .get_access_token(sample::HEALTH)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
 async fn denied_consent_is_an_outcome_of_its_own() {
     let emulator = Emulator::start(Config::sample()).await.unwrap();
-    let client = client(&emulator);
-    let (url, pending) = client.start(both()).await.unwrap();
+    let session = session(&emulator);
+    let (url, pending) = session.begin_sign_in(both()).await.unwrap();
     let alice = emulator.login_as(sample::ALICE);
     let callback = alice.deny(&url).await.unwrap();
-    let error = client
-        .finish(&pending, callback.as_str())
+    let error = session
+        .finish_sign_in(&pending, callback.as_str())
         .await
         .unwrap_err();
     assert!(matches!(error, Error::Denied(_)), "{error}");
-    let error = client.get_access_token(sample::BANKING).await.unwrap_err();
+    let error = session
+        .client()
+        .get_access_token(sample::BANKING)
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Login(_)), "{error}");
 }
 
@@ -125,18 +151,18 @@ fn loopback(emulator: &Arc<Emulator>, user: &'static str) -> (AuthorizationCode,
 #[tokio::test]
 async fn a_loopback_sign_in_waits_for_the_browser_to_come_back() {
     let emulator = Arc::new(Emulator::start(Config::sample()).await.unwrap());
-    let client = client(&emulator);
+    let session = session(&emulator);
     let (login, prompts) = loopback(&emulator, sample::ALICE);
-    let account = client.sign_in(login.request(banking())).await.unwrap();
+    let account = session.sign_in(login.request(banking())).await.unwrap();
     assert_eq!(account.subject(), Some(sample::ALICE));
-    client.get_access_token(banking()).await.unwrap();
+    session.client().get_access_token(banking()).await.unwrap();
     assert_eq!(prompts.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
 async fn the_page_says_that_it_worked_once_it_did_and_not_before() {
     let emulator = Arc::new(Emulator::start(Config::sample()).await.unwrap());
-    let client = client(&emulator);
+    let session = session(&emulator);
     let refused = Fault::oauth_error("invalid_grant", "no such code");
     emulator.fault(refused.at(Endpoint::Token).times(1));
     for shown in ["The sign-in did not work", "You are signed in"] {
@@ -154,7 +180,7 @@ async fn the_page_says_that_it_worked_once_it_did_and_not_before() {
                     pages.send(page.text().await.unwrap()).unwrap();
                 });
             });
-        let outcome = client.sign_in(login).await;
+        let outcome = session.sign_in(login).await;
         assert_eq!(outcome.is_ok(), shown.contains("signed in"), "{outcome:?}");
         let page = came.recv().await.unwrap();
         assert!(page.contains(shown), "{page}");
@@ -164,16 +190,20 @@ async fn the_page_says_that_it_worked_once_it_did_and_not_before() {
 #[tokio::test]
 async fn ten_callers_who_need_the_same_cause_one_prompt() {
     let emulator = Arc::new(Emulator::start(Config::sample()).await.unwrap());
-    let client = client(&emulator);
+    let session = session(&emulator);
     let prompts = Arc::new(AtomicUsize::new(0));
     let calls: Vec<_> = (0..10)
         .map(|_| {
-            let (client, emulator) = (client.clone(), Arc::clone(&emulator));
+            let (session, emulator) = (session.clone(), Arc::clone(&emulator));
             let prompts = Arc::clone(&prompts);
             tokio::spawn(async move {
-                let error = client.get_access_token(banking()).await.unwrap_err();
+                let error = session
+                    .client()
+                    .get_access_token(banking())
+                    .await
+                    .unwrap_err();
                 let (login, own) = loopback(&emulator, sample::ALICE);
-                let token = client.resolve(error, login).await?;
+                let token = session.resolve(error, login).await?;
                 prompts.fetch_add(own.load(Ordering::SeqCst), Ordering::SeqCst);
                 Ok::<_, Error>(token)
             })
@@ -188,10 +218,14 @@ async fn ten_callers_who_need_the_same_cause_one_prompt() {
 #[tokio::test]
 async fn another_person_cannot_go_on_with_a_session() {
     let emulator = Arc::new(Emulator::start(Config::sample()).await.unwrap());
-    let client = client(&emulator);
-    sign_in(&emulator, &client, both()).await;
+    let session = session(&emulator);
+    sign_in(&emulator, &session, both()).await;
     let settings = TokenRequest::new(sample::SETTINGS).scope("write:settings");
-    let error = client.get_access_token(&settings).await.unwrap_err();
+    let error = session
+        .client()
+        .get_access_token(&settings)
+        .await
+        .unwrap_err();
     let Error::Consent(consent) = error else {
         panic!("{error}")
     };
@@ -200,8 +234,8 @@ async fn another_person_cannot_go_on_with_a_session() {
     let Ok(callback) = bob.approve(&url).await else {
         return;
     };
-    let error = client
-        .finish(&pending, callback.as_str())
+    let error = session
+        .finish_sign_in(&pending, callback.as_str())
         .await
         .unwrap_err();
     let is_refused = match &error {
@@ -212,9 +246,13 @@ async fn another_person_cannot_go_on_with_a_session() {
     assert!(is_refused, "{error}");
     // Bob may have a session of his own here, which would end with what this sign-in brought.
     assert_eq!(emulator.count("/oauth2/revoke"), 0);
-    let account = client.account().await.unwrap().unwrap();
+    let account = session.account().await.unwrap().unwrap();
     assert_eq!(account.subject(), Some(sample::ALICE));
-    client.get_access_token(sample::HEALTH).await.unwrap();
+    session
+        .client()
+        .get_access_token(sample::HEALTH)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -226,13 +264,22 @@ async fn a_new_process_starts_with_what_is_still_valid() {
             .store(store.clone())
             .build()
             .unwrap()
+            .default_session()
     };
     let first = build();
     sign_in(&emulator, &first, both()).await;
-    let before = first.get_access_token(sample::HEALTH).await.unwrap();
+    let before = first
+        .client()
+        .get_access_token(sample::HEALTH)
+        .await
+        .unwrap();
     emulator.clear_requests();
     let second = build();
-    let after = second.get_access_token(sample::HEALTH).await.unwrap();
+    let after = second
+        .client()
+        .get_access_token(sample::HEALTH)
+        .await
+        .unwrap();
     assert_eq!(before.secret(), after.secret());
     assert_eq!(after.source(), Source::Session);
     assert_eq!(emulator.requests().len(), 0, "nothing was asked");
@@ -241,8 +288,8 @@ async fn a_new_process_starts_with_what_is_still_valid() {
 #[tokio::test]
 async fn a_pending_sign_in_survives_a_round_through_json() {
     let emulator = Emulator::start(Config::sample()).await.unwrap();
-    let client = client(&emulator);
-    let (url, pending) = client.session("alice").start(both()).await.unwrap();
+    let people = people(&emulator);
+    let (url, pending) = people.session("alice").begin_sign_in(both()).await.unwrap();
     let kept = serde_json::to_string(&pending).unwrap();
     let shown = format!("{pending:?}");
     let state = url
@@ -255,44 +302,104 @@ async fn a_pending_sign_in_survives_a_round_through_json() {
     let alice = emulator.login_as(sample::ALICE);
     let callback = alice.approve(&url).await.unwrap();
     let pending: PendingLogin = serde_json::from_str(&kept).unwrap();
-    client.finish(&pending, callback.as_str()).await.unwrap();
-    client
-        .session("alice")
+    let session = people.session(pending.session());
+    session
+        .finish_sign_in(&pending, callback.as_str())
+        .await
+        .unwrap();
+    session
+        .client()
         .get_access_token(sample::HEALTH)
         .await
         .unwrap();
-    let error = client.get_access_token(sample::HEALTH).await.unwrap_err();
+    let other = people.default_session();
+    let error = other
+        .client()
+        .get_access_token(sample::HEALTH)
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Login(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_sign_in_is_finished_by_the_session_that_began_it_alone() {
+    let emulator = Emulator::start(Config::sample()).await.unwrap();
+    let people = people(&emulator);
+    let (url, pending) = people.session("alice").begin_sign_in(both()).await.unwrap();
+    let callback = emulator
+        .login_as(sample::ALICE)
+        .approve(&url)
+        .await
+        .unwrap();
+    let wrong = people.session("bob");
+    let error = wrong
+        .finish_sign_in(&pending, callback.as_str())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Request(_)), "{error}");
+    let shown = error.to_string();
+    for hint in ["\"alice\"", "\"bob\"", "people.session(pending.session())"] {
+        assert!(shown.contains(hint), "{shown}");
+    }
+    assert_eq!(emulator.token_requests(), 0, "the code is good still");
+    let right = people.session(pending.session());
+    right
+        .finish_sign_in(&pending, callback.as_str())
+        .await
+        .unwrap();
+    assert_eq!(wrong.account().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_session_s_client_is_no_way_to_another_session() {
+    let emulator = Emulator::start(Config::sample()).await.unwrap();
+    let people = people(&emulator);
+    let (alice, bob) = (people.session("alice"), people.session("bob"));
+    sign_in(&emulator, &alice, both()).await;
+    let partition = bob.client().partition("alice");
+    let error = partition.get_access_token(banking()).await.unwrap_err();
+    assert!(matches!(error, Error::Request(_)), "{error}");
+    assert!(error.to_string().contains("People::session"), "{error}");
 }
 
 #[tokio::test]
 async fn signing_out_revokes_the_refresh_token() {
     let emulator = Emulator::start(Config::sample()).await.unwrap();
-    let client = client(&emulator);
-    sign_in(&emulator, &client, both()).await;
-    client.sign_out().await.unwrap();
+    let session = session(&emulator);
+    sign_in(&emulator, &session, both()).await;
+    session.sign_out().await.unwrap();
     assert_eq!(emulator.count("/oauth2/revoke"), 1);
-    assert_eq!(client.account().await.unwrap(), None);
-    let error = client.get_access_token(sample::HEALTH).await.unwrap_err();
+    assert_eq!(session.account().await.unwrap(), None);
+    let error = session
+        .client()
+        .get_access_token(sample::HEALTH)
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Login(_)), "{error}");
 }
 
 #[tokio::test]
 async fn an_answer_counts_for_its_own_sign_in_alone() {
     let emulator = Emulator::start(Config::sample()).await.unwrap();
-    let client = client(&emulator);
-    let (url, pending) = client.start(both()).await.unwrap();
+    let session = session(&emulator);
+    let (url, pending) = session.begin_sign_in(both()).await.unwrap();
     let alice = emulator.login_as(sample::ALICE);
     let callback = alice.approve(&url).await.unwrap();
-    let (_, other) = client.start(both()).await.unwrap();
-    let error = client.finish(&other, callback.as_str()).await.unwrap_err();
+    let (_, other) = session.begin_sign_in(both()).await.unwrap();
+    let error = session
+        .finish_sign_in(&other, callback.as_str())
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Protocol(_)), "{error}");
     // The code was not sent anywhere, so it is good for the right one still.
-    client.finish(&pending, callback.as_str()).await.unwrap();
+    session
+        .finish_sign_in(&pending, callback.as_str())
+        .await
+        .unwrap();
     // And no more than once: the code is not sent again.
     let before = emulator.token_requests();
-    let error = client
-        .finish(&pending, callback.as_str())
+    let error = session
+        .finish_sign_in(&pending, callback.as_str())
         .await
         .unwrap_err();
     assert!(matches!(error, Error::Request(_)), "{error}");
@@ -302,7 +409,7 @@ async fn an_answer_counts_for_its_own_sign_in_alone() {
 #[tokio::test]
 async fn nobody_comes_back_and_the_error_says_what_to_do() {
     let emulator = Emulator::start(Config::sample()).await.unwrap();
-    let client = client(&emulator);
+    let session = session(&emulator);
     let urls = Arc::new(Mutex::new(Vec::<Url>::new()));
     let seen = Arc::clone(&urls);
     let login = AuthorizationCode::loopback()
@@ -310,7 +417,7 @@ async fn nobody_comes_back_and_the_error_says_what_to_do() {
         .without_browser()
         .announce(move |url| seen.lock().unwrap().push(url.clone()))
         .time_limit(Duration::from_millis(50));
-    let error = client.sign_in(login).await.unwrap_err();
+    let error = session.sign_in(login).await.unwrap_err();
     assert!(matches!(error, Error::Login(_)), "{error}");
     assert!(
         !error.is_retryable(),
@@ -327,7 +434,7 @@ async fn nobody_comes_back_and_the_error_says_what_to_do() {
 #[tokio::test]
 async fn the_final_url_can_be_pasted() {
     let emulator = Arc::new(Emulator::start(Config::sample()).await.unwrap());
-    let client = client(&emulator);
+    let session = session(&emulator);
     let (sender, pasted) = tokio::sync::oneshot::channel();
     let sender = Mutex::new(Some(sender));
     let person = Arc::clone(&emulator);
@@ -347,15 +454,15 @@ async fn the_final_url_can_be_pasted() {
             });
         })
         .paste_back(async move { pasted.await.map_err(std::io::Error::other) });
-    client.sign_in(login).await.unwrap();
-    client.get_access_token(banking()).await.unwrap();
+    session.sign_in(login).await.unwrap();
+    session.client().get_access_token(banking()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_device_code_signs_in_as_well() {
     let emulator = Arc::new(Emulator::start(Config::sample()).await.unwrap());
     emulator.switches(|switches| switches.device_interval = Duration::from_secs(1));
-    let client = client(&emulator);
+    let session = session(&emulator);
     let person = Arc::clone(&emulator);
     let login = DeviceCode::new(move |prompt| {
         let (emulator, code) = (Arc::clone(&person), prompt.user_code().to_owned());
@@ -364,7 +471,7 @@ async fn a_device_code_signs_in_as_well() {
             alice.device_approve(&code).await.unwrap();
         });
     });
-    let account = client
+    let account = session
         .sign_in(
             login
                 .request(banking())
@@ -373,15 +480,19 @@ async fn a_device_code_signs_in_as_well() {
         .await
         .unwrap();
     assert_eq!(account.subject(), Some(sample::ALICE));
-    client.get_access_token(banking()).await.unwrap();
-    client.get_access_token(sample::HEALTH).await.unwrap();
+    session.client().get_access_token(banking()).await.unwrap();
+    session
+        .client()
+        .get_access_token(sample::HEALTH)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
 async fn saying_no_on_the_other_device_is_an_outcome_too() {
     let emulator = Arc::new(Emulator::start(Config::sample()).await.unwrap());
     emulator.switches(|switches| switches.device_interval = Duration::from_secs(1));
-    let client = client(&emulator);
+    let session = session(&emulator);
     let person = Arc::clone(&emulator);
     let login = DeviceCode::new(move |prompt| {
         let (emulator, code) = (Arc::clone(&person), prompt.user_code().to_owned());
@@ -390,6 +501,6 @@ async fn saying_no_on_the_other_device_is_an_outcome_too() {
             alice.device_deny(&code).await.unwrap();
         });
     });
-    let error = client.sign_in(login.request(banking())).await.unwrap_err();
+    let error = session.sign_in(login.request(banking())).await.unwrap_err();
     assert!(matches!(error, Error::Denied(_)), "{error}");
 }

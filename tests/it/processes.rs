@@ -6,17 +6,18 @@ use std::{
     time::Duration,
 };
 
-use intelliauth::{AuthorizationCode, Client, FileStore, TokenRequest};
+use intelliauth::{AuthorizationCode, Client, FileStore, Session, TokenRequest};
 use intelliauth_emulator::{Config, Emulator, Fault, sample};
 
 const ISSUER: &str = "INTELLIAUTH_TEST_ISSUER";
 const DIRECTORY: &str = "INTELLIAUTH_TEST_DIRECTORY";
 
-fn client(issuer: &str, directory: &std::path::Path) -> Client {
+fn session(issuer: &str, directory: &std::path::Path) -> Session {
     Client::for_person(issuer, sample::NATIVE)
         .store(FileStore::in_directory(directory))
         .build()
         .unwrap()
+        .default_session()
 }
 
 /// What the tests below run in processes of their own.
@@ -26,8 +27,12 @@ async fn get_a_token_in_a_process_of_its_own() {
     else {
         return;
     };
-    let client = client(issuer.to_str().unwrap(), directory.as_ref());
-    let token = client.get_access_token(sample::HEALTH).await.unwrap();
+    let session = session(issuer.to_str().unwrap(), directory.as_ref());
+    let token = session
+        .client()
+        .get_access_token(sample::HEALTH)
+        .await
+        .unwrap();
     assert!(token.audience_is_checked());
 }
 
@@ -44,14 +49,17 @@ fn spawn(emulator: &Emulator, directory: &std::path::Path) -> Child {
 /// Somebody who signed in; no process has a token for the health API yet.
 async fn signed_in(directory: &std::path::Path) -> Emulator {
     let emulator = Emulator::start(Config::sample()).await.unwrap();
-    let client = client(emulator.issuer(), directory);
+    let session = session(emulator.issuer(), directory);
     let login = AuthorizationCode::redirect_to("http://127.0.0.1/callback")
         .request(TokenRequest::new(sample::BANKING).scope("read:transactions"))
         .request(TokenRequest::new(sample::HEALTH).scope("read:records"));
-    let (url, pending) = client.start(login).await.unwrap();
+    let (url, pending) = session.begin_sign_in(login).await.unwrap();
     let alice = emulator.login_as(sample::ALICE);
     let callback = alice.approve(&url).await.unwrap();
-    client.finish(&pending, callback.as_str()).await.unwrap();
+    session
+        .finish_sign_in(&pending, callback.as_str())
+        .await
+        .unwrap();
     emulator.clear_requests();
     emulator
 }

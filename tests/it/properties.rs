@@ -166,7 +166,7 @@ proptest! {
                 let token = world.ask().await;
                 let age = token.age(world.clock.now());
                 prop_assert!(age < token.life - token.reserve() + SLACK, "{token:?} at {age}");
-                world.client.close().await;
+                world.client.close().await.unwrap();
                 world.take(step, lives[0]);
             }
             for pair in world.issued().windows(2) {
@@ -193,7 +193,7 @@ proptest! {
                 if !handles || handle.current().is_none() {
                     world.ask().await;
                 }
-                world.client.close().await;
+                world.client.close().await.unwrap();
                 world.take(Step::Pass(part), life);
             }
             let issued = world.issued();

@@ -68,7 +68,7 @@ async fn inline_returns_the_old_token_when_the_caller_cannot_wait_longer() {
         "token-1"
     );
     source.release("api");
-    client.close().await;
+    client.close().await.unwrap();
     assert_eq!(ask(&client).await, "token-2");
     assert_eq!(source.count(), 2);
 }

@@ -89,7 +89,7 @@ async fn a_token_that_was_refreshed_meanwhile_is_on_no_trial() {
     client.after_unauthorized(&first).await.unwrap();
     server.advance(250.0);
     client.get_access_token("api").await.unwrap();
-    client.close().await;
+    client.close().await.unwrap();
     let third = client.get_access_token("api").await.unwrap();
     assert_eq!(third.secret(), "token-3");
     assert_eq!(
@@ -99,11 +99,11 @@ async fn a_token_that_was_refreshed_meanwhile_is_on_no_trial() {
 }
 
 #[tokio::test]
-async fn a_rejection_touches_no_other_audience_scope_set_or_session() {
+async fn a_rejection_touches_no_other_audience_scope_set_or_partition() {
     let (server, source) = (Server::bare().await, Source::tokens(300));
     let client = server.client_of(source.clone()).build().unwrap();
     let scoped = TokenRequest::new("a").scope("read");
-    let alice = client.session("alice");
+    let alice = client.partition("alice");
     let rejected = client.get_access_token("a").await.unwrap();
     client.get_access_token("b").await.unwrap();
     client.get_access_token(&scoped).await.unwrap();
@@ -114,7 +114,7 @@ async fn a_rejection_touches_no_other_audience_scope_set_or_session() {
     client.get_access_token(&scoped).await.unwrap();
     alice.get_access_token("a").await.unwrap();
     assert_eq!(source.count(), 5);
-    // Another session's token is not its own to reject.
+    // Another partition's token is not its own to reject.
     assert_eq!(
         alice.after_unauthorized(&rejected).await.unwrap().secret(),
         "token-4"

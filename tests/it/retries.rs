@@ -154,7 +154,7 @@ async fn a_background_refresh_is_tried_once_and_reads_metadata_once() {
         .await;
     let token = client.get_access_token("api").await.unwrap();
     assert_eq!(token.source().to_string(), "cache");
-    client.close().await;
+    client.close().await.unwrap();
     assert_eq!(client.counts().background_flights, 1);
     assert_eq!(server.count_at(DISCOVERY_PATH).await, 2);
     assert_eq!(server.count().await, 3);

@@ -121,10 +121,10 @@ async fn extra_parameters_are_part_of_the_key_in_any_order() {
 }
 
 #[tokio::test]
-async fn sessions_never_share_a_token() {
-    let (server, source) = (Server::bare().await, by_session());
+async fn partitions_never_share_a_token() {
+    let (server, source) = (Server::bare().await, by_partition());
     let client = server.client_of(source.clone()).build().unwrap();
-    let (alice, bob) = (client.session("alice"), client.session("bob"));
+    let (alice, bob) = (client.partition("alice"), client.partition("bob"));
     for audience in ["a", "b"] {
         let token = alice.get_access_token(audience).await.unwrap();
         assert_eq!(token.secret(), format!("alice-{audience}"));
@@ -138,10 +138,10 @@ async fn sessions_never_share_a_token() {
     assert_eq!(bob.get_access_token("b").await.unwrap().secret(), "bob-b");
     assert_eq!(client.get_access_token("b").await.unwrap().secret(), "-b");
     assert_eq!(source.count(), 5);
-    // The same name is the same session, whoever made it.
+    // The same name is the same partition, whichever client made it.
     assert_eq!(
         client
-            .session("alice")
+            .partition("alice")
             .get_access_token("a")
             .await
             .unwrap()
@@ -150,7 +150,7 @@ async fn sessions_never_share_a_token() {
     );
     assert_eq!(
         alice
-            .session("bob")
+            .partition("bob")
             .get_access_token("a")
             .await
             .unwrap()
@@ -161,24 +161,24 @@ async fn sessions_never_share_a_token() {
 }
 
 #[tokio::test]
-async fn a_session_without_a_name_is_not_the_application() {
+async fn a_partition_without_a_name_is_not_the_application() {
     let (server, source) = (Server::bare().await, Source::tokens(300));
     let client = server.client_of(source.clone()).build().unwrap();
     client.get_access_token("api").await.unwrap();
-    client.session("").get_access_token("api").await.unwrap();
-    let sessions: Vec<_> = source
+    client.partition("").get_access_token("api").await.unwrap();
+    let partitions: Vec<_> = source
         .calls()
         .into_iter()
-        .map(|call| call.session)
+        .map(|call| call.partition)
         .collect();
-    assert_eq!(sessions, [None, Some(String::new())]);
+    assert_eq!(partitions, [None, Some(String::new())]);
 }
 
 #[tokio::test]
-async fn clearing_forgets_one_audience_of_one_session() {
-    let (server, source) = (Server::bare().await, by_session());
+async fn clearing_forgets_one_audience_of_one_partition() {
+    let (server, source) = (Server::bare().await, by_partition());
     let client = server.client_of(source.clone()).build().unwrap();
-    let (alice, bob) = (client.session("alice"), client.session("bob"));
+    let (alice, bob) = (client.partition("alice"), client.partition("bob"));
     let with_parameter = TokenRequest::new("a").parameter("x", "y");
     let with_scope = TokenRequest::new("a").scope("read");
     for request in [&"a".into(), &"b".into(), &with_parameter, &with_scope] {
@@ -244,11 +244,11 @@ async fn a_handle_and_the_name_of_its_audience_share_one_slot() {
     );
 }
 
-/// A source whose tokens are called by their session and audience.
-fn by_session() -> Source {
+/// A source whose tokens are called by their partition and audience.
+fn by_partition() -> Source {
     Source::new(|call| {
-        let session = call.session.as_deref().unwrap_or_default();
-        let text = format!("{session}-{}", call.audience);
+        let partition = call.partition.as_deref().unwrap_or_default();
+        let text = format!("{partition}-{}", call.audience);
         Some(TokenResponse::new(text.as_str()).lifetime(Duration::from_secs(300)))
     })
 }

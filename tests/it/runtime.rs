@@ -12,7 +12,8 @@ use std::{
 };
 
 use intelliauth::{
-    AuthorizationCode, Client, Error, ManualClock, TokenRequest, TokenResponse, UnavailableReason,
+    AuthorizationCode, Client, DeviceCode, Error, ManualClock, People, TokenRequest, TokenResponse,
+    UnavailableReason,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -82,7 +83,7 @@ fn waiters_on_another_runtime_are_told_when_the_flights_runtime_ends() {
     // The slot is free.
     let token = second.block_on(client.get_access_token("api")).unwrap();
     assert_eq!(token.secret(), "token-2");
-    second.block_on(client.close());
+    second.block_on(client.close()).unwrap();
 }
 
 #[test]
@@ -179,7 +180,7 @@ fn a_flight_on_a_runtime_that_nobody_drives_is_given_up_for_lost() {
         None
     });
     assert_eq!(token.unwrap().secret(), "token-2");
-    other.block_on(client.close());
+    other.block_on(client.close()).unwrap();
 }
 
 #[test]
@@ -215,7 +216,7 @@ fn without_a_runtime_a_hit_in_the_window_is_a_hit_even_if_nothing_can_refresh() 
     }
     let live = runtime();
     live.block_on(client.get_access_token("api")).unwrap();
-    live.block_on(client.close());
+    live.block_on(client.close()).unwrap();
     assert_eq!(client.current("api").unwrap().secret(), "token-2");
 }
 
@@ -241,7 +242,7 @@ async fn a_flow_that_panics_is_an_error_for_all_and_its_slot_is_free() {
         assert!(is_abandoned(&result.unwrap_err()));
     }
     assert_eq!(source.count(), 1);
-    client.close().await;
+    client.close().await.unwrap();
     is_broken.store(false, Ordering::SeqCst);
     clock.advance(Duration::from_secs(2));
     assert!(client.get_access_token("api").await.is_ok());
@@ -261,19 +262,38 @@ async fn a_flow_that_panics_is_not_called_again_with_every_call() {
     for _ in 0..20 {
         let error = client.get_access_token("api").await.unwrap_err();
         assert!(is_abandoned(&error), "{error:?}");
-        client.close().await;
+        client.close().await.unwrap();
     }
     assert_eq!(source.count(), 1);
 }
 
+/// Everything that a person's session does but a token request, at an issuer that cannot be reached.
+async fn a_person_comes_and_goes(people: People) {
+    let session = people.default_session();
+    let loopback = AuthorizationCode::loopback().without_browser();
+    let error = session.sign_in(loopback).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable(_)), "{error}");
+    let device = DeviceCode::new(|_| {});
+    let error = session.sign_in(device).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable(_)), "{error}");
+    assert_eq!(session.account().await.unwrap(), None);
+    assert!(people.sessions().await.unwrap().is_empty());
+    session.sign_out().await.unwrap();
+    people.close().await.unwrap();
+}
+
+fn people_of_an_issuer_that_is_away() -> People {
+    let people = Client::for_person("http://127.0.0.1:1", "app_test").retries(0);
+    people.build().unwrap()
+}
+
 #[test]
-fn a_sign_in_outside_of_a_runtime_is_an_error_and_not_a_panic() {
-    let client = Client::for_person("http://127.0.0.1:1", "app_test").build();
-    let error = outside(async move {
-        let login = AuthorizationCode::loopback().without_browser();
-        client?.sign_in(login).await?;
-        Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
-    });
-    let shown = error.map_or_else(|error| error.to_string(), |()| "signed in".to_owned());
-    assert!(shown.contains("no tokio runtime"), "{shown}");
+fn a_session_needs_no_runtime() {
+    outside(a_person_comes_and_goes(people_of_an_issuer_that_is_away()));
+}
+
+#[test]
+fn a_session_needs_no_timer_of_its_callers_runtime() {
+    let bare = Builder::new_current_thread().build().unwrap();
+    bare.block_on(a_person_comes_and_goes(people_of_an_issuer_that_is_away()));
 }

@@ -194,7 +194,7 @@ async fn live(client: ClientBuilder, server: &Server) -> String {
     drop(borrowed);
     server.advance(215.0);
     client.get_access_token(&request).await.unwrap();
-    client.close().await;
+    client.close().await.unwrap();
     let forced = TokenRequest::from(&request).cache_mode(CacheMode::Refresh);
     let token = client.get_access_token(forced).await.unwrap();
     let next = client.after_unauthorized(&token).await.unwrap();
@@ -398,12 +398,12 @@ async fn a_sign_in_by_device_code_shows_neither_code_nor_token() {
     for last in ["", "access_denied", "expired_token", "invalid_grant"] {
         let server = Server::with_device_codes().await;
         mount_device(&server, last).await;
-        let client = server.person().build().unwrap();
+        let session = server.person().build().unwrap().default_session();
         let (login, prompts) = noted();
         let login = login.request(TokenRequest::new("api").scope("read"));
         let mut seen = format!("{login:?} {login:#?} {:?}", SignIn::from(login.clone()));
-        match client.sign_in(login).await {
-            Ok(account) => write!(seen, "{account:?} {client:?}").unwrap(),
+        match session.sign_in(login).await {
+            Ok(account) => write!(seen, "{account:?} {session:?}").unwrap(),
             Err(error) => seen.push_str(&shown(&error)),
         }
         let prompts = prompts.lock().unwrap();

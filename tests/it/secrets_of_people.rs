@@ -41,15 +41,20 @@ async fn no_outcome_of_a_persons_session_shows_a_secret() {
     let recorder = Recorder::running();
     let server = Server::for_people().await;
     let store = MemoryStore::new();
-    let client = server.person().store(store.clone()).build().unwrap();
+    let session = server
+        .person()
+        .store(store.clone())
+        .build()
+        .unwrap()
+        .default_session();
     let login = AuthorizationCode::redirect_to(REDIRECT)
         .request(TokenRequest::new(BANKING).scope("read"))
         .request(HEALTH);
-    let (url, pending) = client.start(login).await.unwrap();
+    let (url, pending) = session.begin_sign_in(login).await.unwrap();
     let kept: Value = serde_json::to_value(&pending).unwrap();
     let verifier = kept["verifier"].as_str().unwrap().to_owned();
     let leaks = Leaks::of(&[CODE, ACCESS, REFRESH, ROTATED, &verifier]);
-    let mut text = format!("{pending:?} {pending:#?} {client:?} {store:?} {url}");
+    let mut text = format!("{pending:?} {pending:#?} {session:?} {store:?} {url}");
     server
         .token()
         .with_parameter("code", CODE)
@@ -85,10 +90,10 @@ async fn no_outcome_of_a_persons_session_shows_a_secret() {
 
     let encoded: String = url::form_urlencoded::byte_serialize(CODE.as_bytes()).collect();
     let wrong = format!("{REDIRECT}?code={encoded}&state=another");
-    let error = client.finish(&pending, &wrong).await.unwrap_err();
+    let error = session.finish_sign_in(&pending, &wrong).await.unwrap_err();
     text.push_str(&shown(&error));
-    let account = client
-        .finish(&pending, &person::callback(&url, &encoded))
+    let account = session
+        .finish_sign_in(&pending, &person::callback(&url, &encoded))
         .await
         .unwrap();
     write!(text, "{account:?}").unwrap();
@@ -99,13 +104,13 @@ async fn no_outcome_of_a_persons_session_shows_a_secret() {
     assert!(leaks.find(&written).is_some(), "the search works");
     for audience in [BANKING, BANKING, HEALTH, HEALTH, HEALTH] {
         server.advance(100.0);
-        match client.get_access_token(audience).await {
+        match session.client().get_access_token(audience).await {
             Ok(token) => write!(text, "{token:?}").unwrap(),
             Err(error) => text.push_str(&shown(&error)),
         }
     }
-    client.sign_out().await.unwrap();
-    client.close().await;
+    session.sign_out().await.unwrap();
+    session.client().close().await.unwrap();
     leaks.refuse("an outcome", &text);
     for line in recorder.lines() {
         leaks.refuse("a log line", &line);
@@ -117,14 +122,15 @@ async fn a_whole_life_at_the_emulator_logs_no_secret() {
     let recorder = Recorder::running();
     let emulator = Emulator::start(Config::sample()).await.unwrap();
     let store = MemoryStore::new();
-    let client = Client::for_person(emulator.issuer(), sample::NATIVE)
+    let session = Client::for_person(emulator.issuer(), sample::NATIVE)
         .store(store.clone())
         .build()
-        .unwrap();
+        .unwrap()
+        .default_session();
     let login = AuthorizationCode::redirect_to("http://127.0.0.1/callback")
         .request(TokenRequest::new(sample::BANKING).scope("read:transactions"))
         .request(TokenRequest::new(sample::HEALTH).scope("read:records"));
-    let (url, pending) = client.start(login).await.unwrap();
+    let (url, pending) = session.begin_sign_in(login).await.unwrap();
     let kept: Value = serde_json::to_value(&pending).unwrap();
     let callback = emulator
         .login_as(sample::ALICE)
@@ -136,23 +142,31 @@ async fn a_whole_life_at_the_emulator_logs_no_secret() {
         .find(|(name, _)| name == "code")
         .map(|(_, value)| value.into_owned())
         .unwrap();
-    client.finish(&pending, callback.as_str()).await.unwrap();
+    session
+        .finish_sign_in(&pending, callback.as_str())
+        .await
+        .unwrap();
     let key = SessionKey::new(emulator.issuer(), sample::NATIVE, "default");
     let mut secrets = vec![code, kept["verifier"].as_str().unwrap().to_owned()];
     for _ in 0..2 {
-        let token = client.get_access_token(sample::HEALTH).await.unwrap();
+        let token = session
+            .client()
+            .get_access_token(sample::HEALTH)
+            .await
+            .unwrap();
         secrets.push(token.secret().to_owned());
         let record = store.load(&key).await.unwrap().unwrap();
         let record: Value = serde_json::from_slice(record.as_bytes()).unwrap();
         let refresh_token = record["signed_in"]["families"][0]["refresh_token"].as_str();
         secrets.push(refresh_token.unwrap().to_owned());
-        let _ = client.after_unauthorized(&token).await;
+        let _ = session.client().after_unauthorized(&token).await;
     }
     let asked = TokenRequest::new(sample::SETTINGS).scope("write:settings");
-    client.get_access_token(asked).await.unwrap_err();
-    client.sign_out().await.unwrap();
-    tokio::time::timeout(Duration::from_secs(5), client.close())
+    session.client().get_access_token(asked).await.unwrap_err();
+    session.sign_out().await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), session.client().close())
         .await
+        .unwrap()
         .unwrap();
     let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
     let leaks = Leaks::of(&secrets);

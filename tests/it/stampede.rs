@@ -107,7 +107,7 @@ async fn nobody_waits_for_a_slow_refresh_and_each_window_has_one() {
         }
         server.arrived(2 + window).await;
         assert_eq!((0..20).filter(|_| ask(&client, "api")).count(), 20);
-        client.close().await;
+        client.close().await.unwrap();
         assert_eq!(server.count().await, 2 + window);
     }
     let requests = server.token_requests().await;
@@ -146,7 +146,7 @@ async fn an_outage_while_the_token_lives_is_not_noticed_and_not_made_worse() {
             for audience in audiences {
                 assert!(ask(&client, audience), "{elapsed} s into the outage");
             }
-            client.close().await;
+            client.close().await.unwrap();
             server.advance(0.25);
             elapsed += 0.25;
         }
@@ -180,7 +180,7 @@ async fn an_outage_is_over_when_the_issuer_answers_again() {
     server.advance(210.0);
     for _ in 0..236 {
         assert!(ask(&client, "api"));
-        client.close().await;
+        client.close().await.unwrap();
         server.advance(0.25);
     }
     assert_eq!(client.current("api").unwrap().secret(), "after");

@@ -2,41 +2,57 @@
 
 use std::sync::{Arc, Mutex};
 
-use intelliauth::{AuthorizationCode, Client, DeviceCode, Error, TokenRequest};
+use intelliauth::{AuthorizationCode, Client, DeviceCode, Error, Session, TokenRequest};
 use intelliauth_emulator::{Config, Emulator, Endpoint, Fault, sample};
 use url::Url;
 
 const CALLBACK: &str = "http://127.0.0.1/callback";
 
 /// Alice is signed in with her password, and the issuer wants more of her for the health API, once.
-async fn too_weak() -> (Arc<Emulator>, Client, Error) {
+async fn too_weak() -> (Arc<Emulator>, Session, Error) {
     let emulator = Emulator::start(Config::sample()).await.unwrap();
-    let client = Client::for_person(emulator.issuer(), sample::NATIVE)
+    let session = Client::for_person(emulator.issuer(), sample::NATIVE)
         .build()
-        .unwrap();
+        .unwrap()
+        .default_session();
     let login = AuthorizationCode::redirect_to(CALLBACK)
         .request(TokenRequest::new(sample::BANKING).scope("read:transactions"))
         .request(health());
-    let (url, pending) = client.start(login).await.unwrap();
+    let (url, pending) = session.begin_sign_in(login).await.unwrap();
     let alice = emulator.login_as(sample::ALICE);
     let callback = alice.approve(&url).await.unwrap();
-    client.finish(&pending, callback.as_str()).await.unwrap();
+    session
+        .finish_sign_in(&pending, callback.as_str())
+        .await
+        .unwrap();
     assert!(!has_proved_more(&emulator));
 
     let refused = Fault::envelope(401, "step_up_required", "prove more");
     let refused = refused.at(Endpoint::Token).audience(sample::HEALTH);
     emulator.fault(refused.times(1));
-    let error = client.get_access_token(health()).await.unwrap_err();
+    let error = session
+        .client()
+        .get_access_token(health())
+        .await
+        .unwrap_err();
     let Error::StepUp(step_up) = &error else {
         panic!("{error}")
     };
     assert_eq!(step_up.audience().as_str(), sample::HEALTH);
     let asked = emulator.token_requests();
-    client.get_access_token(health()).await.unwrap_err();
+    session
+        .client()
+        .get_access_token(health())
+        .await
+        .unwrap_err();
     assert_eq!(emulator.token_requests(), asked, "it is remembered");
     // Nobody was signed out by it, and what needs no more goes on.
-    client.get_access_token(sample::BANKING).await.unwrap();
-    (Arc::new(emulator), client, error)
+    session
+        .client()
+        .get_access_token(sample::BANKING)
+        .await
+        .unwrap();
+    (Arc::new(emulator), session, error)
 }
 
 fn health() -> TokenRequest<'static> {
@@ -59,7 +75,7 @@ fn parameter(url: &Url, name: &str) -> Option<String> {
 
 #[tokio::test]
 async fn one_prompt_proves_more_and_the_call_is_repeated() {
-    let (emulator, client, error) = too_weak().await;
+    let (emulator, session, error) = too_weak().await;
     let (person, urls) = (Arc::clone(&emulator), Arc::new(Mutex::new(Vec::new())));
     let announced = Arc::clone(&urls);
     let login = AuthorizationCode::loopback()
@@ -74,7 +90,7 @@ async fn one_prompt_proves_more_and_the_call_is_repeated() {
                 reqwest::get(callback).await.unwrap();
             });
         });
-    let token = client.resolve(error, login).await.unwrap();
+    let token = session.resolve(error, login).await.unwrap();
     assert_eq!(token.audience().as_str(), sample::HEALTH);
     assert!(has_proved_more(&emulator));
     let urls = urls.lock().unwrap().clone();
@@ -84,12 +100,43 @@ async fn one_prompt_proves_more_and_the_call_is_repeated() {
     assert_eq!(parameter(&urls[0], "acr_values").as_deref(), Some("AAL2"));
     let scope = parameter(&urls[0], "scope").unwrap();
     assert!(scope.contains("read:transactions"), "{scope}");
-    client.get_access_token(sample::BANKING).await.unwrap();
+    session
+        .client()
+        .get_access_token(sample::BANKING)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn what_was_cached_before_the_person_proved_more_is_not_handed_out_after_it() {
+    let (emulator, session, error) = too_weak().await;
+    let before = session
+        .client()
+        .get_access_token(sample::BANKING)
+        .await
+        .unwrap();
+    let Error::StepUp(step_up) = error else {
+        panic!("{error}")
+    };
+    let (url, pending) = step_up.authorization_url(CALLBACK).unwrap();
+    let alice = emulator.login_as(sample::ALICE);
+    let callback = alice.approve(&url).await.unwrap();
+    session
+        .finish_sign_in(&pending, callback.as_str())
+        .await
+        .unwrap();
+    assert!(session.client().current(sample::BANKING).is_none());
+    let after = session
+        .client()
+        .get_access_token(sample::BANKING)
+        .await
+        .unwrap();
+    assert_ne!(before.secret(), after.secret());
 }
 
 #[tokio::test]
 async fn a_web_back_end_sends_the_person_to_sign_in_anew() {
-    let (emulator, client, error) = too_weak().await;
+    let (emulator, session, error) = too_weak().await;
     let Error::StepUp(step_up) = error else {
         panic!("{error}")
     };
@@ -97,13 +144,16 @@ async fn a_web_back_end_sends_the_person_to_sign_in_anew() {
     assert_eq!(parameter(&url, "prompt").as_deref(), Some("login"));
     let alice = emulator.login_as(sample::ALICE);
     let callback = alice.approve(&url).await.unwrap();
-    client.finish(&pending, callback.as_str()).await.unwrap();
-    client.get_access_token(health()).await.unwrap();
+    session
+        .finish_sign_in(&pending, callback.as_str())
+        .await
+        .unwrap();
+    session.client().get_access_token(health()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_device_code_does_where_the_issuer_is_content_with_it() {
-    let (emulator, client, error) = too_weak().await;
+    let (emulator, session, error) = too_weak().await;
     emulator.switches(|switches| switches.device_interval = std::time::Duration::from_secs(1));
     let person = Arc::clone(&emulator);
     let login = DeviceCode::new(move |prompt| {
@@ -114,7 +164,7 @@ async fn a_device_code_does_where_the_issuer_is_content_with_it() {
         });
     })
     .request(TokenRequest::new(sample::BANKING).scope("read:transactions"));
-    let token = client.resolve(error, login).await.unwrap();
+    let token = session.resolve(error, login).await.unwrap();
     assert_eq!(token.audience().as_str(), sample::HEALTH);
     assert_eq!(emulator.count("/oauth2/device_authorization"), 1);
 }

@@ -13,6 +13,7 @@ pub(crate) mod device;
 mod flow;
 pub(crate) mod leak;
 pub(crate) mod person;
+pub(crate) mod planted;
 pub(crate) mod raw;
 mod reply;
 #[cfg(unix)]

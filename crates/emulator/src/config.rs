@@ -17,9 +17,9 @@ pub use self::application::{Application, ApplicationKind};
 pub(crate) use self::check::{is_oidc_scope, is_scope};
 pub use self::switches::{
     AudienceClaim, AudienceParameter, AudienceSource, BasicDecoding, Challenge,
-    ClientAuthentication, ConsentMode, ErrorShape, MissingAudience, MissingConsent, NothingGranted,
-    RefreshScopes, RetryHint, ScopeMode, SilentRefusal, Switches, TenantState, TokenFormat,
-    TokenType, UngrantedAudience, UnknownAudience,
+    ClientAuthentication, ConsentMode, ErrorShape, GraceCoverage, MissingAudience, MissingConsent,
+    NothingGranted, RefreshScopes, RetryHint, ScopeMode, SilentRefusal, Switches, TenantState,
+    TokenFormat, TokenType, UngrantedAudience, UnknownAudience,
 };
 pub use self::user::User;
 use crate::sample;

@@ -54,16 +54,24 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// The reply comes later; nothing is done before. Real time, not the emulator's clock.
+    /// The reply comes later; nothing is done before, and nothing at all once the client has gone. Real
+    /// time, not the emulator's clock.
     pub fn delay(delay: Duration) -> Self {
-        let milliseconds = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        let milliseconds = milliseconds(delay);
         Self::new(Action::Delay { milliseconds })
     }
 
     /// What was asked is done at once, and the reply comes later. Real time.
     pub fn delay_after(delay: Duration) -> Self {
-        let milliseconds = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        let milliseconds = milliseconds(delay);
         Self::new(Action::DelayAfter { milliseconds })
+    }
+
+    /// The request is held back on its way, as by a proxy: what was asked is done so much later, whether
+    /// its client is still there or not. Real time.
+    pub fn hold(delay: Duration) -> Self {
+        let milliseconds = milliseconds(delay);
+        Self::new(Action::Hold { milliseconds })
     }
 
     /// The connection is closed without a reply and nothing was done.
@@ -271,4 +279,8 @@ impl Fault {
             times: None,
         }
     }
+}
+
+fn milliseconds(delay: Duration) -> u64 {
+    u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)
 }

@@ -101,8 +101,8 @@ pub use self::audit::{AuditContext, AuditEntry, AuditParty, Outcome};
 pub use self::config::{
     Api, Application, ApplicationKind, AudienceClaim, AudienceParameter, AudienceSource,
     BasicDecoding, Challenge, ClientAuthentication, Config, ConfigError, ConsentMode, ErrorShape,
-    MissingAudience, MissingConsent, NothingGranted, RefreshScopes, RetryHint, ScopeMode,
-    SilentRefusal, Switches, TenantState, TokenFormat, TokenType, UngrantedAudience,
+    GraceCoverage, MissingAudience, MissingConsent, NothingGranted, RefreshScopes, RetryHint,
+    ScopeMode, SilentRefusal, Switches, TenantState, TokenFormat, TokenType, UngrantedAudience,
     UnknownAudience, User,
 };
 pub use self::emulator::{Builder, Emulator, PageError, Person, StartError};

@@ -18,7 +18,7 @@ pub(crate) use self::code::{Code, Codes, Redeemed};
 pub use self::consent::{ConsentRecord, ConsentedScope};
 pub(crate) use self::consent::{Consents, Shown, Which};
 pub(crate) use self::device::{Decision, Device, Devices, Poll};
-pub(crate) use self::family::{Families, Family, Redemption};
+pub(crate) use self::family::{Families, Family, Grace, Redemption, RefreshRequest, Rotation};
 pub use self::family::{FamilyDeath, FamilyRecord, RefreshTokenRecord, RefreshTokenState};
 pub(crate) use self::grant::{Grant, Level, SignIn};
 pub(crate) use self::id_token::IdTokens;

@@ -28,6 +28,17 @@ pub(crate) struct Pipeline {
     router: TowerToHyperService<Router>,
 }
 
+/// A request, read to its end.
+#[derive(Debug)]
+struct Arrival {
+    parts: Parts,
+    body: Bytes,
+    subject: Subject,
+    request_id: String,
+    /// Its number in the log, unless it is about the emulator itself.
+    number: Option<u64>,
+}
+
 /// What a request is about, as far as it says so itself; nothing of it is believed.
 #[derive(Debug)]
 struct Subject {
@@ -57,7 +68,38 @@ impl Pipeline {
         };
         let subject = Subject::of(&parts, &body, &self.tenant);
         let number = self.note(&parts, &subject);
-        let response = self.answer(parts, body, &subject, &request_id).await;
+        let plan = self.plan(&subject);
+        let arrival = Arrival {
+            parts,
+            body,
+            subject,
+            request_id,
+            number,
+        };
+        let Some(hold) = plan.hold else {
+            return self.reply(arrival, plan).await;
+        };
+        // In a task of its own, which a client that goes away does not end.
+        let arriving = tokio::spawn(async move {
+            tokio::time::sleep(hold).await;
+            self.reply(arrival, plan).await
+        });
+        arriving.await.map_err(io::Error::other)?
+    }
+
+    async fn reply(self, arrival: Arrival, plan: Plan) -> io::Result<Response> {
+        let Arrival {
+            parts,
+            body,
+            subject,
+            request_id,
+            number,
+        } = arrival;
+        if let Some(delay) = plan.delay {
+            tokio::time::sleep(delay).await;
+        }
+        let answer = self.answer(parts, body, &subject, &request_id, plan);
+        let response = answer.await;
         if response.extensions().get::<Hangup>().is_some() {
             return Err(io::Error::other("the connection is dropped on purpose"));
         }
@@ -76,15 +118,13 @@ impl Pipeline {
         body: Bytes,
         subject: &Subject,
         request_id: &str,
+        plan: Plan,
     ) -> Response {
         let Plan {
-            delay,
             delay_after,
             action,
-        } = self.plan(subject);
-        if let Some(delay) = delay {
-            tokio::time::sleep(delay).await;
-        }
+            ..
+        } = plan;
         let exchange = Exchange {
             request_id: request_id.to_owned(),
             user_agent: text_of(&parts, USER_AGENT),

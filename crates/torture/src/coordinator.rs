@@ -7,11 +7,11 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use intelliauth::{Client, DEFAULT_SESSION, FileStore, SessionKey, SessionStore as _};
+use intelliauth::{Client, DEFAULT_SESSION, FamilyKey, FileStore, SessionKey, SessionStore as _};
 
 use self::watch::Watch;
 use crate::figures::{Figures, Run};
-use crate::issuer::{APPLICATION, Issuer};
+use crate::issuer::{APPLICATION, Issuer, dialect};
 use crate::killer::Killer;
 use crate::options::{Options, Sabotage, complain};
 use crate::session::SessionFile;
@@ -19,6 +19,7 @@ use crate::workers::Workers;
 
 /// Runs it, prints what came of it, and says whether every goal was met.
 pub(crate) fn run(options: &Options) -> Result<bool> {
+    options.check()?;
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(0..1_000_000));
     let figures = figures(options, Run::new(options, seed))?;
     // Nothing can be done if nobody reads it.
@@ -37,22 +38,29 @@ fn figures(options: &Options, run: Run) -> Result<Figures> {
         .enable_all()
         .build()?;
     let lifetime = Duration::from_secs(options.lifetime);
-    let issuer = runtime.block_on(Issuer::start(options.audiences, lifetime))?;
+    let issuer = runtime.block_on(Issuer::start(
+        options.audiences,
+        lifetime,
+        options.issuer_grace(),
+    ))?;
     let place = tempfile::tempdir()?;
     let directory = place.path().join("sessions");
     let store = FileStore::in_directory(&directory);
     let key = SessionKey::new(issuer.address(), APPLICATION, DEFAULT_SESSION);
     let file = SessionFile::new(&directory, &key.digest());
     {
-        let _lock = runtime.block_on(store.lock(&key, Duration::ZERO))?;
+        let family = FamilyKey::new(key, None);
+        let _lock = runtime.block_on(store.lock(&family, Duration::ZERO))?;
         ensure!(file.holder() == Some(std::process::id()), BLIND);
     }
-    let client = Client::for_person(issuer.address(), APPLICATION)
+    let people = Client::for_person(issuer.address(), APPLICATION)
         .store(store)
+        .dialect(dialect(options.grace().map(|grace| grace.period)))
         .build()?;
+    let session = people.default_session();
     let workers = Workers::new(options, issuer.address(), directory)?;
-    let killer = Killer::new(&workers, &issuer, &file, options.merciless);
-    let mut watch = Watch::new(&runtime, &client, &killer, options.sabotage.is_some());
+    let killer = Killer::new(&workers, &issuer, &file, options);
+    let mut watch = Watch::new(&runtime, &session, &killer, options.sabotage.is_some());
     let stuck = play(options, run.seed, &mut watch)?;
     count(run, watch, stuck)
 }

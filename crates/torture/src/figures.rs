@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use self::row::{LABEL, NUMBER, Row};
 pub(crate) use self::run::Run;
-use crate::issuer::Ledger;
 use crate::killer::Done;
-use crate::loss::{Fault, Ours};
+use crate::ledger::Ledger;
+use crate::loss::{Fault, Judge, Ours};
 use crate::report::Report;
 use crate::session::Litter;
 
@@ -37,6 +37,14 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
+    fn judge(&self) -> Judge<'_> {
+        Judge {
+            ledger: &self.ledger,
+            kills: &self.done.inside,
+            grace: self.run.grace.map(|grace| grace.period),
+        }
+    }
+
     pub(crate) fn is_good(&self) -> bool {
         self.rows().iter().all(Row::is_met)
     }
@@ -91,6 +99,8 @@ impl Figures {
             "token_lifetime_seconds": self.run.lifetime,
             "seed": self.run.seed,
             "merciless": self.run.is_merciless,
+            "grace": self.run.grace.map(|it| format!("{:?}", it.kind)),
+            "grace_seconds": self.run.grace.map(|it| it.period.as_secs()),
             "sabotage": self.run.sabotage.map(|it| format!("{it:?}")),
             "goals_met": self.is_good(),
             "goals_missed": missed,
@@ -110,6 +120,7 @@ mod tests {
 
     use super::*;
     use crate::loss::{Kill, Lost};
+    use crate::options::{Grace, GraceKind};
 
     /// A run in which everything went well, and enough was struck.
     fn good() -> Figures {
@@ -126,10 +137,11 @@ mod tests {
                 lifetime: 4,
                 seed: 1,
                 is_merciless: false,
+                grace: None,
                 sabotage: None,
             },
             losses: vec![Fault::Issuer(Lost::Killed)],
-            ledger: Ledger::of(&[(0, false), (1, true), (2, false)], &[2]),
+            ledger: Ledger::of(&[(0, 0, 0), (1, 0, 1), (2, 0, 0)], &[2]),
             rotations: 3,
             done: Done {
                 killed: 1,
@@ -160,11 +172,51 @@ mod tests {
         assert_eq!(figures.json()["figures"]["lost_killed"], 1);
     }
 
+    /// With a grace period, and a lost answer that was had again.
+    fn good_in_grace() -> Figures {
+        let mut figures = good();
+        figures.run.grace = Some(Grace {
+            kind: GraceKind::Identical,
+            period: Duration::from_secs(60),
+        });
+        figures.ledger = Ledger::of(&[(0, 0, 0), (1, 1, 1), (2, 1, 0)], &[]);
+        figures.losses.clear();
+        figures
+    }
+
+    #[test]
+    fn a_grace_period_makes_good_for_lost_answers() {
+        let figures = good_in_grace();
+        assert!(figures.is_good(), "{}", figures.table());
+        assert_eq!(figures.json()["figures"]["answered_again"], 2);
+        assert_eq!(figures.json()["figures"]["replays"], 0);
+        assert_eq!(figures.json()["grace"], "Identical");
+    }
+
+    #[test]
+    fn each_goal_of_a_grace_period_can_be_missed() {
+        let spoil: [fn(&mut Figures); 4] = [
+            |it| it.losses.push(Fault::Ours(Ours::LostInGrace)),
+            // Nothing was repeated.
+            |it| it.ledger = Ledger::of(&[(0, 0, 0), (1, 0, 1), (2, 0, 0)], &[]),
+            // Repeated, although the answer had arrived.
+            |it| it.ledger = Ledger::of(&[(0, 1, 0), (1, 1, 1), (2, 1, 0)], &[]),
+            // Repeated more often than answers were lost.
+            |it| it.ledger = Ledger::of(&[(0, 0, 0), (1, 2, 1), (2, 1, 0)], &[]),
+        ];
+        for (number, spoil) in spoil.iter().enumerate() {
+            let mut figures = good_in_grace();
+            spoil(&mut figures);
+            assert!(!figures.is_good(), "{number}");
+            assert!(figures.table().contains("MISSED"), "{number}");
+        }
+    }
+
     #[test]
     fn each_goal_can_be_missed() {
         let spoil: [fn(&mut Figures); 10] = [
             |it| it.losses.push(Fault::Ours(Ours::GivenUpGood)),
-            |it| it.ledger = Ledger::of(&[(0, false), (1, true), (2, false)], &[0]),
+            |it| it.ledger = Ledger::of(&[(0, 0, 0), (1, 0, 1), (2, 0, 0)], &[0]),
             |it| it.torn_reads = 1,
             |it| it.litter.damaged = 1,
             |it| it.report.wrong_audience = 1,

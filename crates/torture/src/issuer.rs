@@ -1,14 +1,16 @@
 //! The issuer's side: the emulator, and what it knows about each refresh token.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use intelliauth::{AuthorizationCode, Client, TokenRequest};
+use intelliauth::{AuthorizationCode, Dialect, Session, TokenRequest};
 use intelliauth_emulator::{
-    Api, Application, AuditEntry, Config, Emulator, Endpoint, Fault, Outcome, Person,
-    RefreshTokenRecord, User,
+    Api, Application, Config, Emulator, Endpoint, Fault, GraceCoverage, Person, User,
 };
+
+use crate::ledger::Ledger;
+use crate::loss::Witness;
+use crate::options::{Grace, GraceKind};
 
 /// The application that all processes are.
 pub(crate) const APPLICATION: &str = "app_torture";
@@ -22,8 +24,24 @@ pub(crate) fn audience(number: u16) -> String {
     format!("api.torture-{number}.example")
 }
 
+/// What the processes know of the issuer.
+pub(crate) fn dialect(grace: Option<Duration>) -> Dialect {
+    let mut dialect = Dialect::intelliauth();
+    dialect.refresh_grace = grace;
+    dialect
+}
+
 fn scope(number: u16) -> String {
     format!("read:torture-{number}")
+}
+
+impl GraceKind {
+    fn coverage(self) -> GraceCoverage {
+        match self {
+            Self::Identical => GraceCoverage::IdenticalRequest,
+            Self::Any => GraceCoverage::AnyRequest,
+        }
+    }
 }
 
 /// The emulator, and the person at it.
@@ -34,7 +52,12 @@ pub(crate) struct Issuer {
 }
 
 impl Issuer {
-    pub(crate) async fn start(audiences: u16, lifetime: Duration) -> Result<Self> {
+    /// Reuse ends the family, but for what a grace period covers.
+    pub(crate) async fn start(
+        audiences: u16,
+        lifetime: Duration,
+        grace: Option<Grace>,
+    ) -> Result<Self> {
         let numbers = || 0..audiences;
         let identity = ["openid", "profile", "offline_access"].map(str::to_owned);
         let application = Application::native(APPLICATION)
@@ -45,7 +68,6 @@ impl Issuer {
         let apis = numbers().map(|number| {
             Api::new(audience(number)).scope(scope(number), "Read", "See what is there")
         });
-        // The defaults are what is wanted: reuse ends the family, and there is no grace.
         let config = Config::new("torture", "cymmetri")
             .application(application)
             .user(User::new(
@@ -53,7 +75,13 @@ impl Issuer {
                 "somebody@cymmetri.example",
                 "sample-password",
             ))
-            .api(Api::new(ELSEWHERE));
+            .api(Api::new(ELSEWHERE))
+            .switches(|switches| {
+                if let Some(grace) = grace {
+                    switches.refresh_grace = grace.period;
+                    switches.refresh_grace_covers = grace.kind.coverage();
+                }
+            });
         let config = apis.fold(config, Config::api);
         let emulator = Emulator::start(config)
             .await
@@ -71,13 +99,13 @@ impl Issuer {
     }
 
     /// Has the person sign in, for all audiences at once.
-    pub(crate) async fn sign_in(&self, client: &Client) -> Result<()> {
+    pub(crate) async fn sign_in(&self, session: &Session) -> Result<()> {
         let login = (0..self.audiences)
             .fold(AuthorizationCode::redirect_to(REDIRECT), |login, number| {
                 login.request(TokenRequest::new(audience(number)).scope(scope(number)))
             });
-        let (url, pending) = client
-            .start(login)
+        let (url, pending) = session
+            .begin_sign_in(login)
             .await
             .context("the sign-in did not start")?;
         let callback = self
@@ -85,7 +113,7 @@ impl Issuer {
             .approve(&url)
             .await
             .context("the pages failed")?;
-        let finished = client.finish(&pending, callback.as_str()).await;
+        let finished = session.finish_sign_in(&pending, callback.as_str()).await;
         finished.map(drop).context("the sign-in did not end")
     }
 
@@ -119,8 +147,12 @@ impl Issuer {
         self.emulator.clear_faults();
     }
 
-    pub(crate) fn look_up(&self, refresh_token: &str) -> Option<RefreshTokenRecord> {
-        self.emulator.refresh_token(refresh_token)
+    pub(crate) fn look_up(&self, refresh_token: &str) -> Option<Witness> {
+        let token = self.emulator.refresh_token(refresh_token)?;
+        Some(Witness {
+            place: (token.family, token.number),
+            state: token.state,
+        })
     }
 
     pub(crate) fn ledger(&self) -> Ledger {
@@ -139,89 +171,3 @@ impl Issuer {
             .any(|known| known.id == family && known.is_alive)
     }
 }
-
-/// A refresh token: its family, and how many of the family came before it.
-pub(crate) type Place = (String, u64);
-
-/// What became of each refresh token at the issuer.
-#[derive(Debug, Default)]
-pub(crate) struct Ledger {
-    /// Redeemed, and whether a fault then spoilt the answer.
-    redeemed: BTreeMap<Place, bool>,
-    /// Redeemed more than once with success: that must never be.
-    redeemed_again: u64,
-    /// The token with which its family ended, because it had been used before.
-    reused: BTreeSet<Place>,
-}
-
-impl Ledger {
-    fn read(audit: &[AuditEntry]) -> Self {
-        let mut ledger = Self::default();
-        for entry in audit {
-            let data = &entry.data;
-            let place = data["family"]
-                .as_str()
-                .zip(data["refresh_token_number"].as_u64());
-            let Some(place) = place.map(|(family, number)| (family.to_owned(), number)) else {
-                continue;
-            };
-            let is_answered = matches!(entry.outcome, Outcome::Success | Outcome::Partial);
-            match entry.kind.as_str() {
-                "oauth.refresh_token_reused" => {
-                    ledger.reused.insert(place);
-                }
-                "oauth.token_request" if is_answered => {
-                    let is_lost = data["fault"]
-                        .as_str()
-                        .is_some_and(|fault| LOSES.contains(&fault));
-                    let is_again = ledger.redeemed.insert(place, is_lost).is_some();
-                    ledger.redeemed_again += u64::from(is_again);
-                }
-                _ => {}
-            }
-        }
-        ledger
-    }
-
-    pub(crate) fn redemptions(&self) -> u64 {
-        self.redeemed.len() as u64 + self.redeemed_again
-    }
-
-    pub(crate) fn dropped_replies(&self) -> u64 {
-        self.redeemed.values().filter(|is_lost| **is_lost).count() as u64
-    }
-
-    pub(crate) fn is_redeemed(&self, place: &Place) -> bool {
-        self.redeemed.contains_key(place)
-    }
-
-    /// Whether the answer to the redemption was spoilt on its way.
-    pub(crate) fn is_dropped(&self, place: &Place) -> bool {
-        self.redeemed.get(place).copied().unwrap_or(false)
-    }
-
-    pub(crate) fn reused(&self) -> impl Iterator<Item = &Place> {
-        self.reused.iter()
-    }
-
-    /// The token that ended the family.
-    pub(crate) fn reused_in(&self, family: &str) -> Option<&Place> {
-        self.reused.iter().find(|(of, _)| of == family)
-    }
-
-    #[cfg(test)]
-    pub(crate) fn of(redeemed: &[(u64, bool)], reused: &[u64]) -> Self {
-        let place = |number: u64| ("fam".to_owned(), number);
-        Self {
-            redeemed: redeemed
-                .iter()
-                .map(|(number, lost)| (place(*number), *lost))
-                .collect(),
-            redeemed_again: 0,
-            reused: reused.iter().map(|number| place(*number)).collect(),
-        }
-    }
-}
-
-/// Faults after which the issuer has done its part and the client knows nothing.
-const LOSES: [&str; 3] = ["drop_after", "torn_body", "truncated_json"];

@@ -7,12 +7,13 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use intelliauth_emulator::RefreshTokenState;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::clock;
-use crate::issuer::{Issuer, Place};
-use crate::loss::{Kill, unanswered};
+use crate::issuer::Issuer;
+use crate::ledger::Place;
+use crate::loss::{Judge, Kill};
+use crate::options::Options;
 use crate::session::SessionFile;
 use crate::workers::Workers;
 
@@ -22,7 +23,9 @@ pub(crate) struct Killer<'a> {
     pub(crate) issuer: &'a Issuer,
     pub(crate) file: &'a SessionFile,
     /// Aims at repetitions too.
-    pub(crate) is_merciless: bool,
+    is_merciless: bool,
+    /// The grace period that the processes count on.
+    pub(crate) grace: Option<Duration>,
     done: Mutex<Done>,
 }
 
@@ -50,13 +53,14 @@ impl<'a> Killer<'a> {
         workers: &'a Workers,
         issuer: &'a Issuer,
         file: &'a SessionFile,
-        is_merciless: bool,
+        options: &Options,
     ) -> Self {
         Self {
             workers,
             issuer,
             file,
-            is_merciless,
+            is_merciless: options.merciless,
+            grace: options.grace().map(|grace| grace.period),
             done: Mutex::default(),
         }
     }
@@ -81,6 +85,21 @@ impl<'a> Killer<'a> {
         done.clone()
     }
 
+    /// Whether a repetition is let through: where it is the last one, its loss is a known price.
+    pub(crate) fn spares_repetitions(&self) -> bool {
+        !self.is_merciless && self.grace.is_none()
+    }
+
+    /// Judges by what is known so far.
+    pub(crate) fn judge<T>(&self, judge: impl FnOnce(&Judge<'_>) -> T) -> T {
+        let (ledger, done) = (self.issuer.ledger(), self.done());
+        judge(&Judge {
+            ledger: &ledger,
+            kills: &done.inside,
+            grace: self.grace,
+        })
+    }
+
     /// Whether somebody was caught inside of a redemption.
     fn aim(&self, draw: &mut fastrand::Rng, at_once: bool) -> bool {
         let Some(holder) = self.file.holder() else {
@@ -93,22 +112,30 @@ impl<'a> Killer<'a> {
         self.strike(holder, true)
     }
 
-    /// The last one was killed before the issuer had seen it, and nobody has repeated it yet.
+    /// What the last one was killed in is not repeated yet, and may be struck again.
+    ///
+    /// Without a grace period only if the issuer had not seen it: else the session is lost already.
     fn is_repeated_soon(&self) -> bool {
-        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = done.inside.last();
-        last.is_some_and(|kill| {
-            !kill.was_processed && !kill.was_repetition && self.is_marked(&kill.place)
-        })
+        let inside = self.done().inside;
+        let Some(last) = inside.last() else {
+            return false;
+        };
+        let may_strike = if self.grace.is_some() {
+            let in_a_row = inside.iter().rev();
+            in_a_row.take_while(|kill| kill.place == last.place).count() < MOST_IN_A_ROW
+        } else {
+            !last.was_processed && !last.was_repetition
+        };
+        may_strike && self.is_marked(&last.place)
     }
 
     fn is_marked(&self, place: &Place) -> bool {
         let standing = self
             .file
             .standing()
-            .filter(|standing| standing.unanswered > 0);
+            .filter(|standing| standing.unanswered() > 0);
         let token = standing.and_then(|standing| self.issuer.look_up(&standing.refresh_token));
-        token.is_some_and(|token| (token.family, token.number) == *place)
+        token.is_some_and(|token| token.place == *place)
     }
 
     /// Kills a process of ours; with `only_inside`, only inside of a redemption.
@@ -127,15 +154,20 @@ impl<'a> Killer<'a> {
         let caught = self.look(process);
         let is_meant = match &caught {
             Caught::Elsewhere | Caught::Holder => !only_inside,
-            Caught::Inside(kill) => self.is_merciless || !kill.was_repetition,
+            Caught::Inside(kill) => !(kill.was_repetition && self.spares_repetitions()),
         };
         if !is_meant {
             let _ = kill_process(pid, Signal::CONT);
             return false;
         }
         worker.was_struck = true;
+        let is_holder = !matches!(caught, Caught::Elsewhere);
+        // Before its end: once the lock is free, others act on what the kill has done.
+        self.note(caught);
         let _ = kill_process(pid, Signal::KILL);
-        self.note(process, caught);
+        if is_holder {
+            self.note_lock(process);
+        }
         true
     }
 
@@ -144,7 +176,7 @@ impl<'a> Killer<'a> {
             return Caught::Elsewhere;
         }
         let standing = self.file.standing();
-        let Some(standing) = standing.filter(|standing| standing.unanswered > 0) else {
+        let Some(standing) = standing.filter(|standing| standing.unanswered() > 0) else {
             return Caught::Holder;
         };
         // What it has sent arrives meanwhile, and what it has not sent never will.
@@ -152,20 +184,21 @@ impl<'a> Killer<'a> {
         let Some(token) = self.issuer.look_up(&standing.refresh_token) else {
             return Caught::Holder;
         };
-        let place = (token.family, token.number);
-        let known = unanswered(&place, &self.issuer.ledger(), &self.done().inside);
-        let is_its_own_mark = usize::try_from(standing.unanswered).is_ok_and(|marks| marks > known);
+        let (is_its_own_mark, was_processed) = self.judge(|judge| {
+            let known = judge.unanswered(&token.place);
+            (standing.unanswered() > known, judge.is_processed(&token))
+        });
         if !is_its_own_mark {
             return Caught::Holder;
         }
         Caught::Inside(Kill {
-            place,
-            was_processed: token.state == RefreshTokenState::Spent,
-            was_repetition: standing.unanswered > 1,
+            place: token.place,
+            was_processed,
+            was_repetition: standing.unanswered() > 1,
         })
     }
 
-    fn note(&self, process: u32, caught: Caught) {
+    fn note(&self, caught: Caught) {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         done.killed += 1;
         if matches!(caught, Caught::Elsewhere) {
@@ -175,10 +208,15 @@ impl<'a> Killer<'a> {
         if let Caught::Inside(kill) = caught {
             done.inside.push(kill);
         }
+    }
+
+    /// How long the lock outlives its holder.
+    fn note_lock(&self, process: u32) {
         let since = clock::now();
         while self.file.holder() == Some(process) && since.elapsed() < LOCK_PATIENCE {
             thread::yield_now();
         }
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         done.longest_lock = done.longest_lock.max(since.elapsed());
     }
 }
@@ -205,6 +243,10 @@ fn pause(draw: &mut fastrand::Rng) -> Duration {
 /// When the next redemption is aimed at, in milliseconds after the one before: between them the others
 /// get on with their work.
 const PAUSES: std::ops::Range<u64> = 500..3000;
+
+/// So often a redemption is aimed at that a grace period lets be repeated: every process that comes by
+/// repeats it, and one has to come through.
+const MOST_IN_A_ROW: usize = 4;
 
 /// How far into what its holder does with the lock the aim is taken, in microseconds.
 const INTO_REDEMPTION: std::ops::Range<u64> = 0..12_000;

@@ -1,6 +1,6 @@
 //! The torture test: many processes over one session file, some of which are killed.
 //!
-//! A coordinator runs the emulator (reuse detection on, no grace), signs a person in, and starts
+//! A coordinator runs the emulator (reuse detection on, a grace period if asked for), signs a person in, and starts
 //! processes that use the SDK as any program would. It kills some of them, also inside a redemption,
 //! and has replies torn. For each session that is lost it asks the issuer whose fault that was.
 
@@ -14,6 +14,8 @@ mod figures;
 mod issuer;
 #[cfg(target_os = "linux")]
 mod killer;
+#[cfg(target_os = "linux")]
+mod ledger;
 #[cfg(target_os = "linux")]
 mod loss;
 #[cfg(target_os = "linux")]

@@ -16,9 +16,9 @@ use intelliauth::{
 use self::kind::Kind;
 use self::told::Told;
 use crate::clock;
-use crate::issuer::{APPLICATION, audience};
+use crate::issuer::{APPLICATION, audience, dialect};
 use crate::options::{Part, Sabotage};
-use crate::sabotage::{TornWrites, Unlocked};
+use crate::sabotage::{OtherRequest, TornWrites, Unlocked};
 
 /// Plays the part, and returns as any `main` does.
 pub(crate) fn run(part: &Part) -> Result<()> {
@@ -59,24 +59,29 @@ async fn play(part: &Part, mut draw: fastrand::Rng, is_over: Arc<AtomicBool>) ->
     }
     worker.tell();
     if kind.may_close() && draw.bool() {
-        worker.client.close().await;
+        worker.client.close().await?;
     }
     Ok(())
 }
 
 fn client(part: &Part, ahead: RefreshAhead) -> Result<Client> {
     let files = FileStore::in_directory(&part.directory);
-    let builder = Client::for_person(part.issuer.as_str(), APPLICATION).refresh_ahead(ahead);
+    let grace = part.grace_seconds.map(Duration::from_secs);
+    let builder = Client::for_person(part.issuer.as_str(), APPLICATION)
+        .dialect(dialect(grace))
+        .refresh_ahead(ahead);
     let builder = match part.sabotage {
-        None => builder.store(files),
+        None | Some(Sabotage::NoGrace) => builder.store(files),
         Some(Sabotage::NoLock) => builder.store(Unlocked(files)),
         Some(Sabotage::TornWrites) => builder.store(TornWrites {
             files,
             directory: part.directory.clone(),
         }),
+        Some(Sabotage::OtherRequest) => builder.store(OtherRequest(files)),
         Some(Sabotage::WrongAudience) => builder.store(files).danger_skip_audience_check(),
     };
-    builder.build().context("the client could not be built")
+    let people = builder.build().context("the client could not be built")?;
+    Ok(people.default_session().client().clone())
 }
 
 struct Worker {

@@ -24,6 +24,7 @@ pub(crate) struct Workers {
     issuer: String,
     directory: PathBuf,
     audiences: u16,
+    grace_seconds: Option<u64>,
     sabotage: Option<Sabotage>,
     running: Mutex<HashMap<u32, Running>>,
     sum: Mutex<Report>,
@@ -48,6 +49,7 @@ impl Workers {
             issuer: issuer.to_owned(),
             directory,
             audiences: options.audiences,
+            grace_seconds: options.grace.map(|_| options.grace_seconds),
             sabotage: options.sabotage,
             running: Mutex::default(),
             sum: Mutex::default(),
@@ -145,6 +147,9 @@ impl Workers {
             .args(["--seed", &draw.u64(..).to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
+        if let Some(seconds) = self.grace_seconds {
+            command.args(["--grace-seconds", &seconds.to_string()]);
+        }
         if let Some(rule) = self.sabotage.and_then(|it| it.to_possible_value()) {
             command.args(["--sabotage", rule.get_name()]);
         }

@@ -18,6 +18,8 @@ pub(crate) fn test(root: &Path) -> Result<Outcome> {
     }
     // The pages of the emulator are opened in a real browser.
     tools::system("chromedriver", &["chromium", "chromium-driver"])?;
+    // A store of sessions that many machines share.
+    tools::system("redis-server", &["redis-server"])?;
     for folder in folders(&interop)? {
         if folder.join("package.json").exists() {
             prepare_node(&folder)?;

@@ -9,6 +9,7 @@ mod check;
 mod examples;
 mod interop;
 mod shell;
+mod simulate;
 mod source;
 mod steps;
 mod test;
@@ -50,6 +51,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         }
         ["bench", options @ ..] => bench(&root()?, options),
         ["torture", options @ ..] => torture(&root()?, options),
+        ["simulate", options @ ..] => simulate::run(&root()?, options),
         [task, ..] => bail!("there is no task `{task}`; `cargo xtask --help` lists them"),
     }
 }
@@ -111,7 +113,8 @@ Tasks:
             cargo test --manifest-path interop/Cargo.toml
                          (against servers and clients that nobody here wrote)
             cargo xtask torture --processes 12 --seconds 12
-                         (nobody is logged out by us; on Linux)
+                         (nobody is logged out by us; on Linux; again with
+                         --grace identical)
             cargo xtask bench --fence
                          (instructions of a cached call, where valgrind is installed)
   check   What needs no test run, for while you work:
@@ -129,7 +132,12 @@ Tasks:
   torture Many processes over one session file, some of which are killed inside a
           redemption, with replies that are torn: who is logged out, and by whose
           fault. Needs Linux. `cargo xtask torture --help` lists its options; it runs
-          40 processes for 60 seconds, and exits 0 only if the goals hold.
+          40 processes for 60 seconds, and exits 0 only if the goals hold. With
+          `--grace identical` the issuer answers the same request again for a while,
+          and no session may be lost.
+  simulate
+          People's sessions in a world of its own: any number of schedules, one for
+          each seed. `cargo xtask simulate --help` lists its options.
 
 Options of test and check:
   --keep-going   Run the remaining steps after one failed; the exit code is still 1

@@ -25,12 +25,14 @@ pub(crate) fn steps(root: &Path) -> Vec<Step<'_>> {
     steps
 }
 
-/// The short run: long enough that somebody is killed inside a redemption and replies are torn.
+/// The short runs: long enough that a process is killed inside a redemption and replies are torn.
 fn torture(root: &Path) -> Result<Outcome> {
     if !cfg!(target_os = "linux") {
         return Ok(Outcome::Skipped("it needs Linux"));
     }
-    crate::torture(root, &["--processes", "12", "--seconds", "12"])?;
+    let short = ["--processes", "12", "--seconds", "12"];
+    crate::torture(root, &short)?;
+    crate::torture(root, &[&short[..], &["--grace", "identical"]].concat())?;
     Ok(Outcome::Passed)
 }
 

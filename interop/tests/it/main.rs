@@ -3,4 +3,5 @@
 mod browser;
 mod emulator;
 mod oidc_provider;
+mod redis;
 mod support;

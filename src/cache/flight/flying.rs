@@ -111,9 +111,11 @@ impl Flying {
 
     fn land(&self, admitted: &Admitted) {
         let now = self.cache.clock.now();
-        if admitted.resets {
+        if admitted.resets
+            && let Some(open) = self.place.principal().session()
+        {
             let before = self.sequence.saturating_sub(1);
-            self.cache.forget(self.place.principal(), before);
+            self.cache.forget_before(open, before);
         }
         let entry = self.place.entry();
         entry.land(self.id, self.sequence, admitted, now);

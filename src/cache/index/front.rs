@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::{
     cache::{key::KeyRef, slot::Slot},
-    request::Principal,
+    session::Principal,
 };
 
 /// The slots of the first audiences that the application itself asked for without parameters.
@@ -88,7 +88,9 @@ pub(super) fn cell(audience: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{request::Parameters, time::Moment, token::Token};
+    use crate::{
+        cache::slot::Turn, request::Parameters, session::OpenSessions, time::Moment, token::Token,
+    };
 
     static NO_PARAMETERS: Parameters = Parameters::none();
 
@@ -125,7 +127,7 @@ mod tests {
     fn a_slot_that_was_evicted_is_not_found_and_the_next_of_its_name_is() {
         let (front, old) = (Front::new(), slot(&key("api")));
         front.add(&old);
-        assert!(old.retire(Moment::START));
+        assert_eq!(old.take_turn(Moment::START, true), Turn::Retired);
         assert!(front.find(&key("api")).is_none());
         let new = slot(&key("api"));
         front.add(&new);
@@ -134,7 +136,8 @@ mod tests {
 
     #[test]
     fn neither_a_session_nor_a_request_with_parameters_is_answered_here() {
-        let (front, session) = (Front::new(), Principal::Session("alice".into()));
+        let alice = Arc::<OpenSessions>::default().open("alice");
+        let (front, session) = (Front::new(), Principal::Session(alice));
         let parameters = NO_PARAMETERS.with("prompt".into(), "none".into());
         front.add(&slot(&key("api")));
         let of_session = KeyRef::new(&session, "api", &NO_PARAMETERS);

@@ -152,15 +152,6 @@ impl Entry {
         }
     }
 
-    /// Forgets what was refused, other than by an issuer that wants to be left alone.
-    pub(super) fn forgive_refusal(&self) {
-        let mut state = lock(&self.state);
-        if let Some(unrest) = &mut state.unrest {
-            unrest.failure.take_if(|failure| failure.is_refusal());
-            state.settle();
-        }
-    }
-
     /// Forgets `rejected`; false if it is not current, or has just replaced a rejected one.
     pub(in super::super) fn reject(&self, rejected: &Arc<Token>, now: Moment) -> bool {
         let mut state = lock(&self.state);
@@ -182,7 +173,9 @@ impl Entry {
             return;
         }
         let is_closed = state.is_closed;
+        let asked_pause = state.take_asked_pause();
         *state = State {
+            unrest: asked_pause,
             published: sequence,
             is_closed,
             ..State::default()
@@ -280,6 +273,18 @@ impl State {
         }
     }
 
+    /// What is left when all is forgotten: an issuer that asked to be left alone still has to be.
+    fn take_asked_pause(&mut self) -> Option<Box<Unrest>> {
+        let mut unrest = self.unrest.take()?;
+        let failure = unrest.failure.take_if(|failure| failure.is_asked_for())?;
+        let failed = unrest.failed;
+        Some(Box::new(Unrest {
+            failure: Some(failure),
+            failed,
+            ..Unrest::default()
+        }))
+    }
+
     fn settle(&mut self) {
         self.unrest
             .take_if(|unrest| !unrest.is_airborne() && unrest.failure.is_none());
@@ -296,5 +301,55 @@ impl State {
             && self
                 .failure()
                 .is_none_or(|failure| failure.allows_refresh(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        request::Parameters,
+        time::ManualClock,
+        token::{Freshness, Grant, Key, Source},
+    };
+
+    fn brought(secret: &str, now: Moment) -> Admitted {
+        let key = Key {
+            audience: "api".into(),
+            scopes: Scopes::none(),
+            parameters: Parameters::none(),
+        };
+        let grant = Grant {
+            scopes: Scopes::none(),
+            scopes_are_reported: false,
+            audience_is_checked: false,
+            came_from: Source::Issuer,
+        };
+        let freshness = Freshness::new(now, Duration::from_secs(3600), 0.0);
+        Admitted {
+            token: Token::new(secret, key, grant, freshness).map(Arc::new),
+            error: None,
+            resets: false,
+        }
+    }
+
+    #[test]
+    fn forgetting_what_came_before_leaves_what_has_been_published_since() {
+        let now = ManualClock::new().now();
+        let entry = Entry::new(Scopes::none(), Arc::new(Token::nothing()));
+        let shown = || entry.current().secret().to_owned();
+        entry.land(1, 6, &brought("newer", now), now);
+        entry.clear(4);
+        assert_eq!(shown(), "newer");
+        // What that one overtook comes too late still.
+        entry.land(2, 5, &brought("older", now), now);
+        assert_eq!(shown(), "newer");
+        // What departed up to then is forgotten, and cannot land any more.
+        entry.clear(6);
+        assert_eq!(shown(), "");
+        entry.land(3, 6, &brought("newer", now), now);
+        assert_eq!(shown(), "");
+        entry.land(4, 7, &brought("newest", now), now);
+        assert_eq!(shown(), "newest");
     }
 }

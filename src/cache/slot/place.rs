@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Entry, Slot};
-use crate::request::{Details, Principal};
+use crate::{request::Details, session::Principal};
 
 /// Where a request is answered: a slot and, if scopes are named, one of its entries.
 #[derive(Clone)]

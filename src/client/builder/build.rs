@@ -7,25 +7,61 @@ use url::Url;
 use super::ClientBuilder;
 use crate::{
     cache::{CacheSettings, TokenCache},
-    client::{BuildError, Client, DEFAULT_SESSION},
+    client::{BuildError, Client, People},
     endpoint::{
         ClientAuthentication, Endpoint, EndpointSettings, GivenEndpoints, Issuer, Transport,
         is_allowed_endpoint, without_credentials,
     },
-    flow::{BoxedFlow, RefreshToken, Sessions},
-    request::Principal,
+    flow::{ClientCredentials, RefreshToken},
     secret::Secret,
-    store::{BoxedStore, MemoryStore},
-    time::TimeSource,
+    session::{Machine, Principal, SessionSettings, Sessions, issuer_of},
+    store::MemoryStore,
 };
 
-impl ClientBuilder {
+impl ClientBuilder<Client> {
     /// Builds the client. Nothing is sent.
     ///
     /// # Errors
     ///
     /// [`BuildError`], which names the first setting that is wrong, and the fix.
-    pub fn build(self) -> Result<Client, BuildError> {
+    pub fn build(mut self) -> Result<Client, BuildError> {
+        let flow = self.flow.take();
+        let (settings, endpoint) = self.parts()?;
+        let flow = flow.unwrap_or_else(|| Arc::new(ClientCredentials::new()));
+        Ok(Client {
+            cache: TokenCache::new(settings, endpoint, flow, None),
+            principal: Principal::Application,
+        })
+    }
+}
+
+impl ClientBuilder<People> {
+    /// Builds what the sessions of people come from. Nothing is sent, and no store is touched.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`], which names the first setting that is wrong, and the fix.
+    pub fn build(mut self) -> Result<People, BuildError> {
+        let (store, store_timeout) = (self.store.take(), self.store_timeout);
+        let (settings, endpoint) = self.parts()?;
+        let store = store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
+        let sessions = Sessions::new(SessionSettings {
+            issuer: endpoint.issuer().to_owned(),
+            client_id: endpoint.client_id().to_owned(),
+            store,
+            store_timeout,
+            environment: Arc::new(Machine::new(settings.clock.clone())),
+            issuer_calls: issuer_of(&endpoint),
+        });
+        let flow = Arc::new(RefreshToken::new(Arc::clone(&sessions)));
+        let cache = TokenCache::new(settings, endpoint, flow, Some(Arc::clone(&sessions)));
+        Ok(People { cache, sessions })
+    }
+}
+
+impl<Built> ClientBuilder<Built> {
+    /// What every client is made of, once all settings were checked.
+    fn parts(self) -> Result<(CacheSettings, Arc<Endpoint>), BuildError> {
         let names = &self.names;
         let issuer = Issuer::new(&self.issuer)
             .map_err(|(problem, fix)| BuildError::new(names.issuer, problem, fix))?;
@@ -54,16 +90,7 @@ impl ClientBuilder {
             wait_timeout: self.wait_timeout,
             clock: self.clock,
         };
-        let (flow, sessions) = match self.flow {
-            Some(flow) => (flow, None),
-            None => people(&endpoint, self.store, settings.clock.clone()),
-        };
-        let principal = match &sessions {
-            Some(_) => Principal::Session(DEFAULT_SESSION.into()),
-            None => Principal::Application,
-        };
-        let cache = TokenCache::new(settings, endpoint, flow, sessions);
-        Ok(Client { cache, principal })
+        Ok((settings, endpoint))
     }
 
     fn check(&self) -> Result<(), BuildError> {
@@ -79,10 +106,6 @@ impl ClientBuilder {
         if self.client_secret.as_ref().is_some_and(Secret::is_empty) {
             let fix = "pass the application's secret, or none at all for a public client";
             return wrong(names.client_secret, "it is empty", fix);
-        }
-        if self.flow.is_some() && self.store.is_some() {
-            let fix = "start with Client::for_person, or leave the store out";
-            return wrong("store", "only a client of people has sessions", fix);
         }
         let needs_secret = self
             .authentication
@@ -102,6 +125,7 @@ impl ClientBuilder {
         let times = [
             ("flight_timeout", self.flight_timeout),
             ("wait_timeout", self.wait_timeout),
+            ("store_timeout", self.store_timeout),
             ("request_timeout", self.http.request_timeout),
             ("connect_timeout", self.http.connect_timeout),
         ];
@@ -134,17 +158,4 @@ impl ClientBuilder {
         }
         Ok(Some(GivenEndpoints { token_endpoint }))
     }
-}
-
-/// Where people's tokens come from: their sessions, in a store.
-fn people(
-    endpoint: &Endpoint,
-    store: Option<Arc<dyn BoxedStore>>,
-    clock: TimeSource,
-) -> (Arc<dyn BoxedFlow>, Option<Arc<Sessions>>) {
-    let store = store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
-    let (issuer, client_id) = (endpoint.issuer(), endpoint.client_id());
-    let sessions = Sessions::new(issuer.to_owned(), client_id.to_owned(), store, clock);
-    let flow = RefreshToken::new(Arc::clone(&sessions));
-    (Arc::new(flow), Some(sessions))
 }

@@ -45,6 +45,9 @@ pub enum Violation {
     /// The answer is about another person than the one who signed in (OpenID Connect Core section
     /// 12.2).
     OtherAccount,
+    /// The person was to have signed in recently (`max_age`), and the answer does not show that they have
+    /// (OpenID Connect Core sections 3.1.2.1 and 3.1.3.7).
+    SignInAge(&'static str),
     /// The answer was a redirect, and those are never followed.
     Redirect,
     /// The answer is larger than any that makes sense (in bytes).
@@ -108,6 +111,11 @@ impl ProtocolViolation {
                     .to_owned()
             }
             Violation::OtherAccount => "have the same person sign in again".to_owned(),
+            Violation::SignInAge(_) => {
+                "have the person sign in again with Prompt::Login; an issuer that gives no ID token with \
+                 auth_time cannot answer a max_age, so leave that away there"
+                    .to_owned()
+            }
             Violation::Redirect => {
                 "configure the address that the redirect leads to, if you trust it".to_owned()
             }
@@ -153,6 +161,9 @@ impl fmt::Display for ProtocolViolation {
             Violation::OtherAccount => f.write_str("the answer is about another person")?,
             Violation::Callback(problem) => {
                 write!(f, "what came back is no answer to this sign-in: {problem}")?;
+            }
+            Violation::SignInAge(problem) => {
+                write!(f, "the sign-in asked for a max_age: {problem}")?;
             }
             Violation::Redirect => f.write_str("the issuer answered with a redirect")?,
             Violation::TooLarge(limit) => write!(f, "the answer is larger than {limit} bytes")?,

@@ -2,6 +2,8 @@
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
+use crate::account::Account;
+
 /// A [`SessionStore`](crate::SessionStore) could not do what it was asked for.
 ///
 /// It is small and cheap to clone. Its messages may name the place of a session, never what is in it.
@@ -31,20 +33,27 @@ struct Details {
     what: String,
     next_move: Option<String>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
+    account: Option<Account>,
 }
 
 /// What kept a store from doing its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// Somebody else held the session for as long as the caller was willing to wait.
+    /// Another task or process held the lock for as long as the caller was willing to wait.
     Locked,
     /// Others could read or replace what is kept there, so it is not touched.
     Insecure,
-    /// What is kept there is no record of a session.
+    /// What is kept there can be no record of a session.
+    ///
+    /// The store can put it out of the way: see
+    /// [`Version::UNREADABLE`](crate::Version::UNREADABLE).
     Unreadable,
     /// There is no space left; what was there before is still there.
     Full,
+    /// The record is larger than the store takes, however much space there is; what was there before
+    /// is still there.
+    TooLarge,
     /// Reading or writing failed.
     Io,
     /// Something else.
@@ -61,6 +70,7 @@ impl StoreError {
             what: what.into(),
             next_move: None,
             source: None,
+            account: None,
         }))
     }
 
@@ -85,19 +95,47 @@ impl StoreError {
         self.0.kind
     }
 
+    /// Who has signed in where the session could not be kept; nothing where no sign-in was to be kept.
+    ///
+    /// The person is signed in in this process. The session is written as soon as the store takes it, at the
+    /// next call or when the client is closed; until then no other process knows of it, and it is lost when
+    /// this one ends.
+    pub fn account(&self) -> Option<&Account> {
+        self.0.account.as_ref()
+    }
+
+    /// The same, of a sign-in that could not be kept.
+    pub(crate) fn of_account(mut self, account: &Account) -> Self {
+        Arc::make_mut(&mut self.0).account = Some(account.clone());
+        self
+    }
+
+    /// The same, of so many sessions that could not be written at the end.
+    pub(crate) fn of_unwritten(&self, sessions: usize) -> Self {
+        let which = if sessions == 1 {
+            "a session".to_owned()
+        } else {
+            format!("{sessions} sessions")
+        };
+        Self::new(self.kind(), format!("{which} could not be written"))
+            .with_next_move(self.next_move())
+            .caused_by(self.clone())
+    }
+
     /// What to do about it, as a sentence for a person who runs the program.
     pub fn next_move(&self) -> String {
         let in_general = match self.kind() {
             StoreErrorKind::Locked => {
                 "repeat the call; if it stays so, end the program that holds the session"
             }
-            StoreErrorKind::Insecure => {
-                "let nobody but the program's own user read or write the store"
-            }
+            StoreErrorKind::Insecure => "let the program's own user alone read and write the store",
             StoreErrorKind::Unreadable => {
                 "move the session's record out of the way and sign in again"
             }
             StoreErrorKind::Full => "make space where the sessions are kept, then repeat the call",
+            StoreErrorKind::TooLarge => {
+                "keep sessions in a store that takes larger records, or ask for fewer APIs in one session"
+            }
             StoreErrorKind::Io | StoreErrorKind::Other => {
                 "check that the program may read and write where the sessions are kept"
             }

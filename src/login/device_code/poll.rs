@@ -36,8 +36,11 @@ impl Poll<'_> {
         let mut pause = pace.interval;
         loop {
             // RFC 8628 section 3.5: between two requests, so it counts from the end of the last reply.
-            sleep(pause.min(self.clock.now().until(self.codes.until))).await;
-            if self.clock.now().has_reached(self.codes.until) {
+            let left = self.clock.now().until(self.codes.until);
+            let is_last = pause >= left;
+            sleep(pause.min(left)).await;
+            // The clock may lag behind the timer by a tick: a poll then would come after the end.
+            if is_last || self.clock.now().has_reached(self.codes.until) {
                 tracing::debug!("the device code ended unused");
                 return Err(Error::code_expired(self.asked, None));
             }

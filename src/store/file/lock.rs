@@ -1,12 +1,10 @@
 //! One holder at a time, among all tasks and processes: a lock of the system, asked for again and again.
 
 use std::{
-    collections::HashMap,
-    fmt,
     fs::{self, File, OpenOptions, TryLockError},
     io::ErrorKind,
-    path::Path,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    path::{Path, PathBuf},
+    thread,
     time::{Duration, SystemTime},
 };
 
@@ -15,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::{Place, directory, failed, off_the_async_threads, owner};
 use crate::{
     error::{StoreError, StoreErrorKind},
-    store::require_timer,
+    store::{HeldLock, timer::require_timer},
     time::{Clock, SystemClock},
 };
 
@@ -24,54 +22,61 @@ use crate::{
 /// Shorter keeps 40 waiting processes busy with trying; longer is noticed by the person who waits.
 const PAUSE: std::ops::RangeInclusive<u64> = 5..=50;
 
-/// For how long a failed try says that somebody is waiting: longer than the longest pause.
+/// As [`PAUSE`], between two tries to replace a record: its lock is held for the time of a rename.
+const WRITE_PAUSE: std::ops::RangeInclusive<u64> = 1..=10;
+
+/// How long a write waits for others of the same session.
+///
+/// Longer than any write takes whose process is not stopped in the middle, and shorter than the time
+/// that a client gives a store's answer (5 s), so that the error names the file.
+const WRITE_PATIENCE: Duration = Duration::from_secs(4);
+
+/// For how long a failed try says that another one waits: longer than the longest pause.
 const WISH: Duration = Duration::from_millis(100);
 
 /// A lock that is held. It is free again when this is dropped, and when the process ends.
-pub(super) struct Locked(File);
+pub(super) struct Locked {
+    file: File,
+    path: PathBuf,
+}
+
+impl HeldLock for Locked {
+    /// The system takes it from no holder; but a person may have deleted the file.
+    async fn is_held(&self) -> bool {
+        let (Ok(file), path) = (self.file.try_clone(), self.path.clone()) else {
+            return false;
+        };
+        let looked = off_the_async_threads(move || Ok(is_still_at(&path, &file))).await;
+        looked.unwrap_or(false)
+    }
+
+    async fn release(self) {
+        // Where files are far away this asks another machine. Without a runtime it is dropped here.
+        let _ = off_the_async_threads(move || {
+            drop(self);
+            Ok(())
+        })
+        .await;
+    }
+}
 
 impl Drop for Locked {
     fn drop(&mut self) {
         // Closing the file alone would not free it while a child that is being started has it too.
-        let _ = self.0.unlock();
-    }
-}
-
-/// The locks that this store holds, so that a write can hold on to the one it was made under.
-#[derive(Default)]
-pub(super) struct Held(Mutex<HashMap<String, Weak<Locked>>>);
-
-impl Held {
-    pub(super) fn remember(&self, place: &Place, locked: Locked) -> Arc<Locked> {
-        let locked = Arc::new(locked);
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.retain(|_, locked| locked.strong_count() > 0);
-        held.insert(place.digest.clone(), Arc::downgrade(&locked));
-        locked
-    }
-
-    pub(super) fn of(&self, place: &Place) -> Option<Arc<Locked>> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.get(&place.digest)?.upgrade()
-    }
-}
-
-impl fmt::Debug for Held {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Held").finish_non_exhaustive()
+        let _ = self.file.unlock();
     }
 }
 
 /// Takes the lock, trying again for as long as `patience` lasts.
 pub(super) async fn acquire(place: &Place, patience: Duration) -> Result<Locked, StoreError> {
-    let may_wait = !patience.is_zero();
-    // Those who wait already go first. Without that, a process that locks again as soon as it has
+    let (path, may_wait) = (place.lock(), !patience.is_zero());
+    // Those that wait already go first. Without that, a process that locks again as soon as it has
     // unlocked would keep all others out: their tries hardly ever fall into the moment between.
     if let Some(locked) = attempt(place, may_wait).await? {
         return Ok(locked);
     }
     if !may_wait {
-        return Err(in_use(place, patience));
+        return Err(in_use(&path, patience));
     }
     require_timer()?;
     let tries = async {
@@ -83,35 +88,58 @@ pub(super) async fn acquire(place: &Place, patience: Duration) -> Result<Locked,
         }
     };
     let outcome = timeout(patience, tries).await;
-    outcome.unwrap_or_else(|_elapsed| Err(in_use(place, patience)))
+    outcome.unwrap_or_else(|_elapsed| Err(in_use(&path, patience)))
 }
 
-/// One try; nothing if somebody else has it.
+/// The right to replace a session's record, for a moment. It blocks the thread.
+pub(super) fn for_writing(place: &Place) -> Result<Locked, StoreError> {
+    for_writing_within(place, WRITE_PATIENCE)
+}
+
+fn for_writing_within(place: &Place, patience: Duration) -> Result<Locked, StoreError> {
+    let (path, clock) = (place.write_lock(), SystemClock::new());
+    let began = clock.now();
+    loop {
+        if let Some(locked) = try_once(&place.directory, &path, false)? {
+            return Ok(locked);
+        }
+        if clock.now().since(began) >= patience {
+            return Err(in_use(&path, patience));
+        }
+        thread::sleep(Duration::from_millis(fastrand::u64(WRITE_PAUSE)));
+    }
+}
+
+/// One try; nothing if another holder has it.
 ///
 /// It never waits inside of the system: that would keep a thread, and a runtime from shutting down.
 async fn attempt(place: &Place, after_others: bool) -> Result<Option<Locked>, StoreError> {
     let place = place.clone();
-    off_the_async_threads(move || try_once(&place, after_others)).await
+    off_the_async_threads(move || try_once(&place.directory, &place.lock(), after_others)).await
 }
 
-fn try_once(place: &Place, after_others: bool) -> Result<Option<Locked>, StoreError> {
-    directory::prepare(&place.directory)?;
-    let path = place.lock();
-    let file = open(&path)?;
+fn try_once(
+    directory: &Path,
+    path: &Path,
+    after_others: bool,
+) -> Result<Option<Locked>, StoreError> {
+    directory::prepare(directory)?;
+    let file = open(path)?;
     if after_others && is_wished_for(&file) {
         return Ok(None);
     }
     match file.try_lock() {
         Ok(()) => {
-            let locked = Locked(file);
-            let is_the_one = is_still_at(&path, &locked.0);
+            let path = path.to_owned();
+            let locked = Locked { file, path };
+            let is_the_one = is_still_at(&locked.path, &locked.file);
             Ok(is_the_one.then_some(locked))
         }
         Err(TryLockError::WouldBlock) => {
             wish_for(&file);
             Ok(None)
         }
-        Err(TryLockError::Error(error)) => Err(failed("locking", &path, error)),
+        Err(TryLockError::Error(error)) => Err(failed("locking", path, error)),
     }
 }
 
@@ -129,7 +157,7 @@ fn open(path: &Path) -> Result<File, StoreError> {
         let made = owner::open(options.clone().create_new(true), path)?;
         match made {
             Ok(file) => {
-                // A new file looks as if somebody had just wished for it.
+                // A new file looks as if it had just been wished for.
                 let _ = file.set_modified(SystemTime::UNIX_EPOCH);
                 return Ok(file);
             }
@@ -140,12 +168,12 @@ fn open(path: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// Whether somebody else tried in vain a moment ago. The time of the lock file says so.
+/// Whether another one tried in vain a moment ago. The time of the lock file says so.
 fn is_wished_for(file: &File) -> bool {
     wish_age(file).is_some_and(|age| age < WISH)
 }
 
-/// Leaves word that somebody waits. It is a courtesy: if it fails, only fairness suffers.
+/// Leaves word that this one waits. It is a courtesy: if it fails, only fairness suffers.
 fn wish_for(file: &File) {
     let is_fresh = wish_age(file).is_some_and(|age| age < WISH / 4);
     if !is_fresh {
@@ -159,7 +187,7 @@ fn wish_age(file: &File) -> Option<Duration> {
     now.duration_since(wished).ok()
 }
 
-/// Whether the path still leads to this file. Somebody may have deleted it, though nobody should.
+/// Whether the path still leads to this file. A person may have deleted it, though none should.
 #[cfg(unix)]
 fn is_still_at(path: &Path, file: &File) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -176,8 +204,7 @@ fn is_still_at(path: &Path, _file: &File) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-fn in_use(place: &Place, patience: Duration) -> StoreError {
-    let path = place.lock();
+fn in_use(path: &Path, patience: Duration) -> StoreError {
     let what = if patience.is_zero() {
         format!("`{}` is held by another process or task", path.display())
     } else {
@@ -206,52 +233,53 @@ mod tests {
         }
     }
 
+    fn attempt(place: &Place, after_others: bool) -> Option<Locked> {
+        try_once(&place.directory, &place.lock(), after_others).unwrap()
+    }
+
     #[test]
-    fn newcomers_let_those_go_first_who_wait() {
+    fn newcomers_let_those_go_first_that_wait() {
         let above = tempfile::tempdir().unwrap();
         let place = place(above.path());
-        let held = try_once(&place, true).unwrap().expect("nobody waits");
-        assert!(try_once(&place, false).unwrap().is_none());
+        let held = attempt(&place, true).expect("none waits");
+        assert!(attempt(&place, false).is_none());
         drop(held);
         assert!(
-            try_once(&place, true).unwrap().is_none(),
-            "somebody waits: a newcomer comes later"
+            attempt(&place, true).is_none(),
+            "one waits: a newcomer comes later"
         );
-        assert!(try_once(&place, false).unwrap().is_some());
+        assert!(attempt(&place, false).is_some());
 
         let file = open(&place.lock()).unwrap();
         let past = SystemClock::new().now().wall() - 2 * WISH;
         file.set_modified(past).unwrap();
-        assert!(
-            try_once(&place, true).unwrap().is_some(),
-            "nobody waits any more"
-        );
+        assert!(attempt(&place, true).is_some(), "none waits any more");
     }
 
     #[cfg(unix)]
-    #[test]
-    fn a_lock_whose_file_was_deleted_is_none() {
+    #[tokio::test]
+    async fn a_lock_whose_file_was_deleted_is_none() {
         let above = tempfile::tempdir().unwrap();
         let place = place(above.path());
-        let held = try_once(&place, true).unwrap().expect("nobody has it");
-        let path = place.lock();
-        fs::remove_file(&path).unwrap();
-        assert!(!is_still_at(&path, &held.0));
+        let held = attempt(&place, true).expect("it is free");
+        assert!(held.is_held().await);
+        fs::remove_file(place.lock()).unwrap();
+        assert!(!held.is_held().await);
     }
 
     #[test]
-    fn locks_that_nobody_holds_are_forgotten() {
+    fn a_write_that_cannot_begin_says_which_file_is_held() {
         let above = tempfile::tempdir().unwrap();
-        let held = Held::default();
-        for number in 0..10 {
-            let place = Place {
-                directory: above.path().join("sessions"),
-                digest: format!("{number:064}"),
-            };
-            let locked = try_once(&place, true).unwrap().expect("nobody has it");
-            drop(held.remember(&place, locked));
-            assert!(held.of(&place).is_none());
-        }
-        assert_eq!(held.0.lock().unwrap().len(), 1);
+        let place = place(above.path());
+        let held = for_writing(&place).unwrap();
+        let Err(error) = for_writing_within(&place, Duration::from_millis(1)) else {
+            panic!("it is held");
+        };
+        assert_eq!(error.kind(), StoreErrorKind::Locked);
+        let file = format!("{}.write.lock", place.digest);
+        assert!(error.to_string().contains(&file), "{error}");
+        assert!(error.next_move().contains(&file));
+        drop(held);
+        drop(for_writing(&place).unwrap());
     }
 }

@@ -9,8 +9,9 @@ use std::{
 };
 
 use intelliauth::{
-    AccessToken, AuthorizationCode, Client, MemoryStore, SessionKey, SessionLock, SessionRecord,
-    SessionStore, StoreError, StoreErrorKind, TokenRequest,
+    AccessToken, AuthorizationCode, Client, Error, FamilyKey, MemoryStore, People, Saved, Session,
+    SessionKey, SessionLock, SessionRecord, SessionStore, StoreError, StoreErrorKind, TokenRequest,
+    Version,
 };
 use intelliauth_emulator::{Config, Emulator, sample};
 use tokio::sync::Semaphore;
@@ -95,35 +96,54 @@ impl SessionStore for HeldUp {
         }
         record
     }
-    async fn save(&self, key: &SessionKey, record: &SessionRecord) -> Result<(), StoreError> {
+
+    async fn save(
+        &self,
+        key: &SessionKey,
+        record: &SessionRecord,
+        replacing: Option<Version>,
+    ) -> Result<Saved, StoreError> {
         if self.is_full.load(Ordering::SeqCst) || self.is_busy.load(Ordering::SeqCst) {
             return Err(StoreError::new(StoreErrorKind::Full, "no space left"));
         }
-        self.store.save(key, record).await?;
+        let saved = self.store.save(key, record, replacing).await?;
         if self.denies.load(Ordering::SeqCst) {
             let what = "fsync of the directory";
             return Err(StoreError::new(StoreErrorKind::Io, what));
         }
-        Ok(())
+        Ok(saved)
     }
-    async fn lock(&self, key: &SessionKey, patience: Duration) -> Result<SessionLock, StoreError> {
+
+    async fn lock(
+        &self,
+        family: &FamilyKey,
+        patience: Duration,
+    ) -> Result<SessionLock, StoreError> {
         if self.is_busy.load(Ordering::SeqCst) {
             let what = "somebody else has it";
             return Err(StoreError::new(StoreErrorKind::Locked, what));
         }
-        self.store.lock(key, patience).await
+        self.store.lock(family, patience).await
     }
-    async fn set_aside(&self, key: &SessionKey) -> Result<(), StoreError> {
-        self.store.set_aside(key).await
+
+    async fn set_aside(&self, key: &SessionKey, version: Version) -> Result<(), StoreError> {
+        self.store.set_aside(key, version).await
+    }
+
+    async fn list(&self, visit: &mut (dyn FnMut(SessionRecord) + Send)) -> Result<(), StoreError> {
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(StoreError::new(StoreErrorKind::Io, "the share is away"));
+        }
+        self.store.list(visit).await
     }
 }
 
 /// The emulator and its APIs: whoever signs in is known there.
-pub(super) struct People {
+pub(super) struct Tenant {
     pub(super) emulator: Arc<Emulator>,
 }
 
-impl People {
+impl Tenant {
     pub(super) async fn start() -> Self {
         let emulator = Emulator::start(Config::sample()).await.unwrap();
         Self {
@@ -131,7 +151,11 @@ impl People {
         }
     }
 
-    pub(super) fn client(&self, store: impl SessionStore) -> Client {
+    pub(super) fn session(&self, store: impl SessionStore) -> Session {
+        self.people(store).default_session()
+    }
+
+    pub(super) fn people(&self, store: impl SessionStore) -> People {
         Client::for_person(self.emulator.issuer(), sample::NATIVE)
             .store(store)
             .build()
@@ -158,13 +182,18 @@ impl People {
 
     pub(super) async fn sign_in(
         &self,
-        client: &Client,
+        session: &Session,
         user: &'static str,
         requests: &[TokenRequest<'static>],
     ) {
         let (login, _) = self.browser(user);
         let login = requests.iter().fold(login, AuthorizationCode::request);
-        client.sign_in(login).await.unwrap();
+        match session.sign_in(login).await {
+            Ok(_) => {}
+            // The store did not take it, and the error says so.
+            Err(Error::Store(unkept)) => assert!(unkept.account().is_some(), "{unkept}"),
+            Err(error) => panic!("{error}"),
+        }
     }
 }
 

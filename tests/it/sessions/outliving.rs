@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use intelliauth::{Client, MemoryStore, TokenRequest};
+use intelliauth::{MemoryStore, TokenRequest};
 use serde_json::json;
 
 use super::ask;
@@ -14,8 +14,8 @@ use crate::support::{
 #[tokio::test]
 async fn every_caller_gone_the_rotated_token_is_kept() {
     let server = Server::for_people().await;
-    let client = server.person().build().unwrap();
-    server.sign_in(&client).await;
+    let session = server.person().build().unwrap().default_session();
+    server.sign_in(&session).await;
     server
         .rotates("R0", "R1")
         .delayed(Duration::from_millis(100))
@@ -24,13 +24,13 @@ async fn every_caller_gone_the_rotated_token_is_kept() {
         .await;
     server.refresh("R1").expect(1).mount().await;
     let call = tokio::spawn({
-        let client = client.clone();
-        async move { ask(&client, BANKING).await }
+        let session = session.clone();
+        async move { ask(&session, BANKING).await }
     });
     server.arrived(2).await;
     call.abort();
     let _ = call.await;
-    client.get_access_token(HEALTH).await.unwrap();
+    session.client().get_access_token(HEALTH).await.unwrap();
 }
 
 #[test]
@@ -38,7 +38,14 @@ fn a_program_that_ends_right_after_a_hit_in_the_window_keeps_its_session() {
     let store = MemoryStore::new();
     let outer = tokio::runtime::Runtime::new().unwrap();
     let server = outer.block_on(Server::for_people());
-    let build = || server.person().store(store.clone()).build().unwrap();
+    let build = || {
+        server
+            .person()
+            .store(store.clone())
+            .build()
+            .unwrap()
+            .default_session()
+    };
     outer.block_on(async {
         server.sign_in(&build()).await;
         server
@@ -60,46 +67,24 @@ fn a_program_that_ends_right_after_a_hit_in_the_window_keeps_its_session() {
         .build()
         .unwrap();
     program.block_on(async {
-        let client = build();
-        client.get_access_token(BANKING).await.unwrap();
+        let session = build();
+        session.client().get_access_token(BANKING).await.unwrap();
         server.advance(250.0);
-        client.get_access_token(BANKING).await.unwrap();
+        session.client().get_access_token(BANKING).await.unwrap();
         server.arrived(3).await;
     });
     // The end of `main`.
     drop(program);
     outer.block_on(async {
-        build().get_access_token(HEALTH).await.unwrap();
+        build().client().get_access_token(HEALTH).await.unwrap();
     });
     drop(server);
-}
-
-#[test]
-fn without_a_runtime_it_is_an_error_and_no_panic() {
-    let client = Client::for_person("http://127.0.0.1:9", "app")
-        .build()
-        .unwrap();
-    let poll = |future: &mut (dyn Future<Output = bool> + Unpin)| {
-        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-        std::pin::Pin::new(future).poll(&mut cx)
-    };
-    let mut outcomes: Vec<std::pin::Pin<Box<dyn Future<Output = bool>>>> = vec![
-        Box::pin(async { client.sign_out().await.is_err() }),
-        Box::pin(async { client.account().await.is_err() }),
-        Box::pin(async {
-            client.close().await;
-            true
-        }),
-    ];
-    for outcome in &mut outcomes {
-        assert_eq!(poll(outcome), std::task::Poll::Ready(true));
-    }
 }
 
 #[tokio::test]
 async fn a_sign_in_whose_caller_has_gone_is_kept() {
     let server = Server::for_people().await;
-    let client = server.person().build().unwrap();
+    let session = server.person().build().unwrap().default_session();
     server
         .token()
         .with_parameter("code", "code-0")
@@ -111,17 +96,22 @@ async fn a_sign_in_whose_caller_has_gone_is_kept() {
     server.refresh("R0").expect(1).mount().await;
     let login = intelliauth::AuthorizationCode::redirect_to(crate::support::person::REDIRECT)
         .request(TokenRequest::new(BANKING).scope("read"));
-    let (url, pending) = client.start(login).await.unwrap();
+    let (url, pending) = session.begin_sign_in(login).await.unwrap();
     let callback = crate::support::person::callback(&url, "code-0");
     let finishing = tokio::spawn({
-        let client = client.clone();
-        async move { client.finish(&pending, &callback).await.map(|_| ()) }
+        let session = session.clone();
+        async move {
+            session
+                .finish_sign_in(&pending, &callback)
+                .await
+                .map(|_| ())
+        }
     });
     server.arrived(1).await;
     finishing.abort();
     let _ = finishing.await;
-    client.close().await;
-    client.get_access_token(BANKING).await.unwrap();
+    session.client().close().await.unwrap();
+    session.client().get_access_token(BANKING).await.unwrap();
 }
 
 #[test]
@@ -129,7 +119,14 @@ fn a_program_that_gives_up_and_ends_keeps_its_session() {
     let store = MemoryStore::new();
     let outer = tokio::runtime::Runtime::new().unwrap();
     let server = outer.block_on(Server::for_people());
-    let build = || server.person().store(store.clone()).build().unwrap();
+    let build = || {
+        server
+            .person()
+            .store(store.clone())
+            .build()
+            .unwrap()
+            .default_session()
+    };
     outer.block_on(async {
         server.sign_in(&build()).await;
         server
@@ -145,15 +142,15 @@ fn a_program_that_gives_up_and_ends_keeps_its_session() {
         .build()
         .unwrap();
     program.block_on(async {
-        let client = build();
-        let call = tokio::spawn(async move { ask(&client, BANKING).await });
+        let session = build();
+        let call = tokio::spawn(async move { ask(&session, BANKING).await });
         server.arrived(2).await;
         call.abort();
     });
     // The end of `main`.
     drop(program);
     outer.block_on(async {
-        build().get_access_token(HEALTH).await.unwrap();
+        build().client().get_access_token(HEALTH).await.unwrap();
     });
     drop(server);
 }
@@ -163,7 +160,14 @@ fn a_runtime_that_nobody_drives_keeps_nobody_waiting() {
     let store = MemoryStore::new();
     let outer = tokio::runtime::Runtime::new().unwrap();
     let server = outer.block_on(Server::for_people());
-    let build = || server.person().store(store.clone()).build().unwrap();
+    let build = || {
+        server
+            .person()
+            .store(store.clone())
+            .build()
+            .unwrap()
+            .default_session()
+    };
     outer.block_on(async {
         server.sign_in(&build()).await;
         server
@@ -179,12 +183,12 @@ fn a_runtime_that_nobody_drives_keeps_nobody_waiting() {
         .build()
         .unwrap();
     undriven.block_on(async {
-        let client = build();
-        tokio::spawn(async move { ask(&client, BANKING).await });
+        let session = build();
+        tokio::spawn(async move { ask(&session, BANKING).await });
         server.arrived(2).await;
     });
     outer.block_on(async {
-        build().get_access_token(HEALTH).await.unwrap();
+        build().client().get_access_token(HEALTH).await.unwrap();
     });
     drop((undriven, server));
 }

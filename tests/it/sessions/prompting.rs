@@ -12,7 +12,7 @@ use intelliauth::{AuthorizationCode, Error, MemoryStore, Prompt};
 use intelliauth_emulator::{Endpoint, Fault, sample};
 use serde_json::json;
 
-use super::held_up::{HeldUp, People, banking, health};
+use super::held_up::{HeldUp, Tenant, banking, health};
 use crate::support::{
     Server,
     person::{BANKING, REDIRECT, callback},
@@ -21,8 +21,8 @@ use crate::support::{
 #[tokio::test]
 async fn ten_callers_prompt_once_although_the_issuer_insists() {
     let server = Server::for_people().await;
-    let client = server.person().build().unwrap();
-    server.sign_in(&client).await;
+    let session = server.person().build().unwrap().default_session();
+    server.sign_in(&session).await;
     server
         .refresh("R0")
         .refuses(400, "consent_required")
@@ -35,12 +35,16 @@ async fn ten_callers_prompt_once_although_the_issuer_insists() {
         .grants(1)
         .mount()
         .await;
-    let error = client.get_access_token(BANKING).await.unwrap_err();
+    let error = session
+        .client()
+        .get_access_token(BANKING)
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Consent(_)), "{error}");
     let prompts = Arc::new(AtomicUsize::new(0));
     let calls: Vec<_> = (0..10)
         .map(|_| {
-            let (client, error, prompts) = (client.clone(), error.clone(), Arc::clone(&prompts));
+            let (session, error, prompts) = (session.clone(), error.clone(), Arc::clone(&prompts));
             tokio::spawn(async move {
                 let (sender, url) = tokio::sync::oneshot::channel();
                 let sender = std::sync::Mutex::new(Some(sender));
@@ -55,7 +59,7 @@ async fn ten_callers_prompt_once_although_the_issuer_insists() {
                         tokio::time::sleep(Duration::from_millis(50)).await;
                         Ok(callback(&url, "some-code"))
                     });
-                client.resolve(error, login).await.map(|_| ())
+                session.resolve(error, login).await.map(|_| ())
             })
         })
         .collect();
@@ -68,7 +72,7 @@ async fn ten_callers_prompt_once_although_the_issuer_insists() {
 #[tokio::test]
 async fn a_sign_in_that_wants_a_fresh_one_joins_none_that_does_not() {
     let server = Server::for_people().await;
-    let client = server.person().build().unwrap();
+    let session = server.person().build().unwrap().default_session();
     server
         .token()
         .member("refresh_token", json!("R0"))
@@ -92,12 +96,12 @@ async fn a_sign_in_that_wants_a_fresh_one_joins_none_that_does_not() {
                 Ok(callback(&url, "some-code"))
             });
         if fresh {
-            login.max_age(Duration::ZERO).prompt(Prompt::Login)
+            login.prompt(Prompt::Login)
         } else {
             login
         }
     };
-    let (one, two) = tokio::join!(client.sign_in(login(false)), client.sign_in(login(true)));
+    let (one, two) = tokio::join!(session.sign_in(login(false)), session.sign_in(login(true)));
     assert!(one.is_ok() && two.is_ok());
     assert_eq!(prompts.load(Ordering::SeqCst), 2);
 }
@@ -105,72 +109,84 @@ async fn a_sign_in_that_wants_a_fresh_one_joins_none_that_does_not() {
 #[tokio::test]
 async fn what_was_missing_before_a_sign_in_is_not_remembered_after_it() {
     // The emulator: it says who signed in, so that nothing is forgotten for want of that.
-    let people = People::start().await;
+    let tenant = Tenant::start().await;
     let store = HeldUp::new(MemoryStore::new());
-    let client = people.client(store.clone());
-    people.sign_in(&client, sample::ALICE, &[banking()]).await;
+    let session = tenant.session(store.clone());
+    tenant.sign_in(&session, sample::ALICE, &[banking()]).await;
     // It reads the session, finds that the API is not covered, and is held up on its way back.
-    store.hold_up_after(1);
+    store.hold_up_after(2);
     let early = tokio::spawn({
-        let client = client.clone();
-        async move { client.get_access_token(health()).await.map(|_| ()) }
+        let session = session.clone();
+        async move {
+            session
+                .client()
+                .get_access_token(health())
+                .await
+                .map(|_| ())
+        }
     });
     store.arrived().await;
     let both = [banking(), health()];
-    people.sign_in(&client, sample::ALICE, &both).await;
-    // Who asks now waits for what looked before.
-    let late = tokio::spawn({
-        let client = client.clone();
-        async move { client.get_access_token(health()).await.map(|_| ()) }
-    });
-    while client.counts().joined == 0 {
-        tokio::task::yield_now().await;
-    }
+    tenant.sign_in(&session, sample::ALICE, &both).await;
+    // Who asks now does not wait for what looked before, and that one looks again.
+    session.client().get_access_token(health()).await.unwrap();
     store.go_on();
     early.await.unwrap().unwrap();
-    late.await.unwrap().unwrap();
+    session.client().get_access_token(health()).await.unwrap();
 }
 
 #[tokio::test]
 async fn what_was_refused_before_a_sign_in_is_asked_for_again_after_it() {
-    let people = People::start().await;
-    let client = people.client(MemoryStore::new());
+    let tenant = Tenant::start().await;
+    let session = tenant.session(MemoryStore::new());
     let narrowed = Fault::narrowed_scope(["openid"]).at(Endpoint::Token);
-    people.emulator.fault(narrowed.times(1));
-    people.sign_in(&client, sample::ALICE, &[banking()]).await;
-    let error = client.get_access_token(banking()).await.unwrap_err();
+    tenant.emulator.fault(narrowed.times(1));
+    tenant.sign_in(&session, sample::ALICE, &[banking()]).await;
+    let error = session
+        .client()
+        .get_access_token(banking())
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Denied(_)), "{error}");
     let both = [banking(), health()];
-    people.sign_in(&client, sample::ALICE, &both).await;
-    client.get_access_token(banking()).await.unwrap();
+    tenant.sign_in(&session, sample::ALICE, &both).await;
+    session.client().get_access_token(banking()).await.unwrap();
 
     let other = Fault::id_token_claim("sub", "somebody-else").at(Endpoint::Token);
-    people.emulator.fault(other.times(1));
-    let error = client.get_access_token(health()).await.unwrap_err();
+    tenant.emulator.fault(other.times(1));
+    let error = session
+        .client()
+        .get_access_token(health())
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Protocol(_)), "{error}");
-    people.sign_in(&client, sample::ALICE, &both).await;
-    client.get_access_token(health()).await.unwrap();
+    tenant.sign_in(&session, sample::ALICE, &both).await;
+    session.client().get_access_token(health()).await.unwrap();
 }
 
 #[tokio::test]
 async fn whoever_prompts_and_gives_up_has_asked_for_the_others_too() {
-    let people = People::start().await;
-    let client = people.client(MemoryStore::new());
+    let tenant = Tenant::start().await;
+    let session = tenant.session(MemoryStore::new());
     let slow = Fault::delay(Duration::from_millis(500));
-    people.emulator.fault(slow.at(Endpoint::Token).times(1));
-    let error = client.get_access_token(banking()).await.unwrap_err();
-    let (first, prompts) = people.browser(sample::ALICE);
-    let (second, needless) = people.browser(sample::ALICE);
+    tenant.emulator.fault(slow.at(Endpoint::Token).times(1));
+    let error = session
+        .client()
+        .get_access_token(banking())
+        .await
+        .unwrap_err();
+    let (first, prompts) = tenant.browser(sample::ALICE);
+    let (second, needless) = tenant.browser(sample::ALICE);
     let first = tokio::spawn({
-        let (client, error) = (client.clone(), error.clone());
-        async move { client.resolve(error, first).await.map(|_| ()) }
+        let (session, error) = (session.clone(), error.clone());
+        async move { session.resolve(error, first).await.map(|_| ()) }
     });
     while prompts.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
-    let second = tokio::spawn(async move { client.resolve(error, second).await.map(|_| ()) });
+    let second = tokio::spawn(async move { session.resolve(error, second).await.map(|_| ()) });
     // The person has answered, and the code is being redeemed.
-    while people.emulator.token_requests() == 0 {
+    while tenant.emulator.token_requests() == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     first.abort();
@@ -180,20 +196,24 @@ async fn whoever_prompts_and_gives_up_has_asked_for_the_others_too() {
 
 #[tokio::test]
 async fn a_step_up_is_not_content_with_the_plain_prompt_it_waited_for() {
-    let people = People::start().await;
-    let client = people.client(MemoryStore::new());
+    let tenant = Tenant::start().await;
+    let session = tenant.session(MemoryStore::new());
     let both = [banking(), health()];
-    people.sign_in(&client, sample::ALICE, &both).await;
+    tenant.sign_in(&session, sample::ALICE, &both).await;
     let weak = Fault::envelope(401, "step_up_required", "prove more");
     let weak = weak.at(Endpoint::Token).audience(sample::HEALTH);
-    people.emulator.fault(weak.grant("refresh_token").times(2));
-    let error = client.get_access_token(health()).await.unwrap_err();
+    tenant.emulator.fault(weak.grant("refresh_token").times(2));
+    let error = session
+        .client()
+        .get_access_token(health())
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::StepUp(_)), "{error}");
-    let (plain, prompts) = people.browser(sample::ALICE);
+    let (plain, prompts) = tenant.browser(sample::ALICE);
     let plain = tokio::spawn({
-        let client = client.clone();
+        let session = session.clone();
         async move {
-            client
+            session
                 .sign_in(plain.request(banking()).request(health()))
                 .await
         }
@@ -201,8 +221,8 @@ async fn a_step_up_is_not_content_with_the_plain_prompt_it_waited_for() {
     while prompts.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
-    let (strong, stronger) = people.browser(sample::ALICE);
-    client
+    let (strong, stronger) = tenant.browser(sample::ALICE);
+    session
         .resolve(error, strong.acr_values("AAL2"))
         .await
         .unwrap();
@@ -212,18 +232,18 @@ async fn a_step_up_is_not_content_with_the_plain_prompt_it_waited_for() {
 
 #[tokio::test]
 async fn a_silent_sign_in_that_failed_speaks_for_itself_alone() {
-    let people = People::start().await;
-    let client = people.client(MemoryStore::new());
-    let (silent, asked) = people.browser(sample::ALICE);
+    let tenant = Tenant::start().await;
+    let session = tenant.session(MemoryStore::new());
+    let (silent, asked) = tenant.browser(sample::ALICE);
     let silent = silent.request(banking()).prompt(Prompt::None);
     let silent = tokio::spawn({
-        let client = client.clone();
-        async move { client.sign_in(silent).await }
+        let session = session.clone();
+        async move { session.sign_in(silent).await }
     });
     while asked.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
-    people.sign_in(&client, sample::ALICE, &[banking()]).await;
+    tenant.sign_in(&session, sample::ALICE, &[banking()]).await;
     silent.await.unwrap().unwrap_err();
-    client.get_access_token(banking()).await.unwrap();
+    session.client().get_access_token(banking()).await.unwrap();
 }

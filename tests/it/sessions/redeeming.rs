@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use intelliauth::{
-    CacheMode, Error, MemoryStore, RefreshAhead, SessionKey, SessionStore, TokenRequest,
+    CacheMode, Error, FamilyKey, MemoryStore, RefreshAhead, SessionKey, SessionStore, TokenRequest,
 };
 use serde_json::json;
 
@@ -16,8 +16,8 @@ use crate::support::{
 #[tokio::test]
 async fn one_sign_in_serves_both_audiences_and_the_tokens_rotate_one_after_the_other() {
     let server = Server::for_people().await;
-    let client = server.person().build().unwrap();
-    server.sign_in(&client).await;
+    let session = server.person().build().unwrap().default_session();
+    server.sign_in(&session).await;
     server
         .refresh("R0")
         .access_token("first")
@@ -33,8 +33,8 @@ async fn one_sign_in_serves_both_audiences_and_the_tokens_rotate_one_after_the_o
         .mount()
         .await;
     let (one, two) = tokio::join!(
-        client.get_access_token(BANKING),
-        client.get_access_token(HEALTH)
+        session.client().get_access_token(BANKING),
+        session.client().get_access_token(HEALTH)
     );
     let (one, two) = (one.unwrap(), two.unwrap());
     assert_ne!(one.secret(), two.secret());
@@ -50,12 +50,12 @@ async fn one_sign_in_serves_both_audiences_and_the_tokens_rotate_one_after_the_o
 #[tokio::test]
 async fn a_hundred_callers_redeem_once() {
     let server = Server::for_people().await;
-    let client = server.person().build().unwrap();
-    server.sign_in(&client).await;
+    let session = server.person().build().unwrap().default_session();
+    server.sign_in(&session).await;
     server.refresh("R0").expect(1).mount().await;
     let calls: Vec<_> = (0..100)
-        .map(|_| client.clone())
-        .map(|client| tokio::spawn(async move { ask(&client, BANKING).await }))
+        .map(|_| session.clone())
+        .map(|session| tokio::spawn(async move { ask(&session, BANKING).await }))
         .collect();
     for call in calls {
         call.await.unwrap().unwrap();
@@ -65,11 +65,11 @@ async fn a_hundred_callers_redeem_once() {
 #[tokio::test]
 async fn an_old_refresh_token_stays_when_none_comes_back() {
     let server = Server::for_people().await;
-    let client = server.person().build().unwrap();
-    server.sign_in(&client).await;
+    let session = server.person().build().unwrap().default_session();
+    server.sign_in(&session).await;
     server.refresh("R0").expect(2).mount().await;
-    client.get_access_token(BANKING).await.unwrap();
-    client.get_access_token(HEALTH).await.unwrap();
+    session.client().get_access_token(BANKING).await.unwrap();
+    session.client().get_access_token(HEALTH).await.unwrap();
 }
 
 #[tokio::test]
@@ -77,8 +77,8 @@ async fn trouble_at_a_refresh_ends_no_session() {
     let html = "<html>maintenance</html>";
     for (status, body) in [(500, ""), (502, html), (503, "{}"), (429, "")] {
         let server = Server::for_people().await;
-        let client = server.person().build().unwrap();
-        server.sign_in(&client).await;
+        let session = server.person().build().unwrap().default_session();
+        server.sign_in(&session).await;
         server
             .refresh("R0")
             .raw(status, body, "text/html")
@@ -87,11 +87,15 @@ async fn trouble_at_a_refresh_ends_no_session() {
             .await;
         server.refresh("R0").mount().await;
         for _ in 0..3 {
-            let error = client.get_access_token(BANKING).await.unwrap_err();
+            let error = session
+                .client()
+                .get_access_token(BANKING)
+                .await
+                .unwrap_err();
             assert!(error.is_retryable(), "{status}: {error}");
             server.advance(120.0);
         }
-        client.get_access_token(BANKING).await.unwrap();
+        session.client().get_access_token(BANKING).await.unwrap();
     }
 }
 
@@ -99,24 +103,46 @@ async fn trouble_at_a_refresh_ends_no_session() {
 async fn a_redemption_whose_answer_was_lost_is_repeated_once_ever() {
     let server = Server::for_people().await;
     let store = MemoryStore::new();
-    let client = server.person().store(store.clone()).build().unwrap();
-    server.sign_in(&client).await;
+    let session = server
+        .person()
+        .store(store.clone())
+        .build()
+        .unwrap()
+        .default_session();
+    server.sign_in(&session).await;
     server
         .refresh("R0")
         .raw(200, r#"{"access_token":"t","refr"#, "application/json")
         .expect(2)
         .mount()
         .await;
-    let error = client.get_access_token(BANKING).await.unwrap_err();
+    let error = session
+        .client()
+        .get_access_token(BANKING)
+        .await
+        .unwrap_err();
     assert!(error.is_retryable(), "{error}");
     server.advance(10.0);
-    let error = client.get_access_token(BANKING).await.unwrap_err();
+    let error = session
+        .client()
+        .get_access_token(BANKING)
+        .await
+        .unwrap_err();
     assert!(error.is_retryable(), "{error}");
     // Neither here nor in another process.
-    let other = server.person().store(store).build().unwrap();
-    for client in [client, other] {
+    let other = server
+        .person()
+        .store(store)
+        .build()
+        .unwrap()
+        .default_session();
+    for session in [session, other] {
         server.advance(10.0);
-        let error = client.get_access_token(BANKING).await.unwrap_err();
+        let error = session
+            .client()
+            .get_access_token(BANKING)
+            .await
+            .unwrap_err();
         assert!(matches!(error, Error::Login(_)), "{error}");
     }
 }
@@ -130,8 +156,8 @@ async fn the_new_refresh_token_of_an_unusable_answer_is_kept() {
         ("scope", json!(7)),
     ] {
         let server = Server::for_people().await;
-        let client = server.person().build().unwrap();
-        server.sign_in(&client).await;
+        let session = server.person().build().unwrap().default_session();
+        server.sign_in(&session).await;
         server
             .rotates("R0", "R1")
             .member(member, value)
@@ -139,17 +165,21 @@ async fn the_new_refresh_token_of_an_unusable_answer_is_kept() {
             .mount()
             .await;
         server.refresh("R1").expect(1).mount().await;
-        let error = client.get_access_token(BANKING).await.unwrap_err();
+        let error = session
+            .client()
+            .get_access_token(BANKING)
+            .await
+            .unwrap_err();
         assert!(matches!(error, Error::Protocol(_)), "{member}: {error}");
-        client.get_access_token(HEALTH).await.unwrap();
+        session.client().get_access_token(HEALTH).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn a_lost_answer_that_the_issuer_repeats_costs_nothing() {
     let server = Server::for_people().await;
-    let client = server.person().build().unwrap();
-    server.sign_in(&client).await;
+    let session = server.person().build().unwrap().default_session();
+    server.sign_in(&session).await;
     server
         .refresh("R0")
         .raw(200, "{\"acc", "application/json")
@@ -158,17 +188,21 @@ async fn a_lost_answer_that_the_issuer_repeats_costs_nothing() {
         .await;
     server.rotates("R0", "R1").expect(1).mount().await;
     server.refresh("R1").expect(1).mount().await;
-    client.get_access_token(BANKING).await.unwrap_err();
+    session
+        .client()
+        .get_access_token(BANKING)
+        .await
+        .unwrap_err();
     server.advance(10.0);
-    client.get_access_token(BANKING).await.unwrap();
-    client.get_access_token(HEALTH).await.unwrap();
+    session.client().get_access_token(BANKING).await.unwrap();
+    session.client().get_access_token(HEALTH).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_refused_token_ends_the_session_and_is_not_sent_again() {
     let server = Server::for_people().await;
-    let client = server.person().build().unwrap();
-    server.sign_in(&client).await;
+    let session = server.person().build().unwrap().default_session();
+    server.sign_in(&session).await;
     server
         .refresh("R0")
         .refuses(400, "invalid_grant")
@@ -176,7 +210,11 @@ async fn a_refused_token_ends_the_session_and_is_not_sent_again() {
         .mount()
         .await;
     for audience in [BANKING, HEALTH, BANKING] {
-        let error = client.get_access_token(audience).await.unwrap_err();
+        let error = session
+            .client()
+            .get_access_token(audience)
+            .await
+            .unwrap_err();
         assert!(matches!(error, Error::Login(_)), "{error}");
         server.advance(200.0);
     }
@@ -186,8 +224,8 @@ async fn a_refused_token_ends_the_session_and_is_not_sent_again() {
 async fn a_vague_refusal_asks_for_a_sign_in_and_keeps_the_token() {
     for refusal in ["", r#"{"error":"invalid_request"}"#] {
         let server = Server::for_people().await;
-        let client = server.person().build().unwrap();
-        server.sign_in(&client).await;
+        let session = server.person().build().unwrap().default_session();
+        server.sign_in(&session).await;
         server
             .refresh("R0")
             .raw(400, refusal, "application/json")
@@ -196,35 +234,40 @@ async fn a_vague_refusal_asks_for_a_sign_in_and_keeps_the_token() {
             .await;
         server.refresh("R0").expect(1).mount().await;
         for _ in 0..3 {
-            let error = client.get_access_token(BANKING).await.unwrap_err();
+            let error = session
+                .client()
+                .get_access_token(BANKING)
+                .await
+                .unwrap_err();
             assert!(matches!(error, Error::Login(_)), "{refusal}: {error}");
         }
         server.advance(121.0);
-        client.get_access_token(BANKING).await.unwrap();
+        session.client().get_access_token(BANKING).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn a_forced_call_redeems_although_the_store_has_a_fresh_token() {
     let server = Server::for_people().await;
-    let client = server.person().build().unwrap();
-    server.sign_in(&client).await;
+    let session = server.person().build().unwrap().default_session();
+    server.sign_in(&session).await;
     server.refresh("R0").expect(2).mount().await;
-    client.get_access_token(BANKING).await.unwrap();
+    session.client().get_access_token(BANKING).await.unwrap();
     server.advance(1.0);
     let forced = TokenRequest::new(BANKING).cache_mode(CacheMode::Refresh);
-    client.get_access_token(forced).await.unwrap();
+    session.client().get_access_token(forced).await.unwrap();
 }
 
 #[tokio::test]
 async fn inline_refresh_waits_and_falls_back_to_the_old_token() {
     let server = Server::for_people().await;
-    let client = server
+    let session = server
         .person()
         .refresh_ahead(RefreshAhead::Inline)
         .build()
-        .unwrap();
-    server.sign_in(&client).await;
+        .unwrap()
+        .default_session();
+    server.sign_in(&session).await;
     server.refresh("R0").grants(300).times(1).mount().await;
     server
         .refresh("R0")
@@ -232,17 +275,17 @@ async fn inline_refresh_waits_and_falls_back_to_the_old_token() {
         .expect(1)
         .mount()
         .await;
-    let first = client.get_access_token(BANKING).await.unwrap();
+    let first = session.client().get_access_token(BANKING).await.unwrap();
     server.advance(250.0);
-    let second = client.get_access_token(BANKING).await.unwrap();
+    let second = session.client().get_access_token(BANKING).await.unwrap();
     assert_eq!(first.secret(), second.secret());
 }
 
 #[tokio::test]
 async fn the_one_repetition_waits_until_the_issuer_answers_at_all() {
     let server = Server::for_people().await;
-    let client = server.person().build().unwrap();
-    server.sign_in(&client).await;
+    let session = server.person().build().unwrap().default_session();
+    server.sign_in(&session).await;
     server
         .refresh("R0")
         .raw(200, "{\"acc", "application/json")
@@ -250,22 +293,30 @@ async fn the_one_repetition_waits_until_the_issuer_answers_at_all() {
         .mount()
         .await;
     server.refresh("R0").expect(1).mount().await;
-    client.get_access_token(BANKING).await.unwrap_err();
+    session
+        .client()
+        .get_access_token(BANKING)
+        .await
+        .unwrap_err();
     server.metadata_fails(3).await;
     for _ in 0..3 {
         server.advance(120.0);
-        let error = client.get_access_token(BANKING).await.unwrap_err();
+        let error = session
+            .client()
+            .get_access_token(BANKING)
+            .await
+            .unwrap_err();
         assert!(error.is_retryable(), "{error}");
     }
     server.advance(120.0);
-    client.get_access_token(BANKING).await.unwrap();
+    session.client().get_access_token(BANKING).await.unwrap();
 }
 
 #[tokio::test]
 async fn an_unusable_answer_that_was_read_whole_is_no_lost_one() {
     let server = Server::for_people().await;
-    let client = server.person().build().unwrap();
-    server.sign_in(&client).await;
+    let session = server.person().build().unwrap().default_session();
+    server.sign_in(&session).await;
     server
         .refresh("R0")
         .audience(HEALTH)
@@ -274,18 +325,23 @@ async fn an_unusable_answer_that_was_read_whole_is_no_lost_one() {
         .await;
     server.refresh("R0").audience(BANKING).mount().await;
     for _ in 0..2 {
-        let error = ask(&client, HEALTH).await.unwrap_err();
+        let error = ask(&session, HEALTH).await.unwrap_err();
         assert!(matches!(error, Error::Protocol(_)), "{error}");
         server.advance(120.0);
     }
-    ask(&client, BANKING).await.unwrap();
+    ask(&session, BANKING).await.unwrap();
 }
 
 #[tokio::test]
 async fn the_lock_is_free_during_a_back_off() {
     let server = Server::for_people().await;
     let store = MemoryStore::new();
-    let signing = server.person().store(store.clone()).build().unwrap();
+    let signing = server
+        .person()
+        .store(store.clone())
+        .build()
+        .unwrap()
+        .default_session();
     server.sign_in(&signing).await;
     // The token endpoint is gone, the metadata is not.
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -298,16 +354,19 @@ async fn the_lock_is_free_during_a_back_off() {
         .with_priority(1)
         .mount(&server.mock)
         .await;
-    let client = server
+    let session = server
         .person()
         .retries(5)
         .store(store.clone())
         .build()
-        .unwrap();
-    let call = tokio::spawn(async move { ask(&client, BANKING).await });
+        .unwrap()
+        .default_session();
+    let call = tokio::spawn(async move { ask(&session, BANKING).await });
     tokio::time::sleep(Duration::from_millis(300)).await;
     let key = SessionKey::new(server.issuer(), crate::support::CLIENT_ID, "default");
-    let lock = store.lock(&key, Duration::from_millis(300)).await;
+    let lock = store
+        .lock(&FamilyKey::new(key, None), Duration::from_millis(300))
+        .await;
     drop(lock.unwrap());
     call.await.unwrap().unwrap_err();
 }

@@ -12,9 +12,9 @@ use std::{
 use intelliauth::{FileStore, SessionStore, StoreError, StoreErrorKind};
 
 use super::{
-    alice,
+    alice, family,
     files::{above, store_in},
-    kept, record,
+    kept, put, record,
 };
 use crate::support::leak::Leaks;
 
@@ -23,8 +23,8 @@ const CONTENT: &str = r#"hushed "refresh" token /\ a+b%c"#;
 /// A store with a record and a lock in it.
 async fn filled(above: &Path) -> FileStore {
     let store = store_in(above);
-    drop(store.lock(&alice(), Duration::ZERO).await.unwrap());
-    store.save(&alice(), &record(CONTENT)).await.unwrap();
+    drop(store.lock(&family(), Duration::ZERO).await.unwrap());
+    put(&store, &record(CONTENT)).await.unwrap();
     store
 }
 
@@ -46,7 +46,7 @@ fn set_mode(path: &Path, mode: u32) {
 async fn answers(store: &FileStore) -> [Option<StoreError>; 2] {
     [
         store.load(&alice()).await.err(),
-        store.save(&alice(), &record(CONTENT)).await.err(),
+        store.save(&alice(), &record(CONTENT), None).await.err(),
     ]
 }
 
@@ -67,9 +67,9 @@ fn assert_refused(answer: Option<StoreError>) -> StoreError {
 async fn what_the_store_makes_is_for_its_user_alone() {
     let above = above();
     let store = FileStore::in_directory(above.path().join("between").join("sessions"));
-    drop(store.lock(&alice(), Duration::ZERO).await.unwrap());
-    store.save(&alice(), &record(CONTENT)).await.unwrap();
-    store.save(&alice(), &record(CONTENT)).await.unwrap();
+    drop(store.lock(&family(), Duration::ZERO).await.unwrap());
+    put(&store, &record(CONTENT)).await.unwrap();
+    put(&store, &record(CONTENT)).await.unwrap();
     let between = above.path().join("between");
     assert_eq!(mode(&between), 0o700);
     assert_eq!(mode(&between.join("sessions")), 0o700);
@@ -105,10 +105,15 @@ async fn a_directory_with_rights_for_others_is_refused_until_they_are_taken_away
     for answer in answers(&store).await {
         assert_refused(answer);
     }
-    assert_refused(store.set_aside(&alice()).await.err());
-    let error = assert_refused(store.lock(&alice(), Duration::ZERO).await.err());
+    assert_refused(
+        store
+            .set_aside(&alice(), record(CONTENT).version())
+            .await
+            .err(),
+    );
+    let error = assert_refused(store.lock(&family(), Duration::ZERO).await.err());
     run(&error.next_move());
-    drop(store.lock(&alice(), Duration::ZERO).await.unwrap());
+    drop(store.lock(&family(), Duration::ZERO).await.unwrap());
     assert_eq!(kept(&store).await.unwrap(), CONTENT.as_bytes());
 }
 
@@ -150,7 +155,7 @@ async fn a_link_in_place_of_the_directory_is_refused() {
     for answer in answers(&store).await {
         assert_refused(answer);
     }
-    assert_refused(store.lock(&alice(), Duration::ZERO).await.err());
+    assert_refused(store.lock(&family(), Duration::ZERO).await.err());
 }
 
 #[tokio::test]
@@ -159,13 +164,13 @@ async fn a_lock_that_others_can_hold_is_refused() {
     let store = filled(above.path()).await;
     let path = file(above.path(), "lock");
     set_mode(&path, 0o666);
-    let error = assert_refused(store.lock(&alice(), Duration::ZERO).await.err());
+    let error = assert_refused(store.lock(&family(), Duration::ZERO).await.err());
     run(&error.next_move());
-    drop(store.lock(&alice(), Duration::ZERO).await.unwrap());
+    drop(store.lock(&family(), Duration::ZERO).await.unwrap());
 
     fs::remove_file(&path).unwrap();
     symlink(above.path().join("elsewhere"), &path).unwrap();
-    assert_refused(store.lock(&alice(), Duration::ZERO).await.err());
+    assert_refused(store.lock(&family(), Duration::ZERO).await.err());
     assert!(!above.path().join("elsewhere").exists());
 }
 

@@ -7,23 +7,19 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
-        mpsc,
     },
     task::Poll,
     time::Duration,
 };
 
-use intelliauth::{FileStore, SessionStore, StoreErrorKind};
-use tempfile::TempDir;
-use tokio::{
-    runtime::{Builder, Runtime},
-    time::sleep,
+use intelliauth::{
+    FileStore, LARGEST_RECORD, Saved, SessionRecord, SessionStore, StoreErrorKind, Version,
+    test_util::assert_store,
 };
+use tempfile::TempDir;
+use tokio::{runtime::Runtime, time::sleep};
 
-use super::{alice, conformance, kept, record};
-
-/// Long enough for any turn to come.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::{PATIENCE, alice, family, kept, put, record, set_aside};
 
 /// A directory above that of the store, so that the store makes its own.
 pub(crate) fn above() -> TempDir {
@@ -47,25 +43,28 @@ pub(crate) fn names_in(above: &Path) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn files_are_a_store() {
     let above = above();
-    let number = std::cell::Cell::new(0);
-    conformance::holds_for(|| {
-        number.set(number.get() + 1);
-        FileStore::in_directory(above.path().join(number.get().to_string()))
-    })
-    .await;
+    let directory = above.path().join("sessions");
+    assert_store(move || FileStore::in_directory(&directory)).await;
+}
+
+#[tokio::test]
+async fn files_are_a_store_for_a_program_of_one_thread() {
+    let above = above();
+    let directory = above.path().join("sessions");
+    assert_store(move || FileStore::in_directory(&directory)).await;
 }
 
 #[tokio::test]
 async fn another_store_in_the_same_directory_finds_what_is_there_and_respects_its_locks() {
     let above = above();
-    let held = store_in(above.path()).lock(&alice(), Duration::ZERO).await;
+    let held = store_in(above.path()).lock(&family(), Duration::ZERO).await;
     let held = held.unwrap();
     let first = store_in(above.path());
-    first.save(&alice(), &record("kept")).await.unwrap();
+    put(&first, &record("kept")).await.unwrap();
 
     let second = store_in(above.path());
     assert_eq!(kept(&second).await.unwrap(), b"kept");
-    let error = second.lock(&alice(), Duration::from_millis(10)).await;
+    let error = second.lock(&family(), Duration::from_millis(10)).await;
     let error = error.unwrap_err();
     let lock = format!("{}.lock", alice().digest());
     assert_eq!(error.kind(), StoreErrorKind::Locked);
@@ -75,20 +74,20 @@ async fn another_store_in_the_same_directory_finds_what_is_there_and_respects_it
         "names the lock file and what to do"
     );
     drop(held);
-    drop(second.lock(&alice(), Duration::ZERO).await.unwrap());
+    drop(second.lock(&family(), Duration::ZERO).await.unwrap());
 }
 
 #[tokio::test]
 async fn names_of_files_say_nothing_about_people() {
     let above = above();
     let store = store_in(above.path());
-    drop(store.lock(&alice(), Duration::ZERO).await.unwrap());
-    store.save(&alice(), &record("kept")).await.unwrap();
+    drop(store.lock(&family(), Duration::ZERO).await.unwrap());
+    put(&store, &record("kept")).await.unwrap();
     let digest = alice().digest();
     assert_eq!(
         names_in(above.path()),
-        [format!("{digest}.json"), format!("{digest}.lock")],
-        "the lock is never deleted, and nothing else is left"
+        ["json", "lock", "write.lock"].map(|ending| format!("{digest}.{ending}")),
+        "locks are never deleted, and nothing else is left"
     );
 }
 
@@ -96,7 +95,7 @@ async fn names_of_files_say_nothing_about_people() {
 async fn looking_for_a_session_makes_nothing() {
     let above = above();
     assert_eq!(kept(&store_in(above.path())).await, None);
-    store_in(above.path()).set_aside(&alice()).await.unwrap();
+    set_aside(&store_in(above.path())).await;
     assert!(!above.path().join("sessions").exists());
 }
 
@@ -106,17 +105,14 @@ async fn every_damaged_record_is_kept() {
     let store = store_in(above.path());
     let damaged = ["damaged", "damaged again", "and again"];
     for content in damaged {
-        store.save(&alice(), &record(content)).await.unwrap();
-        store.set_aside(&alice()).await.unwrap();
+        put(&store, &record(content)).await.unwrap();
+        set_aside(&store).await;
     }
     let prefix = format!("{}.damaged-", alice().digest());
     let names = names_in(above.path());
-    assert!(
-        names.iter().all(|name| name.starts_with(&prefix)),
-        "{names:?}"
-    );
     let mut contents: Vec<String> = names
         .iter()
+        .filter(|name| name.starts_with(&prefix))
         .map(|name| fs::read_to_string(above.path().join("sessions").join(name)).unwrap())
         .collect();
     contents.sort();
@@ -133,7 +129,7 @@ async fn whoever_locks_again_and_again_lets_others_in() {
     let (store, counter) = (store_in(above.path()), Arc::clone(&turns));
     let greedy = tokio::spawn(async move {
         loop {
-            let held = store.lock(&alice(), PATIENCE).await.unwrap();
+            let held = store.lock(&family(), PATIENCE).await.unwrap();
             // What a redemption takes.
             sleep(Duration::from_millis(10)).await;
             counter.fetch_add(1, Ordering::Relaxed);
@@ -147,7 +143,7 @@ async fn whoever_locks_again_and_again_lets_others_in() {
         while turns.load(Ordering::Relaxed) == before {
             tokio::task::yield_now().await;
         }
-        drop(modest.lock(&alice(), PATIENCE).await.unwrap());
+        drop(modest.lock(&family(), PATIENCE).await.unwrap());
         turns_of_the_other += turns.load(Ordering::Relaxed) - before;
     }
     greedy.abort();
@@ -158,49 +154,13 @@ async fn whoever_locks_again_and_again_lets_others_in() {
 }
 
 #[test]
-fn a_write_that_nobody_awaits_any_more_keeps_its_lock_until_it_is_done() {
-    let above = above();
-    let store = store_in(above.path());
-    let busy = Builder::new_current_thread()
-        .max_blocking_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
-    let (let_go, until_let_go) = mpsc::channel::<()>();
-    busy.block_on(async {
-        let key = alice();
-        let held = store.lock(&key, PATIENCE).await.unwrap();
-        tokio::task::spawn_blocking(move || until_let_go.recv());
-        let late = record("late");
-        let mut given_up = Box::pin(store.save(&key, &late));
-        poll_fn(|cx| Poll::Ready(given_up.as_mut().poll(cx).is_ready())).await;
-        drop(given_up);
-        drop(held);
-    });
-
-    Runtime::new().unwrap().block_on(async {
-        let other = store_in(above.path());
-        let error = other.lock(&alice(), Duration::ZERO).await.unwrap_err();
-        assert_eq!(error.kind(), StoreErrorKind::Locked);
-        drop(let_go);
-        let held = other.lock(&alice(), PATIENCE).await.unwrap();
-        assert_eq!(kept(&other).await.unwrap(), b"late");
-        other.save(&alice(), &record("newer")).await.unwrap();
-        drop(held);
-    });
-    drop(busy);
-    let found = Runtime::new().unwrap().block_on(kept(&store));
-    assert_eq!(found.unwrap(), b"newer");
-}
-
-#[test]
 fn a_write_that_began_is_finished_before_the_runtime_ends() {
     let above = above();
     let store = store_in(above.path());
     let runtime = Runtime::new().unwrap();
     runtime.block_on(async {
         let (key, content) = (alice(), record("begun"));
-        let mut save = Box::pin(store.save(&key, &content));
+        let mut save = Box::pin(store.save(&key, &content, None));
         poll_fn(|cx| Poll::Ready(save.as_mut().poll(cx).is_ready())).await;
         // It is under way once what it writes has a name.
         let directory = above.path().join("sessions");
@@ -211,4 +171,91 @@ fn a_write_that_began_is_finished_before_the_runtime_ends() {
     drop(runtime);
     let found = Runtime::new().unwrap().block_on(kept(&store));
     assert_eq!(found.unwrap(), b"begun");
+}
+
+/// A file that another program has filled.
+#[tokio::test]
+async fn what_is_too_large_to_be_read_is_set_aside_or_replaced() {
+    let above = above();
+    let store = store_in(above.path());
+    let path = above
+        .path()
+        .join(format!("sessions/{}.json", alice().digest()));
+    for is_set_aside in [true, false] {
+        put(&store, &record("kept")).await.unwrap();
+        let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(2 * LARGEST_RECORD as u64).unwrap();
+        let error = store.load(&alice()).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unreadable);
+
+        let new = record("new");
+        let late = record("kept").version();
+        for replacing in [None, Some(late)] {
+            let saved = store.save(&alice(), &new, replacing).await.unwrap();
+            assert_eq!(saved, Saved::Superseded);
+        }
+        store.set_aside(&alice(), late).await.unwrap();
+        store.load(&alice()).await.unwrap_err();
+
+        let there = if is_set_aside {
+            let unreadable = Version::UNREADABLE;
+            store.set_aside(&alice(), unreadable).await.unwrap();
+            None
+        } else {
+            Some(Version::UNREADABLE)
+        };
+        let saved = store.save(&alice(), &new, there).await.unwrap();
+        assert_eq!(saved, Saved::Saved);
+        assert_eq!(kept(&store).await.unwrap(), b"new");
+    }
+    let is_aside = |name: &&String| name.contains(".damaged-");
+    assert_eq!(names_in(above.path()).iter().filter(is_aside).count(), 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_left_out_of_the_list() {
+    let above = above();
+    let store = store_in(above.path());
+    let list = async || {
+        let mut found = Vec::new();
+        let mut visit = |record: SessionRecord| found.push(record.as_bytes().to_vec());
+        store.list(&mut visit).await.unwrap();
+        found
+    };
+    assert!(list().await.is_empty());
+    assert!(!above.path().join("sessions").exists());
+
+    put(&store, &record("set aside")).await.unwrap();
+    set_aside(&store).await;
+    put(&store, &record("kept")).await.unwrap();
+    let directory = above.path().join("sessions");
+    let too_large = directory.join(format!("{}.json", "0".repeat(64)));
+    let file = fs::File::create(too_large).unwrap();
+    file.set_len(2 * LARGEST_RECORD as u64).unwrap();
+    fs::write(directory.join("notes.json"), "not of the store").unwrap();
+    assert_eq!(list().await, [b"kept"]);
+}
+
+/// As a process does that is stopped in the middle of a write, and goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_waits_for_the_one_before_it() {
+    let above = above();
+    let store = store_in(above.path());
+    put(&store, &record("old")).await.unwrap();
+    let lock = format!("sessions/{}.write.lock", alice().digest());
+    let lock = fs::File::open(above.path().join(lock)).unwrap();
+    lock.lock().unwrap();
+    let saving = tokio::spawn({
+        let store = store.clone();
+        async move { put(&store, &record("new")).await }
+    });
+    // It has written aside, and waits.
+    let is_aside = |name: &String| Path::new(name).extension().is_some_and(|end| end == "tmp");
+    while !names_in(above.path()).iter().any(is_aside) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(kept(&store).await.unwrap(), b"old");
+    lock.unlock().unwrap();
+    saving.await.unwrap().unwrap();
+    assert_eq!(kept(&store).await.unwrap(), b"new");
 }

@@ -10,13 +10,13 @@ use std::{
     time::Duration,
 };
 
-use intelliauth::{FileStore, SessionStore, StoreErrorKind};
+use intelliauth::{FileStore, Saved, SessionRecord, SessionStore, StoreErrorKind};
 use tokio::{runtime::Runtime, task::JoinSet};
 
 use super::{
-    alice, conformance,
+    PATIENCE, alice, family,
     files::{above, names_in, store_in},
-    kept, record,
+    kept, put, record,
 };
 
 /// Names the part that another process plays, and where.
@@ -37,13 +37,14 @@ fn a_part_of_another_test() {
     let runtime = Runtime::new().unwrap();
     runtime.block_on(async {
         match part.as_str() {
-            "count" => count(store).await,
+            "count" => count(store, false).await,
+            "count_locked" => count(store, true).await,
             "hold" => hold(&store).await,
             "write" => write(&store).await,
             "overflow" => overflow(&store).await,
             "default" => {
                 let store = FileStore::default();
-                store.save(&alice(), &record("kept")).await.unwrap();
+                put(&store, &record("kept")).await.unwrap();
             }
             other => panic!("nobody plays {other}"),
         }
@@ -53,20 +54,50 @@ fn a_part_of_another_test() {
 const TASKS: u32 = 2;
 const TIMES: u32 = 3;
 
-async fn count(store: FileStore) {
+/// Adds to the number that is kept, in several tasks.
+async fn count(store: FileStore, is_locked: bool) {
     let store = Arc::new(store);
     let mut tasks = JoinSet::new();
     for _ in 0..TASKS {
         let store = Arc::clone(&store);
-        tasks.spawn(async move { conformance::count(&*store, TIMES).await });
+        tasks.spawn(async move {
+            for _ in 0..TIMES {
+                if is_locked {
+                    count_locked(&store).await;
+                } else {
+                    while add_one(&store).await == Saved::Superseded {}
+                }
+            }
+        });
     }
     while let Some(outcome) = tasks.join_next().await {
         outcome.unwrap();
     }
 }
 
+/// All of them take the lock, so none comes in between.
+async fn count_locked(store: &FileStore) {
+    let held = store.lock(&family(), PATIENCE).await.unwrap();
+    assert_eq!(add_one(store).await, Saved::Saved);
+    assert!(held.is_held().await);
+    held.release().await;
+}
+
+async fn add_one(store: &FileStore) -> Saved {
+    let there = store.load(&alice()).await.unwrap();
+    let next = there.as_ref().map_or(0, counted) + 1;
+    let there = there.map(|there| there.version());
+    let next = record(next.to_string());
+    store.save(&alice(), &next, there).await.unwrap()
+}
+
+fn counted(record: &SessionRecord) -> u32 {
+    let text = std::str::from_utf8(record.as_bytes()).unwrap();
+    text.parse().unwrap()
+}
+
 async fn hold(store: &FileStore) {
-    let _held = store.lock(&alice(), Duration::from_secs(60)).await.unwrap();
+    let _held = store.lock(&family(), PATIENCE).await.unwrap();
     say(READY);
     // Until it is killed, or nobody is there any more to do that.
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
@@ -77,10 +108,10 @@ const LENGTH: usize = 256 * 1024;
 
 async fn write(store: &FileStore) {
     for round in 0_usize.. {
-        let held = store.lock(&alice(), Duration::from_secs(60)).await.unwrap();
+        let held = store.lock(&family(), PATIENCE).await.unwrap();
         let letter = b'a' + u8::try_from(round % 26).unwrap();
         let content = vec![letter; LENGTH + round % 7];
-        store.save(&alice(), &record(content)).await.unwrap();
+        put(store, &record(content)).await.unwrap();
         drop(held);
         if round == 0 {
             say(READY);
@@ -90,10 +121,10 @@ async fn write(store: &FileStore) {
 
 /// Runs where no file may be larger than a few blocks.
 async fn overflow(store: &FileStore) {
-    store.save(&alice(), &record("small")).await.unwrap();
-    let large = record("larger ".repeat(LENGTH));
-    let error = store.save(&alice(), &large).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Full, "{error:?}");
+    put(store, &record("small")).await.unwrap();
+    let large = record("larger ".repeat(LENGTH / 8));
+    let error = put(store, &large).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::TooLarge, "{error:?}");
     assert!(!format!("{error:?}").contains("larger"));
     assert_eq!(kept(store).await.unwrap(), b"small");
 }
@@ -160,16 +191,25 @@ impl Drop for Player {
 }
 
 #[tokio::test]
-async fn no_update_is_lost_among_forty_processes_with_several_tasks_each() {
+async fn no_update_is_lost_among_processes_that_take_no_lock() {
+    assert_counted("count", 10).await;
+}
+
+#[tokio::test]
+async fn one_of_forty_processes_with_several_tasks_each_holds_the_lock() {
+    assert_counted("count_locked", 40).await;
+}
+
+async fn assert_counted(part: &str, processes: u32) {
     let above = above();
-    let players: Vec<Player> = (0..40)
-        .map(|_| Player::start("count", above.path()))
+    let players: Vec<Player> = (0..processes)
+        .map(|_| Player::start(part, above.path()))
         .collect();
     for player in players {
         assert!(player.finish().success());
     }
-    let counted = conformance::counted(&store_in(above.path())).await;
-    assert_eq!(counted, 40 * TASKS * TIMES);
+    let found = store_in(above.path()).load(&alice()).await.unwrap();
+    assert_eq!(counted(&found.unwrap()), processes * TASKS * TIMES);
 }
 
 #[tokio::test]
@@ -179,10 +219,10 @@ async fn a_session_is_free_at_once_when_its_holder_is_killed() {
     for _ in 0..3 {
         let mut player = Player::start("hold", above.path());
         player.until_ready();
-        let error = store.lock(&alice(), Duration::from_millis(50)).await;
+        let error = store.lock(&family(), Duration::from_millis(50)).await;
         assert_eq!(error.unwrap_err().kind(), StoreErrorKind::Locked);
         player.kill();
-        drop(store.lock(&alice(), Duration::ZERO).await.unwrap());
+        drop(store.lock(&family(), Duration::ZERO).await.unwrap());
     }
 }
 
@@ -192,12 +232,12 @@ async fn those_who_wait_get_the_session_when_its_holder_is_killed() {
     let store = store_in(above.path());
     let mut player = Player::start("hold", above.path());
     player.until_ready();
-    let (key, patience) = (alice(), Duration::from_secs(30));
+    let key = family();
     let killing = async {
         tokio::task::yield_now().await;
         player.kill();
     };
-    let (held, ()) = tokio::join!(store.lock(&key, patience), killing);
+    let (held, ()) = tokio::join!(store.lock(&key, PATIENCE), killing);
     drop(held.unwrap());
 }
 
@@ -205,20 +245,22 @@ async fn those_who_wait_get_the_session_when_its_holder_is_killed() {
 async fn killed_in_the_middle_of_a_write_leaves_the_old_or_the_new_record() {
     let above = above();
     let store = store_in(above.path());
-    let mut caught_in_the_middle = 0;
+    let written_aside = || {
+        let is_aside = |name: &String| Path::new(name).extension().is_some_and(|end| end == "tmp");
+        names_in(above.path()).into_iter().filter(is_aside).count()
+    };
+    let mut left_behind = 0;
     for round in 0..40_u64 {
         let mut player = Player::start("write", above.path());
         player.until_ready();
-        // Anywhere within a write of a few milliseconds.
-        std::thread::sleep(Duration::from_micros(371 * round));
+        // A write is begun, and then anything from its first byte to some later write.
+        while written_aside() == left_behind {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(Duration::from_micros(37 * round * round));
         player.kill();
 
-        let litter = |name: &String| Path::new(name).extension().is_some_and(|end| end == "tmp");
-        let left = names_in(above.path())
-            .iter()
-            .filter(|name| litter(name))
-            .count();
-        caught_in_the_middle = left.max(caught_in_the_middle);
+        left_behind = written_aside();
         let found = kept(&store).await.expect("there was one, so there is one");
         let is_whole = found.iter().all(|byte| *byte == found[0]);
         assert!(
@@ -227,12 +269,12 @@ async fn killed_in_the_middle_of_a_write_leaves_the_old_or_the_new_record() {
             found.len()
         );
         // What comes after it works as ever.
-        let held = store.lock(&alice(), Duration::ZERO).await.unwrap();
-        store.save(&alice(), &record(&found)).await.unwrap();
+        let held = store.lock(&family(), Duration::ZERO).await.unwrap();
+        put(&store, &record(&found)).await.unwrap();
         drop(held);
     }
     assert!(
-        caught_in_the_middle > 0,
+        left_behind > 0,
         "no kill came in the middle of a write, so this shows nothing"
     );
 }
@@ -248,8 +290,9 @@ fn where_no_more_can_be_written_the_old_record_stays() {
             .finish()
             .success()
     );
-    let record = format!("{}.json", alice().digest());
-    assert_eq!(names_in(above.path()), [record], "no litter");
+    let named = |ending: &str| format!("{}.{ending}", alice().digest());
+    let expected = [named("json"), named("write.lock")];
+    assert_eq!(names_in(above.path()), expected, "no litter");
 }
 
 #[cfg(not(target_vendor = "apple"))]

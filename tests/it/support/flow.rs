@@ -36,7 +36,7 @@ pub(crate) struct Call {
     pub(crate) audience: String,
     pub(crate) scopes: Scopes,
     pub(crate) parameters: Vec<(String, String)>,
-    pub(crate) session: Option<String>,
+    pub(crate) partition: Option<String>,
     pub(crate) is_background: bool,
 }
 
@@ -110,7 +110,7 @@ impl Source {
             audience: cx.audience().to_string(),
             scopes: cx.scopes().clone(),
             parameters: cx.parameters().map(owned).collect(),
-            session: cx.session().map(str::to_owned),
+            partition: cx.partition().map(str::to_owned),
             is_background: cx.is_background_refresh(),
         };
         calls.push(call.clone());
@@ -221,6 +221,6 @@ pub(crate) fn at_once<F: Future>(future: F) -> Option<F::Output> {
 #[expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 pub(crate) async fn ask(client: &Client) -> String {
     let token = client.get_access_token("api").await.unwrap();
-    client.close().await;
+    client.close().await.unwrap();
     token.secret().to_owned()
 }

@@ -1,6 +1,8 @@
 //! A person in a test: signs in by hand, and the rest is up to the client.
 
-use intelliauth::{Account, AuthorizationCode, Client, ClientBuilder, Error, TokenRequest};
+use intelliauth::{
+    Account, AuthorizationCode, Client, ClientBuilder, Error, People, Session, TokenRequest,
+};
 use serde_json::{Value, json};
 use url::Url;
 use wiremock::{Mock, ResponseTemplate, matchers};
@@ -35,7 +37,7 @@ impl Server {
     }
 
     /// A client of people, on this clock, that tries each request once.
-    pub(crate) fn person(&self) -> ClientBuilder {
+    pub(crate) fn person(&self) -> ClientBuilder<People> {
         Client::for_person(self.issuer(), CLIENT_ID)
             .clock(self.clock.clone())
             .retries(0)
@@ -64,15 +66,30 @@ impl Server {
             .collect()
     }
 
+    /// The tokens that were revoked, in their order.
+    pub(crate) async fn revoked(&self) -> Vec<String> {
+        let requests = self.mock.received_requests().await.unwrap_or_default();
+        let revocations = requests
+            .iter()
+            .filter(|request| request.url.path() == "/oauth2/revoke");
+        let tokens = revocations.flat_map(|request| {
+            let form = url::form_urlencoded::parse(&request.body);
+            form.filter(|(name, _)| name == "token")
+                .map(|(_, value)| value.into_owned())
+                .collect::<Vec<_>>()
+        });
+        tokens.collect()
+    }
+
     /// Signs somebody in for two audiences; the refresh token is `R0` and no access token is left over.
-    pub(crate) async fn sign_in(&self, client: &Client) -> Account {
-        self.sign_in_as(client, json!("R0"), &[BANKING, HEALTH])
+    pub(crate) async fn sign_in(&self, session: &Session) -> Account {
+        self.sign_in_as(session, json!("R0"), &[BANKING, HEALTH])
             .await
     }
 
     pub(crate) async fn sign_in_as(
         &self,
-        client: &Client,
+        session: &Session,
         refresh_token: Value,
         audiences: &[&str],
     ) -> Account {
@@ -84,7 +101,7 @@ impl Server {
             .grants(1)
             .mount()
             .await;
-        sign_in_with(client, &code, audiences).await.unwrap()
+        sign_in_with(session, &code, audiences).await.unwrap()
     }
 }
 
@@ -95,7 +112,7 @@ async fn fastrand_like(server: &Server) -> usize {
 
 /// Plays the person and their browser.
 pub(crate) async fn sign_in_with(
-    client: &Client,
+    session: &Session,
     code: &str,
     audiences: &[&str],
 ) -> Result<Account, Error> {
@@ -105,8 +122,10 @@ pub(crate) async fn sign_in_with(
             login.request(TokenRequest::new(*audience).scope(format!("read:{audience}")))
         },
     );
-    let (url, pending) = client.start(login).await?;
-    client.finish(&pending, &callback(&url, code)).await
+    let (url, pending) = session.begin_sign_in(login).await?;
+    session
+        .finish_sign_in(&pending, &callback(&url, code))
+        .await
 }
 
 /// Where the person's browser is sent after they said yes.

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::choices::{
     AudienceClaim, AudienceParameter, AudienceSource, BasicDecoding, Challenge,
-    ClientAuthentication, ConsentMode, ErrorShape, MissingAudience, MissingConsent, NothingGranted,
-    RefreshScopes, RetryHint, ScopeMode, SilentRefusal, TenantState, TokenFormat, TokenType,
-    UngrantedAudience, UnknownAudience,
+    ClientAuthentication, ConsentMode, ErrorShape, GraceCoverage, MissingAudience, MissingConsent,
+    NothingGranted, RefreshScopes, RetryHint, ScopeMode, SilentRefusal, TenantState, TokenFormat,
+    TokenType, UngrantedAudience, UnknownAudience,
 };
 
 /// How the tenant behaves where the documentation is silent or contradicts itself.
@@ -134,10 +134,14 @@ pub struct Switches {
     pub refresh_rotates: bool,
     /// Whether a refresh that does not rotate repeats the refresh token. Default: yes.
     pub refresh_reply_includes_token: bool,
-    /// How long a spent refresh token is answered again, with the family's current one. Default: not
-    /// at all; the platform describes no grace window, other issuers have one.
+    /// How long a spent refresh token is answered again, counted from its first redemption. Default: not
+    /// at all; the platform describes no grace period, other issuers have one of some seconds to a
+    /// minute. It covers tokens that are spent while it is set.
     #[serde(with = "seconds")]
     pub refresh_grace: Duration,
+    /// Which requests that grace period covers. Undocumented; default: [`GraceCoverage::AnyRequest`].
+    /// Some issuers (better-auth) repeat their answer to the identical request alone.
+    pub refresh_grace_covers: GraceCoverage,
     /// Whether reuse ends the whole session and every family of it. Default: no, only the family:
     /// the platform documents both that the family dies and an event `user.session_revoked`.
     pub reuse_ends_session: bool,
@@ -211,6 +215,7 @@ impl Default for Switches {
             refresh_rotates: true,
             refresh_reply_includes_token: true,
             refresh_grace: Duration::ZERO,
+            refresh_grace_covers: GraceCoverage::AnyRequest,
             reuse_ends_session: false,
             refresh_accepts_audience: true,
             ungranted_audience: UngrantedAudience::ConsentRequired,

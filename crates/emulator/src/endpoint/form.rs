@@ -72,6 +72,12 @@ impl Form {
         self.parameters.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// Every parameter, by its first value.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&str, &str)> {
+        let parameters = self.parameters.iter();
+        parameters.filter_map(|(name, values)| Some((name.as_str(), values.first()?.as_str())))
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.all(name).first().map(String::as_str)
     }

@@ -14,6 +14,7 @@ use super::client_authentication::authenticate;
 use super::token::{audience_claim, joined};
 use super::{Exchange, Form, admit, refused};
 use crate::clock::unix_seconds;
+use crate::person::Grace;
 use crate::refusal::{Code, Refusal};
 use crate::reply;
 use crate::tenant::{Live, Tenant};
@@ -85,7 +86,7 @@ fn state_of(tenant: &Tenant, token: &str) -> Value {
 /// A refresh token that a refresh would take.
 fn refresh_token(live: &Live, token: &str, now: SystemTime) -> Option<Value> {
     let families = &live.people.families;
-    let state = families.state(token, now, live.switches.refresh_grace);
+    let state = families.state(token, now, Grace::of(&live.switches));
     let grant = &families.of_token(token)?.grant;
     let known = live.registry.find(&grant.client_id)?;
     let is_active = state.is_accepted() && known.application.enabled;

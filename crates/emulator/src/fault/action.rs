@@ -9,6 +9,9 @@ use super::status::FinalStatus;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Action {
+    Hold {
+        milliseconds: u64,
+    },
     Delay {
         milliseconds: u64,
     },

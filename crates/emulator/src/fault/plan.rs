@@ -17,6 +17,7 @@ pub(crate) struct Faults {
 /// What goes wrong with one request.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Plan {
+    pub(crate) hold: Option<Duration>,
     pub(crate) delay: Option<Duration>,
     pub(crate) delay_after: Option<Duration>,
     pub(crate) action: Option<Action>,
@@ -103,6 +104,7 @@ impl Plan {
     /// Makes room for an action, if there is room for it.
     fn accepts(&mut self, action: &Action) -> bool {
         let slot = match action {
+            Action::Hold { .. } => &mut self.hold,
             Action::Delay { .. } => &mut self.delay,
             Action::DelayAfter { .. } => &mut self.delay_after,
             Action::Callback { .. } => return false,
@@ -113,7 +115,9 @@ impl Plan {
             _ => return false,
         };
         match action {
-            Action::Delay { milliseconds } | Action::DelayAfter { milliseconds }
+            Action::Hold { milliseconds }
+            | Action::Delay { milliseconds }
+            | Action::DelayAfter { milliseconds }
                 if slot.is_none() =>
             {
                 *slot = Some(Duration::from_millis(*milliseconds));

@@ -1,13 +1,19 @@
 //! Families of refresh tokens: one sign-in, one token after the other.
 
+mod grace;
 mod record;
+mod worth;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, SystemTime};
 
+use self::grace::{Answer, Answers};
+pub(crate) use self::grace::{Grace, RefreshRequest};
 pub use self::record::{FamilyDeath, FamilyRecord, RefreshTokenRecord, RefreshTokenState};
+pub(crate) use self::worth::Redemption;
 use super::grant::Grant;
 use crate::clock::later;
+use crate::config::Switches;
 use crate::secret::{Digest, Secret};
 
 /// A family.
@@ -27,24 +33,23 @@ pub(crate) struct Family {
     refusals: u64,
 }
 
-/// What a look at a refresh token says.
-#[derive(Debug)]
-pub(crate) enum Redemption {
-    Unknown,
-    Expired,
-    Dead(FamilyDeath),
-    /// Spent, outside of the grace window.
-    Reused(Box<Family>),
-    /// Spent, within the grace window.
-    Replay(Box<Family>),
-    Current(Box<Family>),
-}
-
 /// The families by id, and their tokens by digest.
 #[derive(Debug, Default)]
 pub(crate) struct Families {
-    families: BTreeMap<String, Family>,
+    by_id: BTreeMap<String, Family>,
     tokens: HashMap<Digest, Token>,
+    /// What a grace period may still ask for.
+    answers: Answers,
+}
+
+/// A refresh token takes the place of another one.
+#[derive(Debug)]
+pub(crate) struct Rotation<'r> {
+    pub(crate) next: &'r str,
+    /// What it is the answer to, and the family before that.
+    pub(crate) request: RefreshRequest,
+    pub(crate) before: &'r Family,
+    pub(crate) at: SystemTime,
 }
 
 #[derive(Debug)]
@@ -74,7 +79,7 @@ impl Families {
             refusals: 0,
         };
         self.sweep(now);
-        self.families.insert(id.clone(), family);
+        self.by_id.insert(id.clone(), family);
         let token = Digest::of(token);
         self.tokens.insert(
             token,
@@ -86,78 +91,39 @@ impl Families {
         );
     }
 
-    /// What a token is worth. Nothing changes.
-    pub(crate) fn look_up(&self, token: &str, now: SystemTime, grace: Duration) -> Redemption {
-        let Some(known) = self.tokens.get(&Digest::of(token)) else {
-            return Redemption::Unknown;
-        };
-        let Some(family) = self.families.get(&known.family) else {
-            return Redemption::Unknown;
-        };
-        let family = Box::new(family.clone());
-        let is_in_grace = |spent: SystemTime| later(spent, grace) > now;
-        match (family.death, known.spent) {
-            (Some(death), _) => Redemption::Dead(death),
-            (None, Some(spent)) if is_in_grace(spent) => Redemption::Replay(family),
-            (None, Some(_)) => Redemption::Reused(family),
-            (None, None) if family.until <= now => Redemption::Expired,
-            (None, None) => Redemption::Current(family),
-        }
-    }
-
-    pub(crate) fn state(&self, token: &str, now: SystemTime, grace: Duration) -> RefreshTokenState {
-        match self.look_up(token, now, grace) {
-            Redemption::Unknown => RefreshTokenState::Unknown,
-            Redemption::Expired => RefreshTokenState::Expired,
-            Redemption::Dead(death) => RefreshTokenState::Dead(death),
-            Redemption::Reused(_) => RefreshTokenState::Spent,
-            Redemption::Replay(_) => RefreshTokenState::Replayable,
-            Redemption::Current(_) => RefreshTokenState::Current,
-        }
-    }
-
-    /// What is known of a token that was made here.
-    pub(crate) fn record_of(
-        &self,
-        token: &str,
-        now: SystemTime,
-        grace: Duration,
-    ) -> Option<RefreshTokenRecord> {
-        let known = self.tokens.get(&Digest::of(token))?;
-        Some(RefreshTokenRecord {
-            family: known.family.clone(),
-            number: known.number,
-            state: self.state(token, now, grace),
-        })
-    }
-
-    /// How many tokens of its family came before this one.
-    pub(crate) fn number(&self, token: &str) -> Option<u64> {
-        let known = self.tokens.get(&Digest::of(token))?;
-        Some(known.number)
-    }
-
-    /// The family of a token, dead or alive.
-    pub(crate) fn of_token(&self, token: &str) -> Option<&Family> {
-        self.families
-            .get(&self.tokens.get(&Digest::of(token))?.family)
-    }
-
     pub(crate) fn find_mut(&mut self, id: &str) -> Option<&mut Family> {
-        self.families.get_mut(id)
+        self.by_id.get_mut(id)
     }
 
-    /// Spends the current token and puts `next` in its place.
-    pub(crate) fn rotate(&mut self, id: &str, next: &str, now: SystemTime, ttl: Duration) {
-        self.spend(id, now);
-        let Some(family) = self.families.get_mut(id) else {
+    /// Spends the current token and puts the next one in its place.
+    pub(crate) fn rotate(&mut self, rotation: Rotation<'_>, switches: &Switches) {
+        let Rotation {
+            next,
+            request,
+            before,
+            at,
+        } = rotation;
+        let id = &before.grant.family;
+        let spent = self.spend(id, at);
+        let Some(family) = self.by_id.get_mut(id) else {
             return;
         };
+        if let Some(token) = spent {
+            let answer = Answer {
+                token,
+                at,
+                request,
+                next: Secret::new(next),
+                scopes: before.grant.scopes.clone(),
+                bound: before.bound.clone(),
+            };
+            self.answers.add(answer, switches.refresh_grace);
+        }
         family.current = Some(Secret::new(next));
-        family.until = later(now, ttl);
+        family.until = later(at, switches.refresh_ttl);
         family.rotations += 1;
         let token = Token {
-            family: id.to_owned(),
+            family: id.clone(),
             number: family.rotations,
             spent: None,
         };
@@ -172,7 +138,7 @@ impl Families {
 
     /// Ends a family; the first reason stays. Says whether it was alive.
     pub(crate) fn kill(&mut self, id: &str, death: FamilyDeath) -> bool {
-        match self.families.get_mut(id) {
+        match self.by_id.get_mut(id) {
             Some(family) if family.death.is_none() => {
                 family.death = Some(death);
                 family.current = None;
@@ -189,7 +155,7 @@ impl Families {
         death: FamilyDeath,
     ) -> Vec<String> {
         let meant = self
-            .families
+            .by_id
             .iter()
             .filter(|(_, family)| family.death.is_none() && is_meant(&family.grant));
         let meant: Vec<String> = meant.map(|(id, _)| id.clone()).collect();
@@ -200,29 +166,26 @@ impl Families {
     }
 
     pub(crate) fn records(&self, now: SystemTime) -> Vec<FamilyRecord> {
-        let records = self.families.values().map(|family| family.record(now));
+        let records = self.by_id.values().map(|family| family.record(now));
         records.collect()
     }
 
-    fn spend(&mut self, id: &str, now: SystemTime) {
-        let current = self
-            .families
-            .get_mut(id)
-            .and_then(|family| family.current.take());
-        let current = current.map(|current| Digest::of(current.expose()));
-        if let Some(token) = current.and_then(|current| self.tokens.get_mut(&current)) {
-            token.spent = Some(now);
-        }
+    /// The token that was spent, if there was one.
+    fn spend(&mut self, id: &str, now: SystemTime) -> Option<Digest> {
+        let current = self.by_id.get_mut(id)?.current.take()?;
+        let current = Digest::of(current.expose());
+        self.tokens.get_mut(&current)?.spent = Some(now);
+        Some(current)
     }
 
     /// Forgets the families that ended long ago.
     fn sweep(&mut self, now: SystemTime) {
-        if self.families.len() < MOST {
+        if self.by_id.len() < MOST {
             return;
         }
-        self.families
+        self.by_id
             .retain(|_, family| family.death.is_none() && family.until > now);
-        let families = &self.families;
+        let families = &self.by_id;
         self.tokens
             .retain(|_, token| families.contains_key(&token.family));
     }

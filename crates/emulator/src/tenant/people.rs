@@ -7,7 +7,7 @@ use super::{Behind, Live, Tenant};
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::config::User;
 use crate::person::{
-    ConsentRecord, FamilyDeath, FamilyRecord, Grant, RefreshTokenRecord, RefreshTokenState,
+    ConsentRecord, FamilyDeath, FamilyRecord, Grace, Grant, RefreshTokenRecord, RefreshTokenState,
     SessionRecord, Which,
 };
 use crate::policy::Wanted;
@@ -165,13 +165,13 @@ impl Tenant {
         let live = self.live();
         live.people
             .families
-            .state(token, now, live.switches.refresh_grace)
+            .state(token, now, Grace::of(&live.switches))
     }
 
     pub(crate) fn refresh_token(&self, token: &str) -> Option<RefreshTokenRecord> {
         let now = self.now();
         let live = self.live();
-        let grace = live.switches.refresh_grace;
+        let grace = Grace::of(&live.switches);
         live.people.families.record_of(token, now, grace)
     }
 

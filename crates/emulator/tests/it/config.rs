@@ -82,6 +82,10 @@ fn unknown_switches_and_choices_are_errors() {
         after_tenant("[switches]\nscope_mode = \"loose\"\n"),
         "line 5, column 14: unknown variant `loose`, expected `strict` or `permissive`"
     );
+    assert_eq!(
+        after_tenant("[switches]\nrefresh_grace_covers = \"same\"\n"),
+        "line 5, column 24: unknown variant `same`, expected `any_request` or `identical_request`"
+    );
     let text = after_tenant("[switches]\naccess_ttl = \"1h\"\n");
     assert!(
         text.starts_with("line 5, column 14: invalid type: string"),

@@ -66,6 +66,7 @@ async fn every_fault_has_a_name() {
         json!({ "member": { "name": "a", "value": 1 } }),
         json!({ "without_member": { "name": "a" } }),
         json!({ "delay_after": { "milliseconds": 1 } }),
+        json!({ "hold": { "milliseconds": 1 } }),
         json!({ "id_token_claim": { "name": "nonce", "value": null } }),
         json!({ "callback": { "name": "state", "value": "x" } }),
         json!({ "callback": { "name": "state", "value": null } }),

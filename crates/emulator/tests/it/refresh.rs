@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use intelliauth_emulator::{
-    Config, Endpoint, FamilyDeath, Fault, MissingConsent, RefreshScopes, RefreshTokenState,
-    Switches, UngrantedAudience, sample,
+    Config, Endpoint, FamilyDeath, Fault, GraceCoverage, MissingConsent, RefreshScopes,
+    RefreshTokenState, Switches, UngrantedAudience, sample,
 };
 use serde_json::json;
 
@@ -147,6 +147,203 @@ async fn within_the_grace_window_a_spent_token_is_answered_again() {
         state(&world, &second),
         RefreshTokenState::Dead(FamilyDeath::Reuse)
     );
+}
+
+async fn world_with_grace_for_the_identical_request() -> World {
+    world_with(|switches| {
+        switches.refresh_grace = Duration::from_secs(10);
+        switches.refresh_grace_covers = GraceCoverage::IdenticalRequest;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn grace_for_any_request_does_not_look_at_what_is_asked() {
+    let world = world_with(|switches| switches.refresh_grace = Duration::from_secs(10)).await;
+    let first = world.sign_in(&[]).await.refresh_token();
+    let second = token_of(&world.refresh(&first, &[BANKING]).await);
+    let third = token_of(&world.refresh(&second, &[BANKING]).await);
+    let replay = world.refresh(&first, &[HEALTH]).await;
+    assert_eq!(replay.claims()["aud"], sample::HEALTH);
+    // It is the family's current one by now.
+    assert_eq!(token_of(&replay), third);
+}
+
+#[tokio::test]
+async fn grace_for_the_identical_request_repeats_its_refresh_token() {
+    let world = world_with_grace_for_the_identical_request().await;
+    let scope = ("scope", "openid read:transactions");
+    let first = world.sign_in(&[]).await.refresh_token();
+    let answer = world.refresh(&first, &[BANKING, scope]).await;
+    let second = token_of(&answer);
+    for _ in 0..3 {
+        assert_eq!(state(&world, &first), RefreshTokenState::Replayable);
+        let again = world.refresh(&first, &[scope, BANKING]).await;
+        assert_eq!(token_of(&again), second);
+        assert_eq!(again.claims()["aud"], sample::BANKING);
+        assert_eq!(again.json()["scope"], answer.json()["scope"]);
+        assert_eq!(again.json()["expires_in"], answer.json()["expires_in"]);
+    }
+    let family = &world.emulator.families()[0];
+    assert_eq!(
+        (family.rotations, family.redemptions, family.replays),
+        (1, 4, 3)
+    );
+    // The second one is as good as if it had come once.
+    assert_eq!(world.refresh(&second, &[HEALTH]).await.status, 200);
+}
+
+#[tokio::test]
+async fn another_request_within_that_grace_is_reuse() {
+    let other_requests: [&[(&str, &str)]; 6] = [
+        &[],
+        &[HEALTH],
+        &[BANKING, ("resource", sample::BANKING)],
+        &[BANKING, ("scope", "read:transactions")],
+        &[BANKING, ("authorization_details", "[]")],
+        &[BANKING, ("acr_values", "AAL2")],
+    ];
+    for other in other_requests {
+        let world = world_with_grace_for_the_identical_request().await;
+        let first = world.sign_in(&[]).await.refresh_token();
+        let second = token_of(&world.refresh(&first, &[BANKING]).await);
+        let reply = world.refresh(&first, other).await;
+        assert_eq!(
+            reply.error(),
+            (400, "invalid_grant".to_owned()),
+            "{other:?}"
+        );
+        let dead = RefreshTokenState::Dead(FamilyDeath::Reuse);
+        assert_eq!(state(&world, &second), dead, "{other:?}");
+        assert_eq!(world.emulator.families()[0].reuses, 1, "{other:?}");
+    }
+}
+
+#[tokio::test]
+async fn reuse_within_that_grace_says_which_parameters_differ() {
+    let world = world_with_grace_for_the_identical_request().await;
+    let first = world.sign_in(&[]).await.refresh_token();
+    world.refresh(&first, &[BANKING]).await;
+    let scope = ("scope", "read:records");
+    let reply = world.refresh(&first, &[HEALTH, scope]).await;
+    assert_eq!(
+        reply.json()["error_description"],
+        "the refresh token was used before, in a request with another `audience`, `scope`; its \
+         family is revoked"
+    );
+    let audit = world.emulator.audit();
+    let reused = audit
+        .iter()
+        .find(|it| it.kind == "oauth.refresh_token_reused");
+    let expected = json!(["audience", "scope"]);
+    assert_eq!(reused.unwrap().data["differing"], expected);
+}
+
+#[tokio::test]
+async fn the_client_may_authenticate_anew_within_that_grace() {
+    let world = world_with_grace_for_the_identical_request().await;
+    let callback = {
+        let url = world.authorize_url(&crate::person::WEB_WITHOUT_PKCE);
+        let alice = world.emulator.login_as(sample::ALICE);
+        alice.approve(url).await.unwrap()
+    };
+    let code = crate::person::parameter(&callback, "code").unwrap();
+    let secret = [
+        ("client_id", sample::WEB),
+        ("client_secret", sample::WEB_SECRET),
+    ];
+    let redirect = crate::person::WEB_WITHOUT_PKCE[1];
+    let exchange = [
+        ("grant_type", "authorization_code"),
+        redirect,
+        ("code", &code),
+    ];
+    let all = [exchange.as_slice(), &secret].concat();
+    let first = token_of(&world.post("/oauth2/token", &all).await);
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", &first)];
+    let all = [refresh.as_slice(), &secret].concat();
+    let second = token_of(&world.post("/oauth2/token", &all).await);
+    let halves = format!("{}:{}", sample::WEB, sample::WEB_SECRET);
+    let again = world.post_basic("/oauth2/token", &halves, &refresh).await;
+    assert_eq!(token_of(&again), second);
+}
+
+#[tokio::test]
+async fn that_grace_is_counted_from_the_first_redemption() {
+    let world = world_with_grace_for_the_identical_request().await;
+    let first = world.sign_in(&[]).await.refresh_token();
+    let second = token_of(&world.refresh(&first, &[BANKING]).await);
+    world.emulator.advance(Duration::from_secs(9));
+    let again = world.refresh(&first, &[BANKING]).await;
+    assert_eq!(token_of(&again), second);
+    world.emulator.advance(Duration::from_secs(1));
+    assert_eq!(state(&world, &first), RefreshTokenState::Spent);
+    assert_eq!(
+        world.refresh(&first, &[BANKING]).await.error().1,
+        "invalid_grant"
+    );
+    assert_eq!(
+        state(&world, &second),
+        RefreshTokenState::Dead(FamilyDeath::Reuse)
+    );
+}
+
+#[tokio::test]
+async fn an_identical_request_is_answered_as_it_was_whatever_came_after() {
+    let world = world_with_grace_for_the_identical_request().await;
+    let first = world.sign_in(&[]).await.refresh_token();
+    let answer = world.refresh(&first, &[]).await;
+    let second = token_of(&answer);
+    world.emulator.switches(|switches| {
+        switches.resource_sticks = true;
+        switches.narrowing_is_permanent = true;
+    });
+    let narrow = ("scope", "offline_access read:records");
+    let third = token_of(&world.refresh(&second, &[HEALTH, narrow]).await);
+    let again = world.refresh(&first, &[]).await;
+    assert_eq!(token_of(&again), second);
+    assert_eq!(again.claims()["aud"], sample::BANKING);
+    assert_eq!(again.json()["scope"], answer.json()["scope"]);
+    // And it changes nothing about where the family stands.
+    let reply = world.refresh(&third, &[]).await;
+    assert_eq!(reply.claims()["aud"], sample::HEALTH);
+    assert_eq!(reply.json()["scope"], "offline_access read:records");
+}
+
+#[tokio::test]
+async fn a_token_that_was_spent_before_there_was_a_grace_period_is_not_answered() {
+    let world = sample_world().await;
+    let first = world.sign_in(&[]).await.refresh_token();
+    world.refresh(&first, &[BANKING]).await;
+    world.emulator.switches(|switches| {
+        switches.refresh_grace = Duration::from_secs(3600);
+        switches.refresh_grace_covers = GraceCoverage::IdenticalRequest;
+    });
+    assert_eq!(state(&world, &first), RefreshTokenState::Spent);
+    assert_eq!(
+        world.refresh(&first, &[BANKING]).await.error().1,
+        "invalid_grant"
+    );
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_had_by_the_same_request() {
+    let world = world_with_grace_for_the_identical_request().await;
+    let mut token = world.sign_in(&[]).await.refresh_token();
+    for lost in [
+        Fault::drop_after(),
+        Fault::torn_body(),
+        Fault::truncated_json(),
+    ] {
+        world.emulator.fault(lost.grant("refresh_token").times(1));
+        let half = world.try_refresh(&token).await;
+        let is_lost = half.is_err() || half.is_ok_and(|it| !it.text.ends_with('}'));
+        assert!(is_lost);
+        token = token_of(&world.try_refresh(&token).await.unwrap());
+    }
+    let family = &world.emulator.families()[0];
+    assert_eq!((family.rotations, family.replays), (3, 3));
+    assert!(family.is_alive);
 }
 
 #[tokio::test]
@@ -528,16 +725,7 @@ async fn a_delay_comes_before_or_after_the_rotation() {
     world
         .emulator
         .fault(Fault::delay_after(hour).grant("refresh_token").times(1));
-    let waiting = {
-        let form = [
-            ("grant_type", "refresh_token"),
-            ("client_id", sample::NATIVE),
-            ("refresh_token", first.as_str()),
-        ];
-        let request = world.http().post(world.emulator.url("/oauth2/token"));
-        let request = request.header("content-type", "application/x-www-form-urlencoded");
-        tokio::spawn(request.body(encoded(&form)).send())
-    };
+    let waiting = refresh_in_background(&world, &first);
     while state(&world, &first) != RefreshTokenState::Spent {
         tokio::task::yield_now().await;
     }
@@ -545,6 +733,50 @@ async fn a_delay_comes_before_or_after_the_rotation() {
     assert_eq!(world.refresh(&second, &[]).await.status, 200);
     assert!(!waiting.is_finished());
     waiting.abort();
+}
+
+/// A refresh in a task of its own: a client that is aborted gives up.
+fn refresh_in_background(
+    world: &World,
+    token: &str,
+) -> tokio::task::JoinHandle<reqwest::Result<reqwest::Response>> {
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("client_id", sample::NATIVE),
+        ("refresh_token", token),
+    ];
+    let request = world.http().post(world.emulator.url("/oauth2/token"));
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    tokio::spawn(request.body(encoded(&form)).send())
+}
+
+#[tokio::test]
+async fn a_refresh_that_is_held_back_is_done_although_its_client_has_gone() {
+    let world = sample_world().await;
+    let token = world.sign_in(&[]).await.refresh_token();
+    let hold = Fault::hold(Duration::from_millis(20));
+    world.emulator.fault(hold.grant("refresh_token").times(1));
+    let waiting = refresh_in_background(&world, &token);
+    while !world.emulator.faults().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    waiting.abort();
+    while state(&world, &token) != RefreshTokenState::Spent {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.emulator.families()[0].rotations, 1);
+}
+
+#[tokio::test]
+async fn an_answer_may_be_late_and_lost() {
+    let world = sample_world().await;
+    let token = world.sign_in(&[]).await.refresh_token();
+    let late = Fault::delay_after(Duration::from_millis(20));
+    for fault in [late, Fault::drop_after()] {
+        world.emulator.fault(fault.grant("refresh_token").times(1));
+    }
+    assert!(world.try_refresh(&token).await.is_err());
+    assert_eq!(state(&world, &token), RefreshTokenState::Spent);
 }
 
 #[tokio::test]

@@ -4,14 +4,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use intelliauth::Client;
-use intelliauth_emulator::RefreshTokenState;
+use intelliauth::Session;
 use tokio::runtime::Runtime;
 
 use crate::clock;
 use crate::issuer::Issuer;
 use crate::killer::Killer;
-use crate::loss::{Fault, Ours, judge_erased, judge_given_up, lost};
+use crate::loss::{Fault, Ours};
 use crate::options::complain;
 use crate::session::{Seen, SessionFile, Standing};
 use crate::workers::Workers;
@@ -20,7 +19,7 @@ use crate::workers::Workers;
 pub(super) struct Watch<'a> {
     runtime: &'a Runtime,
     pub(super) issuer: &'a Issuer,
-    client: &'a Client,
+    session: &'a Session,
     pub(super) file: &'a SessionFile,
     pub(super) workers: &'a Workers,
     pub(super) killer: &'a Killer<'a>,
@@ -44,13 +43,13 @@ pub(super) struct Watched {
 impl<'a> Watch<'a> {
     pub(super) fn new(
         runtime: &'a Runtime,
-        client: &'a Client,
+        session: &'a Session,
         killer: &'a Killer<'a>,
         is_sabotaged: bool,
     ) -> Self {
         Self {
             runtime,
-            client,
+            session,
             issuer: killer.issuer,
             file: killer.file,
             workers: killer.workers,
@@ -85,10 +84,11 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    /// Whether the next answer may be lost: that of a repetition only by the merciless.
+    /// Whether the next answer may be lost: that of a repetition only where those are not spared.
     fn may_drop(&self) -> bool {
         let standing = self.file.standing();
-        self.killer.is_merciless || standing.is_some_and(|standing| standing.unanswered == 0)
+        let is_first = standing.is_some_and(|standing| standing.unanswered() == 0);
+        is_first || !self.killer.spares_repetitions()
     }
 
     /// Looks at the session, and has the person sign in again if it is lost.
@@ -103,14 +103,14 @@ impl<'a> Watch<'a> {
             }
             Seen::Missing | Seen::SignedOut => Fault::Ours(Ours::RecordGone),
             Seen::Erased => self.erased(),
-            Seen::Standing(standing) if standing.unanswered > 1 => {
+            Seen::Standing(standing) if self.is_given_up(&standing) => {
                 if !self.is_at_rest(&standing) {
                     return Ok(());
                 }
                 self.given_up(&standing)
             }
             Seen::Standing(standing)
-                if standing.unanswered > 0 && !self.is_explained(&standing) =>
+                if standing.unanswered() > 0 && !self.is_explained(&standing) =>
             {
                 Fault::Ours(Ours::NotKept)
             }
@@ -136,13 +136,13 @@ impl<'a> Watch<'a> {
     }
 
     fn erased(&self) -> Fault {
-        let (family, ledger) = (&self.seen.family, self.issuer.ledger());
-        judge_erased(
-            family,
-            self.issuer.is_alive(family),
-            &ledger,
-            &self.killer.done().inside,
-        )
+        let family = &self.seen.family;
+        let is_alive = self.issuer.is_alive(family);
+        self.killer.judge(|judge| judge.erased(family, is_alive))
+    }
+
+    fn is_given_up(&self, standing: &Standing) -> bool {
+        standing.is_given_up(self.killer.grace, clock::since_epoch())
     }
 
     /// Whether nobody is at it: else a repetition may be under way.
@@ -152,22 +152,22 @@ impl<'a> Watch<'a> {
 
     /// Whether it is known how the answer was lost, if one was: else somebody had it, and did not keep it.
     fn is_explained(&self, standing: &Standing) -> bool {
-        if !self.is_at_rest(standing) {
-            return true;
-        }
         let Some(token) = self.issuer.look_up(&standing.refresh_token) else {
             return true;
         };
-        let is_spent = token.state == RefreshTokenState::Spent;
-        let place = (token.family, token.number);
-        !is_spent || lost(&place, &self.issuer.ledger(), &self.killer.done().inside).is_some()
+        // In this order: more answers than these cannot be missing while it is at rest, nor more be lost.
+        let answers = self.issuer.ledger().answers(&token.place);
+        if !self.is_at_rest(standing) {
+            return true;
+        }
+        answers <= self.killer.judge(|judge| judge.lost_answers(&token.place))
     }
 
     fn given_up(&self, standing: &Standing) -> Fault {
         let Some(token) = self.issuer.look_up(&standing.refresh_token) else {
             return Fault::Ours(Ours::RecordGone);
         };
-        judge_given_up(&token, &self.issuer.ledger(), &self.killer.done().inside)
+        self.killer.judge(|judge| judge.given_up(&token))
     }
 
     fn lose(&mut self, fault: Fault) {
@@ -179,7 +179,7 @@ impl<'a> Watch<'a> {
 
     pub(super) fn sign_in(&mut self) -> Result<()> {
         let mut attempts = 1;
-        while let Err(error) = self.runtime.block_on(self.issuer.sign_in(self.client)) {
+        while let Err(error) = self.runtime.block_on(self.issuer.sign_in(self.session)) {
             // Whoever writes without the lock also gets in the way of a sign-in.
             if !self.is_sabotaged || attempts == SIGN_INS {
                 return Err(error);
@@ -191,7 +191,7 @@ impl<'a> Watch<'a> {
         let standing = self.file.standing();
         let token = standing.and_then(|standing| self.issuer.look_up(&standing.refresh_token));
         // Without one, the next look finds out why.
-        self.seen.family = token.map(|token| token.family).unwrap_or_default();
+        self.seen.family = token.map(|token| token.place.0).unwrap_or_default();
         Ok(())
     }
 
@@ -206,16 +206,24 @@ impl<'a> Watch<'a> {
             }
             Seen::Missing | Seen::SignedOut => Fault::Ours(Ours::RecordGone),
             Seen::Erased => self.erased(),
-            Seen::Standing(standing) => {
-                let token = self.issuer.look_up(&standing.refresh_token);
-                let is_good = token.is_some_and(|token| token.state.is_accepted());
-                if is_good && standing.unanswered < 2 {
-                    return;
-                }
-                self.given_up(&standing)
-            }
+            Seen::Standing(standing) => match self.left(&standing) {
+                Some(fault) => fault,
+                None => return,
+            },
         };
         self.lose(fault);
+    }
+
+    /// What is wrong with a session that nobody uses any more.
+    fn left(&self, standing: &Standing) -> Option<Fault> {
+        let Some(token) = self.issuer.look_up(&standing.refresh_token) else {
+            return Some(Fault::Ours(Ours::RecordGone));
+        };
+        let is_given_up = self.is_given_up(standing);
+        self.killer.judge(|judge| {
+            let is_fine = judge.is_good(&token) && !is_given_up;
+            (!is_fine).then(|| judge.left(&token))
+        })
     }
 
     fn tell_progress(&self, start: Instant) {

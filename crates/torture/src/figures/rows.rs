@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Figures;
 use super::row::Row;
-use crate::loss::{Fault, Kill, Lost, Ours, lost};
+use crate::loss::{Fault, Kill, Lost, Ours};
 
 impl Figures {
     pub(super) fn rows(&self) -> Vec<Row> {
@@ -12,13 +12,13 @@ impl Figures {
         rows.extend(self.must_be());
         rows.extend(self.losses_by_cause());
         rows.extend(self.redemptions());
+        rows.extend(self.misused_grace());
         rows.extend(self.beside());
         rows
     }
 
     fn must_not_be(&self) -> Vec<Row> {
-        let (used_twice, _) = self.reused();
-        let redemptions = self.ledger.redemptions() + used_twice;
+        let redemptions = self.ledger.redemptions() + self.used_twice();
         let report = &self.report;
         let surprises = report.surprises.len() as u64;
         let torn = self.torn_reads + self.litter.damaged;
@@ -48,6 +48,18 @@ impl Figures {
     }
 
     fn must_be(&self) -> Vec<Row> {
+        let mut rows = self.must_be_struck();
+        if self.run.grace.is_some() {
+            rows.push(Row::some(
+                "answered_again",
+                "repetitions that the grace period answered",
+                self.ledger.replays(),
+            ));
+        }
+        rows
+    }
+
+    fn must_be_struck(&self) -> Vec<Row> {
         vec![
             Row::some("tokens", "tokens handed out", self.report.tokens),
             Row::some(
@@ -80,17 +92,20 @@ impl Figures {
                 .filter(|loss| **loss == Fault::Issuer(lost))
                 .count() as u64
         };
-        let mut rows = vec![
-            Row::count(
-                "lost_reply_torn",
+        // In a grace period they would be ours.
+        let (torn, killed) = match self.run.grace {
+            None => (
                 "sessions lost by a torn reply",
-                by(Lost::Dropped),
-            ),
-            Row::count(
-                "lost_killed",
                 "sessions lost by a kill after the issuer had done its part",
-                by(Lost::Killed),
             ),
+            Some(_) => (
+                "sessions lost by a torn reply, after the grace period",
+                "sessions lost by a kill, after the grace period",
+            ),
+        };
+        let mut rows = vec![
+            Row::count("lost_reply_torn", torn, by(Lost::Dropped)),
+            Row::count("lost_killed", killed, by(Lost::Killed)),
         ];
         for why in Ours::ALL {
             let count = self.ours(Some(why));
@@ -104,21 +119,18 @@ impl Figures {
     fn redemptions(&self) -> Vec<Row> {
         let inside = &self.done.inside;
         let unprocessed = || inside.iter().filter(|kill| !kill.was_processed);
-        let is_saved = |kill: &&Kill| {
-            let is_lost = lost(&kill.place, &self.ledger, inside).is_some();
-            self.ledger.is_redeemed(&kill.place) && !is_lost
-        };
+        // With a grace period also after answers that were lost.
+        let is_saved = |kill: &&Kill| self.judge().has_arrived(&kill.place);
         let saved = unprocessed().filter(is_saved).count() as u64;
         let unprocessed = unprocessed().count() as u64;
         let repetitions = inside.iter().filter(|kill| kill.was_repetition);
         let repetitions = repetitions.count() as u64;
-        let (_, replays) = self.reused();
         vec![
             Row::count("rotations", "rotations", self.rotations),
             Row::count(
                 "replays",
                 "repetitions after a lost answer, refused as reuse",
-                replays,
+                self.refused_repetitions(),
             ),
             Row::count(
                 "unprocessed",
@@ -136,6 +148,16 @@ impl Figures {
                 repetitions,
             ),
         ]
+    }
+
+    fn misused_grace(&self) -> Option<Row> {
+        self.run.grace.map(|_| {
+            Row::count(
+                "other_requests",
+                "reuse by another request within the grace period",
+                self.ledger.other_requests(),
+            )
+        })
     }
 
     fn beside(&self) -> Vec<Row> {
@@ -172,11 +194,24 @@ impl Figures {
         self.losses.iter().filter(is_meant).count() as u64
     }
 
-    /// Refresh tokens that were used again: after their answer had arrived, and after it was lost.
-    fn reused(&self) -> (u64, u64) {
-        let is_replay = |place: &&_| lost(place, &self.ledger, &self.done.inside).is_some();
-        let (replays, twice): (Vec<_>, Vec<_>) = self.ledger.reused().partition(is_replay);
-        (twice.len() as u64, replays.len() as u64)
+    /// How often a refresh token was used again although its answer had arrived.
+    fn used_twice(&self) -> u64 {
+        let judge = self.judge();
+        let spent = self.ledger.reused();
+        let refused = spent.filter(|place| judge.lost(place).is_none()).count() as u64;
+        // A grace period answers each time: no more often than an answer was lost, if all is well.
+        let replayed = self.ledger.replayed();
+        let answered: u64 = replayed
+            .map(|(place, replays)| replays.saturating_sub(judge.lost_answers(place)))
+            .sum();
+        refused + answered
+    }
+
+    /// Refresh tokens that were used again after their answer was lost, to no avail.
+    fn refused_repetitions(&self) -> u64 {
+        let judge = self.judge();
+        let spent = self.ledger.reused();
+        spent.filter(|place| judge.lost(place).is_some()).count() as u64
     }
 }
 
@@ -185,6 +220,7 @@ fn key_of(why: Ours) -> &'static str {
         Ours::UsedTwice => "ours_used_twice",
         Ours::ErasedGood => "ours_erased_good",
         Ours::GivenUpGood => "ours_given_up_good",
+        Ours::LostInGrace => "ours_lost_in_grace",
         Ours::NotKept => "ours_not_kept",
         Ours::RecordGone => "ours_record_gone",
         Ours::AskedInVain => "ours_asked_in_vain",

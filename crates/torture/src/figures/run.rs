@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::options::{Options, Sabotage};
+use crate::options::{Grace, GraceKind, Options, Sabotage};
 
 /// What was asked for.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub(crate) struct Run {
     pub(crate) lifetime: u64,
     pub(crate) seed: u64,
     pub(crate) is_merciless: bool,
+    /// As the processes know it.
+    pub(crate) grace: Option<Grace>,
     pub(crate) sabotage: Option<Sabotage>,
 }
 
@@ -25,6 +27,7 @@ impl Run {
             lifetime: options.lifetime,
             seed,
             is_merciless: options.merciless,
+            grace: options.grace(),
             sabotage: options.sabotage,
         }
     }
@@ -36,6 +39,13 @@ impl Run {
         );
         if self.is_merciless {
             line.push_str(", merciless");
+        }
+        if let Some(Grace { kind, period }) = self.grace {
+            let whom = match kind {
+                GraceKind::Identical => "the identical request",
+                GraceKind::Any => "any request",
+            };
+            let _ = write!(line, ", {} s of grace for {whom}", period.as_secs());
         }
         if let Some(sabotage) = self.sabotage {
             let _ = write!(line, ", sabotage: {sabotage:?}");

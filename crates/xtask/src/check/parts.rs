@@ -10,7 +10,7 @@ const PARTS: [(&str, &[&str]); 12] = [
     ("etcetera", &["store"]),
     ("moka", &["cache"]),
     ("oauth2", &["endpoint", "login"]),
-    ("papaya", &["cache"]),
+    ("papaya", &["cache", "session"]),
     ("qrcode", &["login"]),
     ("reqwest", &["endpoint", "login"]),
     ("sha2", &["store"]),

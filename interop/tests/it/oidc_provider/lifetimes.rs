@@ -23,14 +23,14 @@ async fn a_token_of_five_seconds_is_refreshed_in_its_window_and_nobody_waits() {
     // Its window begins a second and the jitter (half a second) before its reserve (half a second).
     server.clock.advance(Duration::from_millis(2900));
     let fresh = client.get_access_token(BANKING).await.unwrap();
-    client.close().await;
+    client.close().await.unwrap();
     assert_eq!(fresh.secret(), first.secret());
     assert_eq!(server.token_requests(), 1);
 
     server.clock.advance(Duration::from_millis(1200));
     let in_window = client.get_access_token(BANKING).await.unwrap();
     assert_eq!(in_window.secret(), first.secret(), "nobody waits");
-    client.close().await;
+    client.close().await.unwrap();
     assert_eq!(server.token_requests(), 2);
     let second = client.get_access_token(BANKING).await.unwrap();
     assert_ne!(second.secret(), first.secret());
@@ -64,7 +64,7 @@ async fn a_steady_caller_always_gets_a_token_that_the_server_still_calls_valid()
         tokens.insert(token.secret().to_owned());
         calls += 1;
     }
-    client.close().await;
+    client.close().await.unwrap();
     assert_eq!(server.token_requests(), 3, "one for each token");
     assert!(calls > 30, "{calls} calls are too few to prove anything");
 }

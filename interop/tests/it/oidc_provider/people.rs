@@ -11,7 +11,7 @@ mod silent;
 use std::sync::Arc;
 
 use intelliauth::{
-    Account, AuthorizationCode, Client, Clock, ManualClock, SystemClock, TokenRequest,
+    Account, AuthorizationCode, Clock, ManualClock, Session, SystemClock, TokenRequest,
 };
 
 use serde_json::json;
@@ -38,10 +38,13 @@ fn both() -> AuthorizationCode {
 }
 
 /// Has the person sign in and allow everything.
-async fn sign_in(client: &Client, person: &Person, login: AuthorizationCode) -> (Account, Visit) {
-    let (page, pending) = client.start(login).await.unwrap();
+async fn sign_in(session: &Session, person: &Person, login: AuthorizationCode) -> (Account, Visit) {
+    let (page, pending) = session.begin_sign_in(login).await.unwrap();
     let visit = person.approve(&page).await;
-    let account = client.finish(&pending, visit.callback()).await.unwrap();
+    let account = session
+        .finish_sign_in(&pending, visit.callback())
+        .await
+        .unwrap();
     (account, visit)
 }
 

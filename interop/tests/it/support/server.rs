@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use intelliauth::{Client, ClientBuilder, Dialect, ManualClock};
+use intelliauth::{Client, ClientBuilder, Dialect, ManualClock, People};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
 use serde_json::{Value, json};
 
@@ -82,16 +82,16 @@ impl Server {
     }
 
     /// The client [`DESKTOP`], by the machine's clock.
-    pub(crate) fn desktop(&self) -> ClientBuilder {
+    pub(crate) fn desktop(&self) -> ClientBuilder<People> {
         self.person(DESKTOP)
     }
 
     /// The client `portal`, likewise.
-    pub(crate) fn portal(&self) -> ClientBuilder {
+    pub(crate) fn portal(&self) -> ClientBuilder<People> {
         self.person("portal").client_secret("portal-secret")
     }
 
-    pub(crate) fn person(&self, id: &str) -> ClientBuilder {
+    pub(crate) fn person(&self, id: &str) -> ClientBuilder<People> {
         Client::for_person(&self.issuer, id)
             .dialect(Dialect::resource_indicators())
             .retries(0)

@@ -232,6 +232,18 @@ choices! {
 }
 
 choices! {
+    /// Which requests with a spent refresh token the grace period covers.
+    GraceCoverage {
+        /// Every one. It is answered with the family's current refresh token.
+        AnyRequest,
+        /// The request that spent it, with the same parameters, letter for letter; only the client's id
+        /// and authentication may come in another way. It is answered with the refresh token of the
+        /// first answer and a new access token. Every other request is reuse and ends the family.
+        IdenticalRequest,
+    }
+}
+
+choices! {
     /// Which scopes a refresh may ask for.
     RefreshScopes {
         /// Those of its own sign-in (RFC 6749 section 6).

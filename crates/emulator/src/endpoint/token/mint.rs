@@ -26,7 +26,7 @@ pub(super) struct Minted {
     pub(super) family: Option<String>,
     /// Which token of its family was redeemed for it.
     pub(super) refresh_token_number: Option<u64>,
-    /// A spent refresh token, answered again within its grace window.
+    /// A spent refresh token, answered again within its grace period.
     pub(super) is_replay: bool,
 }
 

@@ -8,7 +8,7 @@ use super::mint::Minted;
 use super::person::{self, Planned};
 use super::{Asked, id_token};
 use crate::audit::{AuditParty, Event, Outcome};
-use crate::person::{Family, FamilyDeath, Grant, Redemption};
+use crate::person::{Family, FamilyDeath, Grace, Grant, Redemption, RefreshRequest, Rotation};
 use crate::policy::Audience;
 use crate::random;
 use crate::refusal::{Code, Refusal};
@@ -20,7 +20,7 @@ struct Usable {
     family: Box<Family>,
     /// Which token of the family it is.
     number: Option<u64>,
-    /// The token is spent, and within the grace window.
+    /// The token is spent, and covered by the grace period.
     is_replay: bool,
 }
 
@@ -37,7 +37,11 @@ pub(super) fn refresh(asked: &Asked<'_>) -> Result<Minted, Refusal> {
     let mut minted = person::access(asked, &grant, &planned)?;
     minted.refresh_token_number = usable.number;
     minted.is_replay = usable.is_replay;
-    minted.refresh_token = next(asked, &usable, &planned, &grant.scopes)?;
+    minted.refresh_token = if usable.is_replay {
+        replayed(asked, &usable)
+    } else {
+        next(asked, &usable, &planned, &grant.scopes)?
+    };
     if grant.has("openid") && planned.switches.id_token_on_refresh {
         minted.id_token = Some(id_token::make(asked, &grant, minted.token(), false)?);
     }
@@ -54,15 +58,33 @@ fn usable(asked: &Asked<'_>, token: &str) -> Result<Usable, Refusal> {
     let description = match redemption {
         Redemption::Current(family) => return Ok(usable(family, false)),
         Redemption::Replay(family) => return Ok(usable(family, true)),
-        Redemption::Reused(family) => {
-            reused(asked, &family, number);
-            "the refresh token was used before; its family is revoked"
+        Redemption::Reused(family, differing) => {
+            reused(asked, &family, number, &differing);
+            return Err(Refusal::new(Code::InvalidGrant, used_before(&differing)));
         }
         Redemption::Dead(_) => "the refresh token is revoked",
         Redemption::Expired => "the refresh token has expired",
         Redemption::Unknown => "the refresh token is not known here",
     };
     Err(Refusal::new(Code::InvalidGrant, description))
+}
+
+fn used_before(differing: &[String]) -> String {
+    if differing.is_empty() {
+        return "the refresh token was used before; its family is revoked".to_owned();
+    }
+    let names = differing
+        .iter()
+        .map(|name| format!("`{}`", name.escape_default()));
+    let names = names.collect::<Vec<_>>().join(", ");
+    format!(
+        "the refresh token was used before, in a request with another {names}; its family is revoked"
+    )
+}
+
+/// What the request asks for, apart from who asks.
+fn request(asked: &Asked<'_>) -> RefreshRequest {
+    RefreshRequest::of(asked.form.each())
 }
 
 /// What the token is worth, and which one of its family it is.
@@ -74,7 +96,8 @@ fn look_up(asked: &Asked<'_>, token: &str) -> (Redemption, Option<u64>) {
     // RFC 6749 section 10.4: bound to its client; somebody else's says nothing about it.
     let is_theirs = known.is_some_and(|it| it.grant.client_id == asked.application.id);
     let redemption = if is_theirs {
-        families.look_up(token, now, live.switches.refresh_grace)
+        let grace = Grace::of(&live.switches);
+        families.look_up(token, Some(&request(asked)), now, grace)
     } else {
         Redemption::Unknown
     };
@@ -83,7 +106,7 @@ fn look_up(asked: &Asked<'_>, token: &str) -> (Redemption, Option<u64>) {
 
 /// Documented: the second use of a refresh token is presumed theft, its family dies, and that is an
 /// audited event beside `user.session_revoked`.
-fn reused(asked: &Asked<'_>, family: &Family, number: Option<u64>) {
+fn reused(asked: &Asked<'_>, family: &Family, number: Option<u64>, differing: &[String]) {
     let tenant = asked.tenant;
     let grant = &family.grant;
     if let Some(family) = tenant.live().people.families.find_mut(&grant.family) {
@@ -92,8 +115,11 @@ fn reused(asked: &Asked<'_>, family: &Family, number: Option<u64>) {
     tenant.end_family(&grant.family, FamilyDeath::Reuse);
     let context = asked.exchange.audit_context();
     let actor = || AuditParty::new("application", asked.application.id.as_str());
-    let data = json!({ "user": grant.user, "family": grant.family, "reason": "reuse",
+    let mut data = json!({ "user": grant.user, "family": grant.family, "reason": "reuse",
         "refresh_token_number": number });
+    if !differing.is_empty() {
+        data["differing"] = json!(differing);
+    }
     tenant.record(Event {
         kind: "oauth.refresh_token_reused",
         actor: actor(),
@@ -146,6 +172,18 @@ fn narrowed(usable: &Usable, planned: &Planned) -> Grant {
     grant
 }
 
+/// The refresh token of a replay is one that is there already, and its family stays as it is.
+fn replayed(asked: &Asked<'_>, usable: &Usable) -> Option<String> {
+    let family = &usable.family;
+    let mut live = asked.tenant.live();
+    let families = &mut live.people.families;
+    families
+        .find_mut(&family.grant.family)?
+        .count_redemption(true);
+    let current = family.current.as_ref()?;
+    Some(current.expose().to_owned())
+}
+
 /// The refresh token of the reply.
 fn next(
     asked: &Asked<'_>,
@@ -162,7 +200,7 @@ fn next(
     let Some(family) = people.families.find_mut(id) else {
         return Ok(None);
     };
-    family.count_redemption(usable.is_replay);
+    family.count_redemption(false);
     family.bound = match &planned.audience {
         Audience::One(one) if switches.resource_sticks => Some(one.clone()),
         _ => family.bound.take(),
@@ -170,10 +208,6 @@ fn next(
     family.grant.scopes.clone_from(scopes);
     let current = family.current.as_ref();
     let current = current.map(|current| current.expose().to_owned());
-    // A replay is answered with the token that took the place of the spent one.
-    if usable.is_replay {
-        return Ok(current);
-    }
     if !scopes.contains("offline_access") {
         people.families.consume(id, now);
         return Ok(None);
@@ -182,8 +216,12 @@ fn next(
         return Ok(current.filter(|_| switches.refresh_reply_includes_token));
     }
     people.made.insert(&fresh);
-    people
-        .families
-        .rotate(id, &fresh, now, switches.refresh_ttl);
+    let rotation = Rotation {
+        next: &fresh,
+        request: request(asked),
+        before: &usable.family,
+        at: now,
+    };
+    people.families.rotate(rotation, switches);
     Ok(Some(fresh))
 }

@@ -33,9 +33,9 @@ pub struct FamilyRecord {
     pub rotations: u64,
     /// How many refresh requests were answered with tokens, replays included.
     pub redemptions: u64,
-    /// How many of those were a spent token within the grace window.
+    /// How many of those were a spent token within the grace period.
     pub replays: u64,
-    /// How often a spent token came outside of the grace window.
+    /// How often a spent token came outside of the grace period, or in a request that it does not cover.
     pub reuses: u64,
     /// How many refresh requests with a good token were refused.
     pub refusals: u64,
@@ -73,7 +73,9 @@ pub enum FamilyDeath {
 pub enum RefreshTokenState {
     /// The next refresh with it succeeds, as far as the token is concerned.
     Current,
-    /// Spent, and within the grace window: it would be answered as a replay.
+    /// Spent, and within the grace period: it would be answered as a replay; under
+    /// [`GraceCoverage::IdenticalRequest`](crate::GraceCoverage::IdenticalRequest) to the request that
+    /// spent it alone.
     Replayable,
     /// Spent: the next refresh with it kills its family.
     Spent,

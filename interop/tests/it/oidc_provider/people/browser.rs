@@ -9,7 +9,7 @@ use crate::support::{BANKING, Chromium, HEALTH, Server};
 async fn a_person_signs_in_allows_refuses_and_allows_again() {
     Chromium::run(async |browser| {
         let server = Server::for_people();
-        let client = server.desktop().build().unwrap();
+        let session = server.desktop().build().unwrap().default_session();
         let (pages, mut announced) = tokio::sync::mpsc::unbounded_channel();
         let loopback = || {
             let pages = pages.clone();
@@ -19,8 +19,8 @@ async fn a_person_signs_in_allows_refuses_and_allows_again() {
         };
 
         let login = tokio::spawn({
-            let (client, login) = (client.clone(), loopback().request(banking()));
-            async move { client.sign_in(login).await }
+            let (session, login) = (session.clone(), loopback().request(banking()));
+            async move { session.sign_in(login).await }
         });
         browser.open(announced.recv().await.unwrap().as_str()).await;
         browser.shows("Sign-in").await;
@@ -34,15 +34,19 @@ async fn a_person_signs_in_allows_refuses_and_allows_again() {
         browser.look_alone("loopback-signed-in").await;
         let account = login.await.unwrap().unwrap();
         assert_eq!(account.subject(), Some("alice"));
-        let token = client.get_access_token(banking()).await.unwrap();
+        let token = session.client().get_access_token(banking()).await.unwrap();
         server.verify(token.secret(), BANKING).await.unwrap();
 
         for is_allowed in [false, true] {
-            let error = client.get_access_token(health()).await.unwrap_err();
+            let error = session
+                .client()
+                .get_access_token(health())
+                .await
+                .unwrap_err();
             assert!(matches!(error, Error::Consent(_)), "{error}");
             let resolving = tokio::spawn({
-                let (client, login) = (client.clone(), loopback());
-                async move { client.resolve(error, login).await }
+                let (session, login) = (session.clone(), loopback());
+                async move { session.resolve(error, login).await }
             });
             browser.open(announced.recv().await.unwrap().as_str()).await;
             browser.shows("Authorize").await;

@@ -1,6 +1,6 @@
 //! What was never consented to: noticed here, asked for there, and then it works.
 
-use intelliauth::{AuthorizationCode, Client, DeniedReason, Dialect, Error, TokenRequest};
+use intelliauth::{AuthorizationCode, DeniedReason, Dialect, Error, Session, TokenRequest};
 use serde_json::json;
 
 use super::{CALLBACK, all, banking, health, redemptions, sign_in};
@@ -15,23 +15,27 @@ fn banking_alone() -> AuthorizationCode {
 }
 
 /// Signs in for one API, and holds its refresh token although its access token serves.
-async fn signed_in(server: &Server, alice: &Person) -> Client {
-    let client = server.desktop().build().unwrap();
-    sign_in(&client, alice, banking_alone()).await;
-    client
+async fn signed_in(server: &Server, alice: &Person) -> Session {
+    let session = server.desktop().build().unwrap().default_session();
+    sign_in(&session, alice, banking_alone()).await;
+    session
 }
 
 #[tokio::test]
 async fn a_new_scope_and_then_a_new_api_are_consented_to_when_they_are_needed() {
     let mut server = Server::for_people();
     let alice = Person::new("alice");
-    let client = signed_in(&server, &alice).await;
+    let session = signed_in(&server, &alice).await;
     for (request, new) in [
         (transfers(), format!("{BANKING}: write:transactions")),
         (health(), format!("{HEALTH}: read:records")),
     ] {
         let sent = server.token_requests();
-        let error = client.get_access_token(&request).await.unwrap_err();
+        let error = session
+            .client()
+            .get_access_token(&request)
+            .await
+            .unwrap_err();
         assert_eq!(server.token_requests(), sent, "nothing is tried there");
         let Error::Consent(consent) = error else {
             panic!("{error}")
@@ -46,9 +50,12 @@ async fn a_new_scope_and_then_a_new_api_are_consented_to_when_they_are_needed() 
         let shown = visit.consent();
         assert!(shown.contains(&new), "{shown}");
         assert!(!shown.contains("read:transactions"), "{shown}");
-        client.finish(&pending, visit.callback()).await.unwrap();
+        session
+            .finish_sign_in(&pending, visit.callback())
+            .await
+            .unwrap();
 
-        let token = client.get_access_token(&request).await.unwrap();
+        let token = session.client().get_access_token(&request).await.unwrap();
         let audience = token.audience().as_str();
         let verified = server.verify(token.secret(), audience).await.unwrap();
         let granted = verified.claims["scope"].as_str().unwrap().to_owned();
@@ -57,8 +64,8 @@ async fn a_new_scope_and_then_a_new_api_are_consented_to_when_they_are_needed() 
         assert!(asked.iter().all(|scope| is_granted(&scope.as_str())));
     }
     // And the new refresh token serves what the first sign-in was for.
-    client.get_access_token(banking()).await.unwrap();
-    client.get_access_token(BANKING).await.unwrap();
+    session.client().get_access_token(banking()).await.unwrap();
+    session.client().get_access_token(BANKING).await.unwrap();
     assert_eq!(redemptions(&mut server, 400), 0);
 }
 
@@ -66,36 +73,51 @@ async fn a_new_scope_and_then_a_new_api_are_consented_to_when_they_are_needed() 
 async fn resolve_goes_on_by_itself() {
     let server = Server::for_people();
     let alice = std::sync::Arc::new(Person::new("alice"));
-    let client = signed_in(&server, &alice).await;
-    let error = client.get_access_token(health()).await.unwrap_err();
+    let session = signed_in(&server, &alice).await;
+    let error = session
+        .client()
+        .get_access_token(health())
+        .await
+        .unwrap_err();
     let login = super::loopback(&alice);
-    let token = client.resolve(error, login).await.unwrap();
+    let token = session.resolve(error, login).await.unwrap();
     server.verify(token.secret(), HEALTH).await.unwrap();
-    client.get_access_token(banking()).await.unwrap();
+    session.client().get_access_token(banking()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_denial_is_typed_and_costs_nothing_of_what_there_was() {
     let mut server = Server::for_people();
     let alice = Person::new("alice");
-    let client = signed_in(&server, &alice).await;
-    let error = client.get_access_token(health()).await.unwrap_err();
+    let session = signed_in(&server, &alice).await;
+    let error = session
+        .client()
+        .get_access_token(health())
+        .await
+        .unwrap_err();
     let Error::Consent(consent) = error else {
         panic!("{error}")
     };
     let (page, pending) = consent.authorization_url(CALLBACK).unwrap();
     let visit = alice.deny(&page).await;
-    let error = client.finish(&pending, visit.callback()).await.unwrap_err();
+    let error = session
+        .finish_sign_in(&pending, visit.callback())
+        .await
+        .unwrap_err();
     let Error::Denied(denied) = &error else {
         panic!("{error}")
     };
     assert_eq!(denied.reason(), DeniedReason::AccessDenied);
     assert_eq!(error.answer().unwrap().code(), Some("access_denied"));
     // The person may think again, and the rest works on.
-    let error = client.get_access_token(health()).await.unwrap_err();
+    let error = session
+        .client()
+        .get_access_token(health())
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Consent(_)), "{error}");
-    client.get_access_token(banking()).await.unwrap();
-    client.get_access_token(BANKING).await.unwrap();
+    session.client().get_access_token(banking()).await.unwrap();
+    session.client().get_access_token(BANKING).await.unwrap();
     assert_eq!(redemptions(&mut server, 400), 0);
 }
 
@@ -104,22 +126,39 @@ async fn a_denial_is_typed_and_costs_nothing_of_what_there_was() {
 async fn a_refused_refresh_costs_the_session_there_so_it_is_not_sent_unless_told_to() {
     let mut server = Server::for_people();
     let alice = Person::new("alice");
-    let client = signed_in(&server, &alice).await;
-    let error = client.get_access_token(health()).await.unwrap_err();
+    let session = signed_in(&server, &alice).await;
+    let error = session
+        .client()
+        .get_access_token(health())
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Consent(_)), "{error}");
     let attempts = json!({"grant": "refresh_token"});
     assert_eq!(server.count("/token", &attempts), 0);
 
     let mut dialect = Dialect::resource_indicators();
     dialect.refresh_may_exceed = true;
-    let client = server.desktop().dialect(dialect).build().unwrap();
-    sign_in(&client, &alice, banking_alone()).await;
-    let error = client.get_access_token(health()).await.unwrap_err();
+    let session = server
+        .desktop()
+        .dialect(dialect)
+        .build()
+        .unwrap()
+        .default_session();
+    sign_in(&session, &alice, banking_alone()).await;
+    let error = session
+        .client()
+        .get_access_token(health())
+        .await
+        .unwrap_err();
     assert_eq!(error.answer().unwrap().code(), Some("invalid_target"));
     assert!(matches!(error, Error::Denied(_)), "{error}");
     assert_eq!(redemptions(&mut server, 400), 1);
     // Refused, and used up all the same.
-    let error = client.get_access_token(BANKING).await.unwrap_err();
+    let error = session
+        .client()
+        .get_access_token(BANKING)
+        .await
+        .unwrap_err();
     assert_eq!(error.answer().unwrap().code(), Some("invalid_grant"));
     assert!(matches!(error, Error::Login(_)), "{error}");
 }

@@ -43,10 +43,10 @@ async fn a_device_is_let_in_for_both_apis_and_keeps_to_the_pace() {
     let mut server = Server::for_people();
     // The server itself never says it; the error is its own all the same.
     server.slow_down(1);
-    let client = server.desktop().build().unwrap();
+    let session = server.desktop().build().unwrap().default_session();
     let (login, mut visits) = device(&Arc::new(Person::new("alice")), Word::Allow);
     let begun = SystemClock::new().now();
-    let account = client.sign_in(login).await.unwrap();
+    let account = session.sign_in(login).await.unwrap();
     let waited = SystemClock::new().now().since(begun);
     assert!(waited.as_secs() >= 15, "5 s, and then 10 s");
     assert_eq!(account.subject(), Some("alice"));
@@ -58,7 +58,7 @@ async fn a_device_is_let_in_for_both_apis_and_keeps_to_the_pace() {
     let consent = visit.consent();
     assert!(consent.contains(BANKING) && consent.contains(HEALTH));
     for (request, audience) in [(banking(), BANKING), (health(), HEALTH)] {
-        let token = client.get_access_token(request).await.unwrap();
+        let token = session.client().get_access_token(request).await.unwrap();
         server.verify(token.secret(), audience).await.unwrap();
     }
     let polls = json!({"grant": "urn:ietf:params:oauth:grant-type:device_code", "status": 200});
@@ -70,7 +70,7 @@ async fn a_device_is_let_in_for_both_apis_and_keeps_to_the_pace() {
 #[tokio::test]
 async fn a_device_waits_until_the_person_has_answered() {
     let mut server = Server::for_people();
-    let client = server.desktop().build().unwrap();
+    let session = server.desktop().build().unwrap().default_session();
     let alice = Arc::new(Person::new("alice"));
     let (pages, mut shown) = tokio::sync::mpsc::unbounded_channel();
     let login = DeviceCode::new(move |prompt| {
@@ -80,8 +80,8 @@ async fn a_device_waits_until_the_person_has_answered() {
     });
     let login = login.request(banking());
     let waiting = tokio::spawn({
-        let client = client.clone();
-        async move { client.sign_in(login).await }
+        let session = session.clone();
+        async move { session.sign_in(login).await }
     });
     let page = shown.recv().await.unwrap();
     let pending = json!({"error": "authorization_pending"});
@@ -90,22 +90,22 @@ async fn a_device_waits_until_the_person_has_answered() {
     }
     alice.approve(&page).await;
     waiting.await.unwrap().unwrap();
-    client.get_access_token(banking()).await.unwrap();
+    session.client().get_access_token(banking()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_device_that_is_turned_away_is_told_so_whenever_the_person_decides() {
     let server = Server::for_people();
     let turned_away = async |word, headings: &[&str]| {
-        let client = server.desktop().build().unwrap();
+        let session = server.desktop().build().unwrap().default_session();
         let (login, mut visits) = device(&Arc::new(Person::new("alice")), word);
-        let error = client.sign_in(login).await.unwrap_err();
+        let error = session.sign_in(login).await.unwrap_err();
         let Error::Denied(denied) = &error else {
             panic!("{error}")
         };
         assert_eq!(denied.reason(), DeniedReason::AccessDenied);
         assert_eq!(visits.recv().await.unwrap().headings(), headings);
-        assert_eq!(client.account().await.unwrap(), None);
+        assert_eq!(session.account().await.unwrap(), None);
     };
     // At the page that shows the code, and at the one that asks for consent. Both end where they began.
     tokio::join!(

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use intelliauth::{AccessToken, Client, Error, FileStore, ManualClock, TokenRequest};
+use intelliauth::{AccessToken, Error, FileStore, ManualClock, Session, TokenRequest};
 use serde_json::json;
 use tokio::{sync::Barrier, task::JoinSet};
 
@@ -10,29 +10,29 @@ use super::{banking, both, clock, health, redemptions, sign_in};
 use crate::support::{BANKING, DESKTOP, Folder, HEALTH, Person, Server, Settings, http};
 
 /// Two clients that share nothing but a directory, as two processes do.
-fn two(server: &Server, folder: &Folder, clock: Option<&ManualClock>) -> [Client; 2] {
+fn two(server: &Server, folder: &Folder, clock: Option<&ManualClock>) -> [Session; 2] {
     [(), ()].map(|()| {
         let store = FileStore::in_directory(folder.path());
-        let client = server.desktop().store(store);
-        let client = match clock {
-            Some(clock) => client.clock(clock.clone()),
-            None => client,
+        let people = server.desktop().store(store);
+        let people = match clock {
+            Some(clock) => people.clock(clock.clone()),
+            None => people,
         };
-        client.build().unwrap()
+        people.build().unwrap().default_session()
     })
 }
 
 /// So many tasks of each client ask for a token of each API at once.
-async fn race(clients: &[Client], tasks: usize) -> Vec<AccessToken> {
-    let barrier = Arc::new(Barrier::new(clients.len() * tasks * 2));
+async fn race(sessions: &[Session], tasks: usize) -> Vec<AccessToken> {
+    let barrier = Arc::new(Barrier::new(sessions.len() * tasks * 2));
     let mut racing = JoinSet::new();
-    for client in clients {
+    for session in sessions {
         for position in 0..tasks * 2 {
-            let (client, barrier) = (client.clone(), Arc::clone(&barrier));
+            let (session, barrier) = (session.clone(), Arc::clone(&barrier));
             racing.spawn(async move {
                 let request = [banking, health][position % 2]();
                 barrier.wait().await;
-                client.get_access_token(request).await.unwrap()
+                session.client().get_access_token(request).await.unwrap()
             });
         }
     }
@@ -80,8 +80,8 @@ async fn steady_callers_in_two_clients_outlive_many_short_tokens() {
             calls += 1;
         }
     }
-    for client in &clients {
-        client.close().await;
+    for session in &clients {
+        session.client().close().await.unwrap();
     }
     let redeemed = redemptions(&mut server, 200);
     assert_eq!(redemptions(&mut server, 400), 0, "none was used twice");
@@ -96,12 +96,16 @@ async fn steady_callers_in_two_clients_outlive_many_short_tokens() {
 async fn a_token_that_was_used_twice_ends_the_session_and_a_sign_in_mends_it() {
     let mut server = Server::for_people();
     let (folder, alice) = (Folder::new(), Person::new("alice"));
-    let [client, _] = two(&server, &folder, None);
-    sign_in(&client, &alice, both()).await;
+    let [session, _] = two(&server, &folder, None);
+    sign_in(&session, &alice, both()).await;
     let stolen = refresh_token(&folder);
     assert_eq!(redeem(&server, &stolen).await, 200);
 
-    let error = client.get_access_token(health()).await.unwrap_err();
+    let error = session
+        .client()
+        .get_access_token(health())
+        .await
+        .unwrap_err();
     assert_eq!(error.answer().unwrap().code(), Some("invalid_grant"));
     let Error::Login(login) = error else {
         panic!("{error}")
@@ -109,11 +113,15 @@ async fn a_token_that_was_used_twice_ends_the_session_and_a_sign_in_mends_it() {
     assert_eq!(redemptions(&mut server, 400), 1, "it is not tried again");
     let (page, pending) = login.authorization_url(super::CALLBACK).unwrap();
     let visit = alice.approve(&page).await;
-    client.finish(&pending, visit.callback()).await.unwrap();
-    client.get_access_token(health()).await.unwrap();
-    client.get_access_token(banking()).await.unwrap();
+    session
+        .finish_sign_in(&pending, visit.callback())
+        .await
+        .unwrap();
+    session.client().get_access_token(health()).await.unwrap();
+    session.client().get_access_token(banking()).await.unwrap();
     // What the first sign-in covered was asked for with it.
-    client
+    session
+        .client()
         .get_access_token(TokenRequest::new(BANKING))
         .await
         .unwrap();
@@ -124,25 +132,29 @@ async fn signing_out_revokes_the_refresh_token_there() {
     let mut server = Server::for_people();
     let (folder, alice) = (Folder::new(), Person::new("alice"));
     let clock = clock();
-    let [client, other] = two(&server, &folder, Some(&clock));
-    sign_in(&client, &alice, both()).await;
-    client.get_access_token(health()).await.unwrap();
+    let [session, other] = two(&server, &folder, Some(&clock));
+    sign_in(&session, &alice, both()).await;
+    session.client().get_access_token(health()).await.unwrap();
     let refresh_token = refresh_token(&folder);
-    client.sign_out().await.unwrap();
+    session.sign_out().await.unwrap();
     let revoked = json!({"status": 200});
     assert_eq!(server.count("/token/revocation", &revoked), 1);
     assert_eq!(redeem(&server, &refresh_token).await, 400);
-    for client in [&client, &other] {
-        let error = client.get_access_token(health()).await.unwrap_err();
+    for session in [&session, &other] {
+        let error = session
+            .client()
+            .get_access_token(health())
+            .await
+            .unwrap_err();
         assert!(matches!(error, Error::Login(_)), "{error}");
-        assert_eq!(client.account().await.unwrap(), None);
+        assert_eq!(session.account().await.unwrap(), None);
     }
     // The browser is signed in there still: the person consents, and is back.
-    let (_, visit) = sign_in(&client, &alice, both()).await;
+    let (_, visit) = sign_in(&session, &alice, both()).await;
     assert_eq!(visit.headings(), ["Authorize"]);
     // The other client looks at the directory once a second.
     clock.advance(Duration::from_secs(1));
-    other.get_access_token(health()).await.unwrap();
+    other.client().get_access_token(health()).await.unwrap();
 }
 
 /// The server keeps one grant for each browser and client, and revocation ends that.
@@ -150,13 +162,13 @@ async fn signing_out_revokes_the_refresh_token_there() {
 async fn two_sessions_of_one_person_share_a_grant_there_and_end_together() {
     let server = Server::for_people();
     let alice = Person::new("alice");
-    let client = server.desktop().build().unwrap();
-    let (work, home) = (client.session("work"), client.session("home"));
+    let people = server.desktop().build().unwrap();
+    let (work, home) = (people.session("work"), people.session("home"));
     for session in [&work, &home] {
         sign_in(session, &alice, both()).await;
     }
     work.sign_out().await.unwrap();
-    let error = home.get_access_token(health()).await.unwrap_err();
+    let error = home.client().get_access_token(health()).await.unwrap_err();
     assert_eq!(error.answer().unwrap().code(), Some("invalid_grant"));
     assert!(matches!(error, Error::Login(_)), "{error}");
 }

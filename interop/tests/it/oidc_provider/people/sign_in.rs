@@ -12,9 +12,9 @@ use crate::support::{BANKING, DESKTOP, Folder, HEALTH, Person, Server};
 #[tokio::test]
 async fn one_sign_in_yields_a_token_for_each_api() {
     let mut server = Server::for_people();
-    let client = server.desktop().build().unwrap();
+    let session = server.desktop().build().unwrap().default_session();
     let alice = Person::new("alice");
-    let (account, visit) = sign_in(&client, &alice, both()).await;
+    let (account, visit) = sign_in(&session, &alice, both()).await;
     assert_eq!(account.subject(), Some("alice"));
     assert_eq!(visit.headings(), ["Sign-in", "Authorize"]);
     let consent = visit.consent();
@@ -30,7 +30,7 @@ async fn one_sign_in_yields_a_token_for_each_api() {
         (banking(), BANKING, "read:transactions"),
         (health(), HEALTH, "read:records"),
     ] {
-        let token = client.get_access_token(request).await.unwrap();
+        let token = session.client().get_access_token(request).await.unwrap();
         assert!(token.audience_is_checked());
         let verified = server.verify(token.secret(), audience).await.unwrap();
         assert_eq!(verified.claims["sub"], "alice");
@@ -49,8 +49,8 @@ async fn one_sign_in_yields_a_token_for_each_api() {
 #[tokio::test]
 async fn what_is_sent_and_what_comes_back_keep_to_the_rules() {
     let server = Server::for_people();
-    let client = server.desktop().build().unwrap();
-    let (page, pending) = client.start(both()).await.unwrap();
+    let session = server.desktop().build().unwrap().default_session();
+    let (page, pending) = session.begin_sign_in(both()).await.unwrap();
     assert_eq!(all(&page, "resource"), [BANKING, HEALTH]);
     assert_eq!(all(&page, "code_challenge_method"), ["S256"]);
     assert_eq!(all(&page, "prompt"), ["consent"], "for offline_access");
@@ -66,11 +66,17 @@ async fn what_is_sent_and_what_comes_back_keep_to_the_rules() {
         if let Some(iss) = iss {
             altered.query_pairs_mut().append_pair("iss", iss);
         }
-        let error = client.finish(&pending, altered.as_str()).await.unwrap_err();
+        let error = session
+            .finish_sign_in(&pending, altered.as_str())
+            .await
+            .unwrap_err();
         assert!(matches!(error, Error::Protocol(_)), "{error}");
     }
     // Nothing was sent for those, so the code is good still.
-    client.finish(&pending, callback.as_str()).await.unwrap();
+    session
+        .finish_sign_in(&pending, callback.as_str())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -78,11 +84,20 @@ async fn a_person_without_consent_for_offline_access_has_no_refresh_token() {
     let server = Server::for_people();
     let mut dialect = Dialect::resource_indicators();
     dialect.offline_needs_consent = false;
-    let client = server.desktop().dialect(dialect).build().unwrap();
-    sign_in(&client, &Person::new("alice"), both()).await;
-    client.get_access_token(banking()).await.unwrap();
+    let session = server
+        .desktop()
+        .dialect(dialect)
+        .build()
+        .unwrap()
+        .default_session();
+    sign_in(&session, &Person::new("alice"), both()).await;
+    session.client().get_access_token(banking()).await.unwrap();
     // `offline_access` was dropped without a word.
-    let error = client.get_access_token(health()).await.unwrap_err();
+    let error = session
+        .client()
+        .get_access_token(health())
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Login(_)), "{error}");
 }
 
@@ -91,28 +106,28 @@ async fn a_second_run_finds_the_session_on_disk_and_asks_nobody() {
     let mut server = Server::for_people();
     let (folder, alice) = (Folder::new(), Arc::new(Person::new("alice")));
     let build = |clock: &ManualClock| {
-        let client = server.desktop().clock(clock.clone());
+        let people = server.desktop().clock(clock.clone());
         let store = FileStore::in_directory(folder.path());
-        client.store(store).build().unwrap()
+        people.store(store).build().unwrap().default_session()
     };
     let now = clock();
     let first = build(&now);
     let login = loopback(&alice).request(banking()).request(health());
     let account = first.sign_in(login).await.unwrap();
     assert_eq!(account.subject(), Some("alice"));
-    let before = first.get_access_token(health()).await.unwrap();
-    first.close().await;
+    let before = first.client().get_access_token(health()).await.unwrap();
+    first.client().close().await.unwrap();
     drop(first);
 
     let second = build(&now);
-    let after = second.get_access_token(health()).await.unwrap();
+    let after = second.client().get_access_token(health()).await.unwrap();
     assert_eq!(before.secret(), after.secret(), "it was still valid");
 
     // Later: the access tokens have ended, the session has not.
     now.advance(Duration::from_secs(3600));
     let third = build(&now);
-    let banking = third.get_access_token(banking()).await.unwrap();
-    let health = third.get_access_token(health()).await.unwrap();
+    let banking = third.client().get_access_token(banking()).await.unwrap();
+    let health = third.client().get_access_token(health()).await.unwrap();
     assert_ne!(before.secret(), health.secret());
     server.verify(banking.secret(), BANKING).await.unwrap();
     server.verify(health.secret(), HEALTH).await.unwrap();
@@ -125,44 +140,57 @@ async fn a_second_run_finds_the_session_on_disk_and_asks_nobody() {
 #[tokio::test]
 async fn keys_that_rotate_between_two_sign_ins_are_fetched_again() {
     let mut server = Server::for_people();
-    let client = server.desktop().build().unwrap();
-    sign_in(&client, &Person::new("alice"), both()).await;
+    let people = server.desktop().build().unwrap();
+    sign_in(&people.session("alice"), &Person::new("alice"), both()).await;
     server.rotate_keys();
-    let (account, _) = sign_in(&client.session("bob"), &Person::new("bob"), both()).await;
+    let (account, _) = sign_in(&people.session("bob"), &Person::new("bob"), both()).await;
     assert_eq!(account.subject(), Some("bob"));
 }
 
 #[tokio::test]
 async fn a_code_counts_once_and_its_second_use_ends_what_it_brought() {
     let mut server = Server::for_people();
-    let client = server.desktop().build().unwrap();
-    let (page, pending) = client.start(both()).await.unwrap();
+    let session = server.desktop().build().unwrap().default_session();
+    let (page, pending) = session.begin_sign_in(both()).await.unwrap();
     let visit = Person::new("alice").approve(&page).await;
-    client.finish(&pending, visit.callback()).await.unwrap();
-    let error = client.finish(&pending, visit.callback()).await.unwrap_err();
+    session
+        .finish_sign_in(&pending, visit.callback())
+        .await
+        .unwrap();
+    let error = session
+        .finish_sign_in(&pending, visit.callback())
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Request(_)), "{error}");
     assert_eq!(server.token_requests(), 1, "not sent a second time");
 
     // Another process does not know that it was.
-    let elsewhere = server.desktop().build().unwrap();
-    let again = elsewhere.finish(&pending, visit.callback()).await;
+    let elsewhere = server.desktop().build().unwrap().default_session();
+    let again = elsewhere.finish_sign_in(&pending, visit.callback()).await;
     assert!(matches!(again, Err(Error::Login(_))), "{again:?}");
     // RFC 6749 section 4.1.2: the server revokes all that the code has led to.
-    let error = client.get_access_token(health()).await.unwrap_err();
+    let error = session
+        .client()
+        .get_access_token(health())
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Login(_)), "{error}");
 }
 
 #[tokio::test]
 async fn an_answer_to_another_sign_in_is_refused_before_its_code_is_used() {
     let mut server = Server::for_people();
-    let client = server.desktop().build().unwrap();
-    let (page, _) = client.start(both()).await.unwrap();
-    let (_, other) = client
-        .start(AuthorizationCode::redirect_to(CALLBACK))
+    let session = server.desktop().build().unwrap().default_session();
+    let (page, _) = session.begin_sign_in(both()).await.unwrap();
+    let (_, other) = session
+        .begin_sign_in(AuthorizationCode::redirect_to(CALLBACK))
         .await
         .unwrap();
     let visit = Person::new("alice").approve(&page).await;
-    let error = client.finish(&other, visit.callback()).await.unwrap_err();
+    let error = session
+        .finish_sign_in(&other, visit.callback())
+        .await
+        .unwrap_err();
     let Error::Protocol(violation) = error else {
         panic!("{error}")
     };
@@ -173,27 +201,34 @@ async fn an_answer_to_another_sign_in_is_refused_before_its_code_is_used() {
 #[tokio::test]
 async fn a_sign_in_for_no_api_says_who_it_is_and_consent_follows() {
     let mut server = Server::for_people();
-    let client = server.desktop().build().unwrap();
+    let session = server.desktop().build().unwrap().default_session();
     let alice = Person::new("alice");
     let nothing = AuthorizationCode::redirect_to(CALLBACK);
-    let (account, _) = sign_in(&client, &alice, nothing).await;
+    let (account, _) = sign_in(&session, &alice, nothing).await;
     assert_eq!(account.subject(), Some("alice"));
-    let error = client.get_access_token(banking()).await.unwrap_err();
+    let error = session
+        .client()
+        .get_access_token(banking())
+        .await
+        .unwrap_err();
     assert_eq!(server.token_requests(), 1);
     let Error::Consent(consent) = error else {
         panic!("{error}")
     };
     let (page, pending) = consent.authorization_url(CALLBACK).unwrap();
     let visit = alice.approve(&page).await;
-    client.finish(&pending, visit.callback()).await.unwrap();
-    client.get_access_token(banking()).await.unwrap();
+    session
+        .finish_sign_in(&pending, visit.callback())
+        .await
+        .unwrap();
+    session.client().get_access_token(banking()).await.unwrap();
 }
 
 #[tokio::test]
 async fn an_id_token_may_be_signed_with_whatever_the_metadata_names() {
     let server = Server::for_people();
-    let client = server.person("elliptic").build().unwrap();
-    let (account, _) = sign_in(&client, &Person::new("alice"), both()).await;
+    let session = server.person("elliptic").build().unwrap().default_session();
+    let (account, _) = sign_in(&session, &Person::new("alice"), both()).await;
     assert_eq!(account.subject(), Some("alice"));
-    client.get_access_token(health()).await.unwrap();
+    session.client().get_access_token(health()).await.unwrap();
 }

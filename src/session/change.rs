@@ -1,0 +1,322 @@
+//! What this process did to a session: each change is a pure step over whatever record is there.
+//!
+//! A change is not a record. It says what happened (a sign-in, a rotation, …), and [`Change::apply`] says
+//! what that means for the record that is loaded now, which another process may have written in the
+//! meantime. So a save that was superseded is made anew, and one that failed waits, by the same rules.
+
+use super::{
+    record::{Family, KeptToken, Mark, Session, SignInId, SignedIn},
+    rules::{Rule, holds},
+    sign_in::SignIn,
+    transition::{Transition, took},
+};
+use crate::{
+    scope::{Audience, Scopes},
+    secret::Secret,
+    store::Version,
+    time::Moment,
+};
+
+/// Something that happened to a session in this process.
+#[derive(Clone)]
+pub(crate) enum Change {
+    /// The person has signed in.
+    SignIn(Box<SignIn>),
+    /// The person has signed out.
+    SignOut(SignOut),
+    /// A redemption is about to be sent. Never pending: what cannot be marked is not sent.
+    Mark { redeemed: Secret, mark: Mark },
+    /// A redemption was surely not made, so its mark is taken back.
+    Unmark(Unmark),
+    /// A redemption was answered.
+    Rotation(Box<Rotation>),
+    /// The issuer refused the refresh token.
+    End { refused: Secret },
+}
+
+/// The person signed out of one sign-in.
+#[derive(Clone)]
+pub(crate) struct SignOut {
+    pub(crate) sign_in: SignInId,
+    /// What was revoked already, or is about to be.
+    pub(crate) revoked: Vec<Secret>,
+}
+
+/// A mark that counts for nothing.
+#[derive(Clone)]
+pub(crate) struct Unmark {
+    pub(crate) redeemed: Secret,
+    /// Which mark it is.
+    pub(crate) id: u64,
+    /// What stood there before it.
+    pub(crate) before: Option<Mark>,
+    /// As long as the store holds this version, a write of the mark that was given up may still come.
+    pub(crate) may_come_over: Option<Version>,
+}
+
+/// What a redemption has brought.
+#[derive(Clone)]
+pub(crate) struct Rotation {
+    pub(crate) redeemed: Secret,
+    /// The mark that it was sent with.
+    pub(crate) mark: u64,
+    /// The sign-in that it was sent under.
+    pub(crate) sign_in: SignInId,
+    /// The new refresh token; nothing if the old one stays (RFC 6749 section 6).
+    pub(crate) rotated: Option<Secret>,
+    /// What was granted; nothing if the rest of the reply was unusable.
+    pub(crate) granted: Option<(Audience, Scopes)>,
+    pub(crate) token: Option<KeptToken>,
+}
+
+/// What became of a change over one record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// The record has changed by it.
+    Entered,
+    /// The record has changed by it, and what it brought is of no use: a later sign-in counts.
+    EnteredAside,
+    /// The record says so already.
+    Found,
+    /// There is nothing that it could change, and there may be again.
+    Waits,
+    /// The person has signed out, and that counts.
+    SignedOut,
+    /// Another process was faster, and what it did counts.
+    Overtaken,
+}
+
+impl Applied {
+    /// Whether there is something to write.
+    pub(crate) fn is_entered(self) -> bool {
+        matches!(self, Self::Entered | Self::EnteredAside)
+    }
+
+    /// Whether it may come to something later.
+    pub(crate) fn stays_pending(self) -> bool {
+        self.is_entered() || self == Self::Waits
+    }
+}
+
+/// What a change is applied to.
+pub(crate) struct Target<'a> {
+    /// The version of the record that was loaded.
+    pub(crate) version: Option<Version>,
+    pub(crate) now: Moment,
+    /// Refresh tokens that are of no use to anyone any more.
+    pub(crate) to_revoke: &'a mut Vec<Secret>,
+}
+
+impl Change {
+    /// Makes `session` what it is with this change, if the change still counts.
+    pub(crate) fn apply(
+        &mut self,
+        session: &mut Option<Session>,
+        target: &mut Target<'_>,
+    ) -> Applied {
+        match self {
+            Self::SignIn(sign_in) => sign_in.apply(session, target),
+            Self::SignOut(sign_out) => sign_out.apply(session, target),
+            Self::Mark { redeemed, mark } => {
+                let family = family_of(session, redeemed);
+                family.map_or(Applied::Overtaken, |family| {
+                    family.mark = Some(mark.clone());
+                    Applied::Entered
+                })
+            }
+            Self::Unmark(unmark) => unmark.apply(session, target),
+            Self::Rotation(rotation) => rotation.apply(session, target),
+            Self::End { refused } => end(refused, session),
+        }
+    }
+
+    /// The refresh tokens that it holds and no record does: a sign-out has to revoke them as well.
+    pub(crate) fn refresh_tokens(&self) -> impl Iterator<Item = &Secret> {
+        match self {
+            Self::SignIn(sign_in) => sign_in.refresh_token(),
+            Self::Rotation(rotation) => rotation.rotated.as_ref(),
+            Self::SignOut(_) | Self::Mark { .. } | Self::Unmark(_) | Self::End { .. } => None,
+        }
+        .into_iter()
+    }
+}
+
+impl SignOut {
+    fn apply(&mut self, session: &mut Option<Session>, target: &mut Target<'_>) -> Applied {
+        let Some(found) = session else {
+            // A record that is gone may come back, as on a share that was not mounted: then it must find this.
+            *session = Some(Session::tombstone(self.sign_in, target.now));
+            took(Transition::SignOutOverNothing);
+            return Applied::Entered;
+        };
+        let Some(signed_in) = &found.signed_in else {
+            took(Transition::SignOutFound);
+            return Applied::Found;
+        };
+        let is_its_own = found.sign_in == self.sign_in || !holds(Rule::SignOutEndsItsOwn);
+        if !is_its_own {
+            let parts = signed_in.tokens_up_to(self.sign_in);
+            return self.end_parts(parts, session, target);
+        }
+        for token in signed_in.refresh_tokens() {
+            let is_revoked = self.revoked.iter().any(|one| is_same(one, token));
+            if !is_revoked {
+                self.revoked.push(token.clone());
+                target.to_revoke.push(token.clone());
+            }
+        }
+        *found = Session::tombstone(self.sign_in, target.now);
+        took(Transition::SignOutEntered);
+        Applied::Entered
+    }
+}
+
+impl SignOut {
+    /// Another sign-in is in force, and keeps families of the one that this ends.
+    fn end_parts(
+        &mut self,
+        parts: Vec<Secret>,
+        session: &mut Option<Session>,
+        target: &mut Target<'_>,
+    ) -> Applied {
+        let signed_in = session.as_mut().and_then(|found| found.signed_in.as_mut());
+        let Some(signed_in) = signed_in.filter(|_| !parts.is_empty()) else {
+            took(Transition::SignOutOvertaken);
+            return Applied::Overtaken;
+        };
+        for token in parts {
+            signed_in.end_family(&token);
+            if !self.revoked.iter().any(|one| is_same(one, &token)) {
+                self.revoked.push(token.clone());
+                target.to_revoke.push(token);
+            }
+        }
+        took(Transition::SignOutOfParts);
+        Applied::Entered
+    }
+}
+
+impl Unmark {
+    fn apply(&self, session: &mut Option<Session>, target: &Target<'_>) -> Applied {
+        if session.is_none() {
+            took(Transition::UnmarkWaits);
+            return Applied::Waits;
+        }
+        let marked = family_of(session, &self.redeemed)
+            .filter(|family| family.mark.as_ref().is_some_and(|mark| mark.id == self.id));
+        let may_still_come = self.may_come_over.is_some() && self.may_come_over == target.version;
+        match marked {
+            Some(family) => {
+                family.mark.clone_from(&self.before);
+                took(Transition::UnmarkEntered);
+                Applied::Entered
+            }
+            None if may_still_come => {
+                took(Transition::UnmarkWaits);
+                Applied::Waits
+            }
+            None => {
+                took(Transition::UnmarkOvertaken);
+                Applied::Overtaken
+            }
+        }
+    }
+}
+
+impl Rotation {
+    /// The account and the sign-in are the record's: a rotation changes one family.
+    fn apply(&self, session: &mut Option<Session>, target: &mut Target<'_>) -> Applied {
+        let Some(found) = session else {
+            took(Transition::RotationWaits);
+            return Applied::Waits;
+        };
+        let Some(signed_in) = &mut found.signed_in else {
+            target.to_revoke.extend(self.rotated.clone());
+            took(Transition::RotationSignedOut);
+            return Applied::SignedOut;
+        };
+        let is_of_this_sign_in = found.sign_in == self.sign_in || !holds(Rule::TokensOfTheirSignIn);
+        self.enter(signed_in, is_of_this_sign_in, target.now)
+    }
+
+    /// The refresh token enters wherever its family is. The access token does not enter another sign-in: what
+    /// the person proved there is not what it was issued for.
+    fn enter(&self, signed_in: &mut SignedIn, is_of_this_sign_in: bool, now: Moment) -> Applied {
+        let family = if holds(Rule::RotationNeedsItsToken) {
+            signed_in.family_of(&self.redeemed)
+        } else {
+            signed_in.families.first_mut()
+        };
+        if let Some(family) = family {
+            self.settle_mark(family);
+            if let Some((audience, granted)) = &self.granted {
+                family.grant(audience, granted);
+            }
+            if !is_of_this_sign_in {
+                took(Transition::RotationBesideSignIn);
+                return Applied::EnteredAside;
+            }
+            if let Some(token) = &self.token {
+                signed_in.keep(token.clone(), now);
+            }
+            took(Transition::RotationEntered);
+            return Applied::Entered;
+        }
+        let own = self.rotated.as_ref();
+        if own.is_some_and(|rotated| signed_in.family_of(rotated).is_some()) {
+            took(Transition::RotationFound);
+            return Applied::Found;
+        }
+        let mut replaced = signed_in.replaced.iter_mut();
+        if let Some(replaced) = replaced.find(|one| is_same(one, &self.redeemed))
+            && let Some(rotated) = own
+        {
+            *replaced = rotated.clone();
+            took(Transition::RotationOfReplaced);
+            return Applied::EnteredAside;
+        }
+        took(Transition::RotationOvertaken);
+        Applied::Overtaken
+    }
+}
+
+impl Rotation {
+    /// A new refresh token has no mark. The old one keeps that of another process, which has sent it since.
+    fn settle_mark(&self, family: &mut Family) {
+        if let Some(rotated) = &self.rotated {
+            (family.refresh_token, family.mark) = (Some(rotated.clone()), None);
+            return;
+        }
+        family.mark.take_if(|mark| mark.id == self.mark);
+        if !holds(Rule::OldTokenStays) {
+            family.refresh_token = None;
+        }
+    }
+}
+
+fn end(refused: &Secret, session: &mut Option<Session>) -> Applied {
+    let signed_in = session.as_mut().and_then(|found| found.signed_in.as_mut());
+    let holds_it = |it: &&mut SignedIn| {
+        let mut families = it.families.iter();
+        families.any(|it| it.holds(refused) || !holds(Rule::EndOnlyTheRefused))
+    };
+    let Some(signed_in) = signed_in.filter(holds_it) else {
+        took(Transition::EndOvertaken);
+        return Applied::Overtaken;
+    };
+    signed_in.end_family(refused);
+    took(Transition::EndEntered);
+    Applied::Entered
+}
+
+fn family_of<'a>(
+    session: &'a mut Option<Session>,
+    refresh_token: &Secret,
+) -> Option<&'a mut Family> {
+    let signed_in = session.as_mut()?.signed_in.as_mut()?;
+    signed_in.family_of(refresh_token)
+}
+
+pub(super) fn is_same(one: &Secret, other: &Secret) -> bool {
+    one.expose() == other.expose()
+}

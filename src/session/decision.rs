@@ -1,0 +1,217 @@
+//! What becomes of a request for an access token, by the session as it is now.
+
+use std::time::Duration;
+
+use super::{
+    Wanted,
+    record::{Coverage, Family, KeptToken, Mark, MarkedRequest, SignInId, SignedIn},
+    rules::{Rule, holds},
+    state::{Current, State},
+    transition::{Transition, took},
+};
+use crate::{
+    dialect::Dialect,
+    error::{Denied, Error},
+    scope::{Audience, Scopes},
+    secret::Secret,
+    time::Moment,
+    token::{Freshness, Phase},
+};
+
+/// What becomes of a request for an access token.
+pub(crate) enum Decision {
+    /// The session holds one that is as good as a new one.
+    Adopt(Adopted),
+    /// There is none to be had without the person, or at all.
+    Refuse(Error),
+    /// A refresh token is to be redeemed.
+    Redeem(Plan),
+    /// Too many answers to this family's refresh token were lost; or one is on its way to the lock's holder.
+    Lost {
+        /// The only audience of the family; nothing if that serves all.
+        family: Option<Audience>,
+    },
+}
+
+/// An access token that the session holds.
+pub(crate) struct Adopted {
+    pub(crate) token: KeptToken,
+    pub(crate) requested_at: Moment,
+    pub(crate) sign_in: SignInId,
+}
+
+/// The one redemption that may be sent now.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) refresh_token: Secret,
+    /// What is asked for: what is wanted, or what was asked for when the last answer was lost.
+    pub(crate) request: MarkedRequest,
+    /// The mark to write before it is sent; its id is drawn when it is written.
+    pub(crate) mark: Mark,
+    /// What stands there now.
+    pub(crate) before: Option<Mark>,
+    pub(crate) sign_in: SignInId,
+    /// The only audience of its family; nothing if that serves all. It says which lock is taken.
+    pub(crate) family: Option<Audience>,
+}
+
+impl Plan {
+    pub(crate) fn is_repetition(&self) -> bool {
+        self.before.is_some()
+    }
+}
+
+impl State {
+    /// What becomes of `wanted` in the session as it is now.
+    pub(crate) fn decide(
+        &mut self,
+        current: &Current,
+        wanted: &Wanted,
+        dialect: &Dialect,
+        now: Moment,
+    ) -> Decision {
+        let Some(signed_in) = current.signed_in() else {
+            took(Transition::NotSignedIn);
+            return Decision::Refuse(Error::signed_out(&wanted.asked));
+        };
+        let sign_in = current.revision();
+        if let Some((token, requested_at)) = self.adopt(signed_in, wanted, now) {
+            took(Transition::Adopted);
+            return Decision::Adopt(Adopted {
+                token,
+                requested_at,
+                sign_in,
+            });
+        }
+        if let Err(error) = covers(signed_in, wanted, dialect.refresh_may_exceed) {
+            return Decision::Refuse(error);
+        }
+        let family = signed_in.family(&wanted.asked.audience);
+        let Some((family, refresh_token)) =
+            family.and_then(|family| Some((family, family.refresh_token.clone()?)))
+        else {
+            return Decision::Refuse(Error::login_required(&wanted.asked));
+        };
+        let only = family.audience.as_deref().map(Audience::from);
+        let Some((mark, request)) = mark(family, wanted, dialect, now) else {
+            return Decision::Lost { family: only };
+        };
+        Decision::Redeem(Plan {
+            refresh_token,
+            request,
+            mark,
+            before: family.mark.clone(),
+            sign_in,
+            family: only,
+        })
+    }
+
+    /// The token for `wanted` that the session holds, if it is as good as a new one.
+    fn adopt(
+        &mut self,
+        signed_in: &SignedIn,
+        wanted: &Wanted,
+        now: Moment,
+    ) -> Option<(KeptToken, Moment)> {
+        let mut tokens = signed_in.tokens.iter();
+        let kept = tokens.find(|kept| kept.is_for(&wanted.asked, &wanted.parameters))?;
+        let requested_at = self.requested_at(kept, now)?;
+        let is_good = match Freshness::new(requested_at, kept.lifetime(), 0.0).phase(now) {
+            Phase::Stale => false,
+            // A forced call wants a request that starts after it, by any process.
+            _ if wanted.is_forced => requested_at.has_reached(wanted.departed),
+            Phase::Fresh => true,
+            Phase::Window => !wanted.replaces_usable,
+        };
+        let is_adopted = is_good && !self.has_rejected(&kept.access_token);
+        is_adopted.then(|| (kept.clone(), requested_at))
+    }
+}
+
+/// The mark of the next redemption and what that asks for; nothing if there must be none.
+fn mark(
+    family: &Family,
+    wanted: &Wanted,
+    dialect: &Dialect,
+    now: Moment,
+) -> Option<(Mark, MarkedRequest)> {
+    let own = MarkedRequest::new(&wanted.asked, &wanted.parameters);
+    let Some(before) = &family.mark else {
+        let mark = Mark {
+            id: 0,
+            count: 1,
+            first_at: now.wall_milliseconds(),
+            request: Some(own.clone()),
+        };
+        took(Transition::Redeemed);
+        return Some((mark, own));
+    };
+    let request = match &before.request {
+        Some(_) if !holds(Rule::RepeatTheMarkedRequest) => own,
+        Some(request) => request.clone(),
+        None if holds(Rule::NamelessMarkIsNotRepeated) => return None,
+        None => own,
+    };
+    let is_in_grace = is_in_grace(before, dialect.refresh_grace, now);
+    let is_first = before.count <= REPETITIONS || !holds(Rule::RepeatOnce);
+    if !is_in_grace && !is_first {
+        return None;
+    }
+    took(if is_in_grace {
+        Transition::RepeatedWithinGrace
+    } else {
+        Transition::RepeatedOnce
+    });
+    let mark = Mark {
+        count: before.count.saturating_add(1),
+        ..before.clone()
+    };
+    Some((mark, request))
+}
+
+/// Whether the issuer still repeats its answer to the request that `mark` names.
+fn is_in_grace(mark: &Mark, grace: Option<Duration>, now: Moment) -> bool {
+    let Some(grace) = grace.filter(|_| holds(Rule::RepeatWithinGrace)) else {
+        return false;
+    };
+    if !holds(Rule::GraceFromTheFirstMark) {
+        return true;
+    }
+    // A mark from the future was written under another clock, and says nothing about its age.
+    let age = now.wall_milliseconds().checked_sub(mark.first_at);
+    age.is_some_and(|age| Duration::from_millis(age) < grace)
+}
+
+/// Refuses what the sign-in is not known to cover, without asking the issuer: a refused refresh
+/// consumes the token at some, and a prompt would not end at others.
+fn covers(signed_in: &SignedIn, wanted: &Wanted, may_exceed: bool) -> Result<(), Error> {
+    let asked = &wanted.asked;
+    let family = signed_in.family(&asked.audience);
+    if family.is_some_and(|family| family.refresh_token.is_none()) {
+        took(Transition::FamilyEnded);
+        return Err(Error::login_required(asked));
+    }
+    let coverage = family.and_then(|family| family.covers.get(asked.audience.as_str()));
+    let granted = coverage.map(Coverage::granted);
+    let held = granted.clone().unwrap_or_default();
+    let missing = asked.scopes.difference(&held);
+    let withheld = coverage.map_or_else(Scopes::none, Coverage::withheld);
+    if missing
+        .iter()
+        .any(|scope| withheld.contains(scope.as_str()))
+    {
+        // The person was asked already, and the issuer gave less: another prompt changes nothing.
+        return Err(Error::Denied(Denied::narrowed(asked, &held)));
+    }
+    let is_covered = granted.is_some() && missing.is_empty();
+    let may_ask = may_exceed || !holds(Rule::CoveredOnly);
+    if is_covered || (may_ask && family.is_some()) {
+        return Ok(());
+    }
+    took(Transition::NotCovered);
+    Err(Error::consent_required(asked, missing))
+}
+
+/// How often a redemption is repeated whose answer was lost, ever: RFC 9700 section 4.14.2 has the
+/// issuer revoke the whole family when a token is used twice, so a second repetition can only harm.
+const REPETITIONS: u32 = 1;

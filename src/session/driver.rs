@@ -1,0 +1,392 @@
+//! The store's side: load, save, and what to do where a save is superseded or fails.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+
+use super::{
+    OpenSession, Sessions,
+    change::{Applied, Change},
+    environment::within,
+    open::{LoadOutcome, Loading},
+    record::{Session, SignInId, Unusable, Writing},
+    rules::{Rule, holds},
+    state::{Current, Loaded, State},
+    transition::{Transition, took},
+};
+use crate::{
+    error::{Error, StoreError, StoreErrorKind},
+    store::{Saved, Version},
+};
+
+/// What became of a change that was to be saved.
+pub(super) struct Committed {
+    pub(super) applied: Applied,
+    /// The sign-in that is in force with it.
+    pub(super) sign_in: SignInId,
+    /// Why the store does not have it: then it is pending.
+    pub(super) unsaved: Option<Error>,
+}
+
+/// What became of a save.
+pub(super) enum SaveOutcome {
+    Saved(Arc<Loaded>),
+    Superseded,
+}
+
+impl Sessions {
+    /// The record as it is in the store now.
+    pub(super) async fn load(&self, open: &OpenSession) -> Result<Arc<Loaded>, Error> {
+        let count = open.state(|state| state.seen_count());
+        let loaded = self.load_unseen(open).await.inspect_err(|_| {
+            took(Transition::LoadFailed);
+        })?;
+        let now = self.now();
+        open.state(|state| state.saw(count, &loaded, now));
+        Ok(loaded)
+    }
+
+    async fn load_unseen(&self, open: &OpenSession) -> Result<Arc<Loaded>, Error> {
+        let key = self.key(open);
+        let record = match self.limited(self.store.load(&key)).await {
+            // Too large to be read, for example: it is in the way of every sign-in.
+            Err(error) if error.kind() == StoreErrorKind::Unreadable => {
+                self.set_aside(open, Version::UNREADABLE).await?;
+                None
+            }
+            record => record?,
+        };
+        let Some(record) = record else {
+            return Ok(Arc::new(Loaded::ABSENT));
+        };
+        match Session::read(&record, &key) {
+            Ok(session) => Ok(Arc::new(Loaded::new(record.version(), session))),
+            Err(Unusable::Newer) => Err(newer()),
+            Err(Unusable::Damaged) => {
+                self.set_aside(open, record.version()).await?;
+                Ok(Arc::new(Loaded::ABSENT))
+            }
+        }
+    }
+
+    async fn set_aside(&self, open: &OpenSession, version: Version) -> Result<(), Error> {
+        took(Transition::Damaged);
+        if !holds(Rule::SetAsideDamaged) {
+            return Ok(());
+        }
+        let key = self.key(open);
+        tracing::warn!(session = open.name(), "damaged session set aside");
+        let setting = self.store.set_aside(&key, version);
+        self.limited(setting).await.map_err(Error::Store)
+    }
+
+    /// As [`load`](Self::load); calls at one time share one load.
+    pub(super) async fn load_shared(&self, open: &OpenSession) -> Result<Arc<Loaded>, Error> {
+        let (sender, receiver) = watch::channel(None);
+        let joined = open.with(|inner| {
+            let count = inner.state.seen_count();
+            let current = inner.loading.as_ref().filter(|it| it.count == count);
+            let joined = current.map(|loading| loading.outcome.clone());
+            if joined.is_none() {
+                let outcome = receiver;
+                inner.loading = Some(Loading { count, outcome });
+            }
+            joined
+        });
+        if let Some(mut joined) = joined
+            && let Ok(outcome) = joined.wait_for(Option::is_some).await
+            && let Some(outcome) = LoadOutcome::clone(&outcome)
+        {
+            return outcome;
+        }
+        let outcome = self.load(open).await;
+        open.with(|inner| {
+            let is_own = |it: &mut Loading| it.outcome.same_channel(&sender.subscribe());
+            inner.loading.take_if(is_own);
+        });
+        // Those who joined hear of it.
+        sender.send_replace(Some(outcome.clone()));
+        outcome
+    }
+
+    /// As [`load`](Self::load), or what the pending changes are over while the store cannot be read.
+    pub(super) async fn load_or_over(&self, open: &OpenSession) -> Result<Arc<Loaded>, Error> {
+        let loaded = self.load(open).await;
+        loaded.or_else(|error| over(open, error))
+    }
+
+    /// The session as it is for this process: the record with what is pending, or what is pending alone
+    /// while the store cannot be read.
+    pub(super) async fn look(&self, open: &OpenSession) -> Result<(Arc<Loaded>, Current), Error> {
+        let loaded = self.load_or_over(open).await?;
+        let now = self.now();
+        let current = open.state(|state| state.current(&loaded, now));
+        Ok((loaded, current))
+    }
+
+    /// Saves what the session is with `change`, over `loaded` or whatever is there by then.
+    ///
+    /// `prepare` is asked each time before the change is applied to a record. What the store does not take
+    /// is pending afterwards.
+    pub(super) async fn commit(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+        mut loaded: Arc<Loaded>,
+        mut change: Change,
+        mut prepare: impl FnMut(&mut Change) + Send,
+    ) -> Committed {
+        let mut sign_in = SignInId::UNKNOWN;
+        for _ in 0..TRIES {
+            let now = self.now();
+            let mut current = open.state(|state| state.current(&loaded, now));
+            prepare(&mut change);
+            let applied = open.state(|state| state.apply(&mut change, &mut current, &loaded, now));
+            sign_in = current.revision();
+            let unsaved = if applied.is_entered() {
+                match self.save(open, &loaded, &current).await {
+                    Ok(SaveOutcome::Saved(_)) => None,
+                    Ok(SaveOutcome::Superseded) => match self.load(open).await {
+                        Ok(newer) => {
+                            loaded = newer;
+                            continue;
+                        }
+                        Err(error) => Some(error),
+                    },
+                    Err(error) => Some(error),
+                }
+            } else {
+                None
+            };
+            if let Some(error) = &unsaved {
+                tracing::warn!(%error, "session not written, the change stays in memory for now");
+            }
+            if unsaved.is_some() || applied == Applied::Waits {
+                self.hold(open, change, &loaded);
+            }
+            return Committed {
+                applied,
+                sign_in,
+                unsaved,
+            };
+        }
+        self.hold(open, change, &loaded);
+        Committed {
+            applied: Applied::Entered,
+            sign_in,
+            unsaved: Some(contended()),
+        }
+    }
+
+    /// Keeps a change that the store has not taken.
+    pub(super) fn hold(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+        change: Change,
+        loaded: &Arc<Loaded>,
+    ) {
+        let now = self.now();
+        open.state(|state| state.hold_pending(change, loaded, now));
+        self.open.keep_unsaved(open);
+    }
+
+    /// Saves what the session is now, if the store is not ahead of it.
+    pub(super) async fn save(
+        &self,
+        open: &OpenSession,
+        loaded: &Arc<Loaded>,
+        current: &Current,
+    ) -> Result<SaveOutcome, Error> {
+        let Some(session) = &current.session else {
+            // Nothing is applied to nothing.
+            return Ok(SaveOutcome::Superseded);
+        };
+        let count = open.state(|state| state.seen_count());
+        let mut writing = self.writing(session, false);
+        let mut saved = self.save_once(open, session, loaded, writing).await;
+        if saved.as_ref().is_err_and(has_no_room)
+            && current.signed_in().is_some_and(|it| !it.tokens.is_empty())
+        {
+            took(Transition::Shed);
+            writing = self.writing(session, true);
+            saved = self.save_once(open, session, loaded, writing).await;
+        }
+        let saved = match saved {
+            Err(error) => {
+                self.found_instead(open, loaded, writing.version, error)
+                    .await?
+            }
+            Ok(saved) => saved,
+        };
+        if saved == Saved::Superseded && holds(Rule::MergeWhenSuperseded) {
+            took(Transition::Superseded);
+            return Ok(SaveOutcome::Superseded);
+        }
+        took(Transition::Saved);
+        let now = self.now();
+        let loaded = Arc::new(Loaded::new(writing.version, session.clone()));
+        open.state(|state| state.saved(&current.ahead, count, &loaded, now));
+        Ok(SaveOutcome::Saved(loaded))
+    }
+
+    /// What became of a save for which the store gave an error, or no answer: it may have been made.
+    async fn found_instead(
+        &self,
+        open: &OpenSession,
+        loaded: &Loaded,
+        version: Version,
+        error: StoreError,
+    ) -> Result<Saved, Error> {
+        took(Transition::SaveFailed);
+        if !holds(Rule::FindOwnWrite) {
+            return Err(Error::Store(error));
+        }
+        let key = self.key(open);
+        let Ok(found) = self.limited(self.store.load(&key)).await else {
+            return Err(Error::Store(error));
+        };
+        let found = found.map(|found| found.version());
+        if found == Some(version) {
+            took(Transition::SaveFound);
+            Ok(Saved::Saved)
+        } else if found == loaded.version {
+            Err(Error::Store(error))
+        } else {
+            Ok(Saved::Superseded)
+        }
+    }
+
+    async fn save_once(
+        &self,
+        open: &OpenSession,
+        session: &Session,
+        loaded: &Loaded,
+        writing: Writing,
+    ) -> Result<Saved, StoreError> {
+        let key = self.key(open);
+        let record = session.write(&key, writing)?;
+        let saving = self.store.save(&key, &record, loaded.version);
+        self.limited(saving).await
+    }
+
+    fn writing(&self, session: &Session, sheds_tokens: bool) -> Writing {
+        Writing {
+            version: Version::drawn(self.environment.random()),
+            keep_until: session.keep_until(self.now()),
+            limit: self.store.record_limit(),
+            sheds_tokens,
+        }
+    }
+
+    /// Writes what is pending, if the store takes it now.
+    pub(super) async fn settle(self: &Arc<Self>, open: &Arc<OpenSession>) -> Result<(), Error> {
+        let settled = self.try_settle(open).await;
+        self.open.keep_unsaved(open);
+        self.revoke_queued(open);
+        settled
+    }
+
+    async fn try_settle(&self, open: &OpenSession) -> Result<(), Error> {
+        for _ in 0..TRIES {
+            let loaded = self.load(open).await?;
+            let now = self.now();
+            let current = open.state(|state| state.current(&loaded, now));
+            if !current.is_ahead() {
+                return Ok(());
+            }
+            if let SaveOutcome::Saved(_) = self.save(open, &loaded, &current).await? {
+                return Ok(());
+            }
+        }
+        Err(contended())
+    }
+
+    /// Writes what is pending without anybody waiting for it.
+    pub(super) fn settle_later(self: &Arc<Self>, open: &Arc<OpenSession>) {
+        let (sessions, open) = (Arc::clone(self), Arc::clone(open));
+        let own = Arc::clone(self);
+        own.spawn(async move {
+            // It stays pending, and close says so.
+            let _ = sessions.settle(&open).await;
+        });
+    }
+
+    /// Revokes what is of no use any more, without anybody waiting for it.
+    pub(super) fn revoke_queued(self: &Arc<Self>, open: &OpenSession) {
+        let tokens = open.state(State::take_to_revoke);
+        if tokens.is_empty() {
+            return;
+        }
+        let sessions = Arc::clone(self);
+        self.spawn(async move {
+            for token in tokens {
+                sessions.issuer.revoke(&token).await;
+            }
+        });
+    }
+
+    /// Awaits a call into the store, at most as long as one may take.
+    async fn limited<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.limited_to(self.store_timeout, call).await
+    }
+
+    pub(super) async fn limited_to<T>(
+        &self,
+        limit: Duration,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        if !holds(Rule::LimitStoreCalls) {
+            return call.await;
+        }
+        let outcome = within(&*self.environment, limit, call).await;
+        outcome.unwrap_or_else(|| {
+            let what = format!("the session store has not answered within {limit:?}");
+            Err(StoreError::new(StoreErrorKind::Io, what))
+        })
+    }
+}
+
+/// Whether a smaller record may be taken.
+fn has_no_room(error: &StoreError) -> bool {
+    matches!(
+        error.kind(),
+        StoreErrorKind::Full | StoreErrorKind::TooLarge
+    )
+}
+
+/// What the pending changes are over: it counts while the store cannot be read.
+pub(super) fn over(open: &OpenSession, error: Error) -> Result<Arc<Loaded>, Error> {
+    // What a newer version wrote must not be passed over.
+    let over = open
+        .state(|state| state.over())
+        .filter(|_| !is_newer(&error));
+    over.ok_or(error)
+}
+
+/// Nothing has to be done before a change is applied.
+pub(super) fn unprepared(_change: &mut Change) {}
+
+fn newer() -> Error {
+    Error::Store(StoreError::new(
+        StoreErrorKind::Unreadable,
+        "a newer version of this crate wrote the session, and it is left as it is",
+    ))
+}
+
+/// Whether a newer version of this crate wrote the record.
+fn is_newer(error: &Error) -> bool {
+    matches!(error, Error::Store(error) if error.kind() == StoreErrorKind::Unreadable)
+}
+
+pub(super) fn contended() -> Error {
+    Error::Store(StoreError::new(
+        StoreErrorKind::Locked,
+        "other processes kept changing the session",
+    ))
+}
+
+/// How often a change is made anew because another process was faster. One family has one writer at a
+/// time, so that each of these is another family's, a sign-in or a sign-out.
+pub(super) const TRIES: usize = 32;

@@ -1,0 +1,283 @@
+//! What a person does: they sign in, they sign out; and what is asked about them.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    LoginTokens, OpenSession, Sessions,
+    change::{Applied, Change},
+    driver::{SaveOutcome, TRIES, contended, over},
+    environment::within,
+    record::{SignInId, SignedIn},
+    sign_in::SignIn,
+    state::{Current, Loaded, State},
+};
+use crate::{
+    account::Account,
+    error::{Asked, Error, Violation},
+    secret::Secret,
+    time::Moment,
+};
+
+impl Sessions {
+    /// Keeps a sign-in; nothing of it is handed up before. It runs in work that outlives its caller.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] with the account where the session could not be kept: it counts in this process
+    /// then, and is written when the store takes it.
+    pub(crate) async fn sign_in(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+        login: LoginTokens,
+        same_person: bool,
+    ) -> Result<Account, Error> {
+        let refresh_token = login.reply.refresh_token.clone();
+        let outcome = self.try_sign_in(open, login, same_person).await;
+        self.revoke_queued(open);
+        // Only what a sign-out overtook is revoked. RFC 7009 section 2.1 has the issuer end all that came
+        // of the same grant, and that may be a good session: another person's own, for example.
+        let is_unwanted = matches!(outcome, Err(Error::Request(_)));
+        if is_unwanted && let Some(refresh_token) = refresh_token {
+            self.issuer.revoke(&refresh_token).await;
+        }
+        outcome
+    }
+
+    async fn try_sign_in(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+        login: LoginTokens,
+        same_person: bool,
+    ) -> Result<Account, Error> {
+        let account = login.account.clone();
+        let first = login.asked.first().cloned();
+        let requested_at = login.reply.requested_at;
+        let id = SignInId(self.environment.random());
+        let families = self.issuer.dialect().token_family;
+        let issuer = (families, self.issuer.audiences());
+        let sign_in = SignIn::new(id, login, same_person, issuer);
+        if let Some(token) = sign_in.token() {
+            open.state(|state| state.requested(token, requested_at));
+        }
+        let mut change = Change::SignIn(Box::new(sign_in));
+        let loaded = match self.load_or_over(open).await {
+            Ok(loaded) => loaded,
+            // Who the person has to be is not known, so this may be another one.
+            Err(error) if same_person => return Err(error),
+            Err(error) => {
+                if let Change::SignIn(sign_in) = &mut change {
+                    let last = open.state(|state| state.last_sign_in());
+                    sign_in.is_unread = last == SignInId::UNKNOWN;
+                    sign_in.over = (!sign_in.is_unread).then_some(last);
+                }
+                self.hold(open, change, &Arc::new(Loaded::UNREAD));
+                self.forget_cached(open);
+                return Err(error.of_account(&account));
+            }
+        };
+        let committed = self
+            .commit(open, loaded, change, |change| {
+                if let Change::SignIn(sign_in) = change {
+                    // The person acts now: whatever is there is older.
+                    sign_in.over = None;
+                }
+            })
+            .await;
+        if committed.applied == Applied::Overtaken {
+            return Err(Error::protocol(first.as_ref(), Violation::OtherAccount));
+        }
+        open.state(|state| state.serve(id));
+        // What was cached before is of the sign-in that this one replaces.
+        self.forget_cached(open);
+        match committed.unsaved {
+            Some(error) => Err(error.of_account(&account)),
+            None if committed.applied == Applied::SignedOut => {
+                Err(Error::request("the person has signed out while signing in"))
+            }
+            None => Ok(account),
+        }
+    }
+
+    /// Signs the person out, also if the caller stops waiting.
+    pub(crate) async fn sign_out(self: &Arc<Self>, open: &Arc<OpenSession>) -> Result<(), Error> {
+        // Before anything is awaited: from now on nothing of it is handed out here.
+        let unwritten = open.state(|state| state.sign_out(state.last_sign_in()));
+        self.open.keep_unsaved(open);
+        self.forget_cached(open);
+        let (sessions, own) = (Arc::clone(self), Arc::clone(open));
+        self.outlive(async move {
+            let signed_out = sessions.write_tombstone(&own).await;
+            // What was taken from the store a moment before may have been cached meanwhile.
+            sessions.forget_cached(&own);
+            sessions.open.keep_unsaved(&own);
+            let mut tokens = own.state(State::take_to_revoke);
+            tokens.extend(unwritten);
+            sessions.revoke_within(tokens, REVOCATION_LIMIT).await;
+            signed_out
+        })
+        .await
+    }
+
+    async fn write_tombstone(self: &Arc<Self>, open: &Arc<OpenSession>) -> Result<(), Error> {
+        let mut is_first = true;
+        let deadline = self.now().plus(SIGN_OUT_LIMIT);
+        for _ in 0..TRIES {
+            if self.now().has_reached(deadline) {
+                break;
+            }
+            let loaded = self.load(open).await?;
+            let current = self.current_to_sign_out(open, &loaded, is_first);
+            is_first = false;
+            if !current.is_ahead() {
+                return Ok(());
+            }
+            // A rotation or another family's mark came in between: their record is signed out as well.
+            if let SaveOutcome::Saved(_) = self.save(open, &loaded, &current).await? {
+                return Ok(());
+            }
+        }
+        Err(contended())
+    }
+
+    /// The session as it is once its person has signed out of what is in force now.
+    fn current_to_sign_out(&self, open: &OpenSession, loaded: &Loaded, is_first: bool) -> Current {
+        let now = self.now();
+        open.state(|state| {
+            let current = state.current(loaded, now);
+            let in_force = current.revision();
+            if is_first && in_force != SignInId::UNKNOWN {
+                state.sign_out(in_force);
+                return state.current(loaded, now);
+            }
+            current
+        })
+    }
+
+    /// Revokes refresh tokens, and waits for that a while; it goes on after that.
+    async fn revoke_within(self: &Arc<Self>, tokens: Vec<Secret>, limit: Duration) {
+        if tokens.is_empty() {
+            return;
+        }
+        let (done, ended) = tokio::sync::oneshot::channel::<()>();
+        let sessions = Arc::clone(self);
+        self.spawn(async move {
+            for token in tokens {
+                sessions.issuer.revoke(&token).await;
+            }
+            drop(done);
+        });
+        let _ = within(&*self.environment, limit, ended).await;
+    }
+
+    /// Who is signed in; nothing if nobody is.
+    pub(crate) async fn account(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+    ) -> Result<Option<Account>, Error> {
+        let signed_in = self.signed_in(open).await?;
+        Ok(signed_in.map(|signed_in| signed_in.account))
+    }
+
+    /// What the sign-in has brought, as the session is now.
+    pub(crate) async fn signed_in(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+    ) -> Result<Option<SignedIn>, Error> {
+        let (sessions, own) = (Arc::clone(self), Arc::clone(open));
+        self.outlive(async move {
+            let (_, current) = sessions.look(&own).await?;
+            sessions.revoke_queued(&own);
+            if current.is_ahead() {
+                sessions.settle_later(&own);
+            }
+            Ok(current.session.and_then(|session| session.signed_in))
+        })
+        .await
+    }
+
+    /// Whether anybody is signed in, for a session of which nothing is cached.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Login`] if nobody is.
+    pub(crate) async fn ensure_signed_in(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+        asked: &Asked,
+    ) -> Result<(), Error> {
+        let (sessions, own) = (Arc::clone(self), Arc::clone(open));
+        let is_signed_in = self.outlive(async move {
+            let loaded = sessions.load_shared(&own).await;
+            let loaded = loaded.or_else(|error| over(&own, error))?;
+            let now = sessions.now();
+            let current = own.state(|state| state.current(&loaded, now));
+            sessions.revoke_queued(&own);
+            if current.is_ahead() {
+                sessions.settle_later(&own);
+            }
+            Ok(current.signed_in().is_some())
+        });
+        if is_signed_in.await? {
+            Ok(())
+        } else {
+            Err(Error::signed_out(asked))
+        }
+    }
+
+    /// The revision of the session: read from the store at most once a second.
+    ///
+    /// A store that cannot be read says nothing new.
+    pub(crate) async fn revision(self: &Arc<Self>, open: &Arc<OpenSession>) -> u64 {
+        let now = self.now();
+        let is_recent = |at: Moment| now.since(at) < LOOK_EVERY;
+        if !open.state(|state| state.seen_at()).is_some_and(is_recent) {
+            let _ = self.signed_in(open).await;
+        }
+        open.revision()
+    }
+
+    /// Waits for what is under way, and writes what could not be written before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if something could still not be written: it is lost when the process ends.
+    pub(crate) async fn close(self: &Arc<Self>, limit: Duration) -> Result<(), Error> {
+        let (sessions, mut under_way) = (Arc::clone(self), self.under_way.subscribe());
+        let (sender, outcome) = tokio::sync::oneshot::channel();
+        // Not counted as under way itself.
+        self.environment.spawn(Box::pin(async move {
+            let environment = Arc::clone(&sessions.environment);
+            let idle = under_way.wait_for(|count| *count == 0);
+            // Too late: what is under way has its own limits.
+            let _ = within(&*environment, limit, idle).await;
+            let closing = sessions.settle_all();
+            let settled = within(&*environment, limit, closing).await;
+            let idle = under_way.wait_for(|count| *count == 0);
+            let _ = within(&*environment, limit, idle).await;
+            let _ = sender.send(settled.unwrap_or_else(|| Err(contended())));
+        }));
+        // Without a thread to run it on there is nothing to wait for.
+        outcome.await.unwrap_or(Ok(()))
+    }
+
+    async fn settle_all(self: &Arc<Self>) -> Result<(), Error> {
+        let mut failures = Vec::new();
+        for open in self.open.unsaved() {
+            if let Err(error) = self.settle(&open).await {
+                failures.push((open.name().to_owned(), error));
+            }
+        }
+        let unwritten = failures.len();
+        let first = failures.into_iter().next();
+        first.map_or(Ok(()), |(_, error)| Err(error.of_unwritten(unwritten)))
+    }
+}
+
+/// How long a sign-out tries against rotations that come in between.
+const SIGN_OUT_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long signing out waits for the issuer's revocation endpoint.
+const REVOCATION_LIMIT: Duration = Duration::from_secs(5);
+
+/// What a person did in another process is noticed within this time.
+const LOOK_EVERY: Duration = Duration::from_secs(1);

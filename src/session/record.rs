@@ -1,0 +1,215 @@
+//! What is kept of one person's session, and how it is written.
+
+mod family;
+mod kept;
+mod mark;
+mod written;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use family::{Coverage, Family};
+pub(crate) use kept::{KeptToken, granted};
+pub(crate) use mark::{Mark, MarkedRequest};
+pub(crate) use written::{Unusable, Writing};
+
+use crate::{
+    account::Account,
+    scope::{Audience, Scopes},
+    secret::{self, Secret},
+    session::rules::{Rule, holds},
+    time::Moment,
+};
+
+/// Which sign-in a session is of: a random number for each, and zero where none is known.
+///
+/// It is the session's *revision* as well: what was refused for want of a person is asked for again
+/// when it has changed, and only a person's doing changes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct SignInId(pub(crate) u64);
+
+impl SignInId {
+    /// There was none, or its record does not say which.
+    pub(crate) const UNKNOWN: Self = Self(0);
+}
+
+/// One person's session at one moment.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Session {
+    /// The sign-in that it is of, or that the person has signed out of.
+    #[serde(default)]
+    pub(crate) sign_in: SignInId,
+    /// When the person signed in or out, by the wall clock, in milliseconds since the Unix epoch; zero in
+    /// records of an older version.
+    #[serde(default)]
+    pub(crate) since: u64,
+    /// Nothing once the person has signed out: then the record is a tombstone.
+    pub(crate) signed_in: Option<SignedIn>,
+}
+
+/// What a sign-in has brought.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct SignedIn {
+    pub(crate) account: Account,
+    /// The scopes that are no API's (`openid`, `offline_access`, …): asked for again with the rest.
+    pub(crate) identity_scopes: String,
+    pub(crate) families: Vec<Family>,
+    /// Refresh tokens that a later sign-in has replaced: they are revoked when the person signs out.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        with = "secret::written::list"
+    )]
+    pub(crate) replaced: Vec<Secret>,
+    /// The sign-ins whose families may be among these, the oldest first; the last is the session's own.
+    #[serde(default)]
+    pub(crate) lineage: Vec<SignInId>,
+    pub(crate) tokens: Vec<KeptToken>,
+}
+
+impl Session {
+    /// What is left once the person has signed out of `sign_in`.
+    pub(crate) fn tombstone(sign_in: SignInId, now: Moment) -> Self {
+        Self {
+            sign_in,
+            since: now.wall_milliseconds(),
+            signed_in: None,
+        }
+    }
+
+    /// Until when a store has to keep it, in seconds since the Unix epoch; nothing if that is not known.
+    ///
+    /// How long a refresh token lives is known to the issuer alone. A tombstone is needed for as long as
+    /// another process may bring back a sign-in of its own that it could not save; and without a refresh
+    /// token nothing is left once the access tokens have ended but what the next sign-in asks for.
+    pub(crate) fn keep_until(&self, now: Moment) -> Option<u64> {
+        let now = now.wall_milliseconds() / 1000;
+        match &self.signed_in {
+            None => Some(now + TOMBSTONE),
+            Some(signed_in) if signed_in.refresh_tokens().next().is_some() => None,
+            Some(signed_in) => {
+                let ends = signed_in.tokens.iter().map(KeptToken::ends_at).max();
+                Some(ends.map_or(now, |end| end.div_ceil(1000).max(now)) + COVERED)
+            }
+        }
+    }
+
+    /// The sign-in that is in force; [`SignInId::UNKNOWN`] if the person has signed out.
+    pub(crate) fn revision(&self) -> SignInId {
+        match self.signed_in {
+            Some(_) => self.sign_in,
+            None => SignInId::UNKNOWN,
+        }
+    }
+}
+
+impl SignedIn {
+    /// Every refresh token that a sign-out has to revoke.
+    pub(crate) fn refresh_tokens(&self) -> impl Iterator<Item = &Secret> {
+        let families = self.families.iter();
+        families
+            .filter_map(|family| family.refresh_token.as_ref())
+            .chain(&self.replaced)
+    }
+
+    /// The family that serves `audience`.
+    pub(crate) fn family(&self, audience: &Audience) -> Option<&Family> {
+        // One that can be redeemed comes before one that cannot, and one of its own before one that serves
+        // all: the person has signed in for it since.
+        let rank = |family: &&Family| {
+            let is_own = family.audience.is_some();
+            (family.refresh_token.is_some(), is_own)
+        };
+        let families = self.families.iter();
+        families
+            .filter(|family| family.serves(audience))
+            .max_by_key(rank)
+    }
+
+    /// The family whose refresh token this is.
+    pub(crate) fn family_of(&mut self, refresh_token: &Secret) -> Option<&mut Family> {
+        let mut families = self.families.iter_mut();
+        families.find(|family| family.holds(refresh_token))
+    }
+
+    /// Nothing comes of this refresh token's family any more, until the next sign-in.
+    ///
+    /// What it covered is kept, so that the sign-in can ask for it again.
+    pub(crate) fn end_family(&mut self, refresh_token: &Secret) {
+        let family = if holds(Rule::EndOnlyTheRefused) {
+            self.family_of(refresh_token)
+        } else {
+            self.families.first_mut()
+        };
+        let Some(family) = family else {
+            return;
+        };
+        (family.refresh_token, family.mark) = (None, None);
+        let ended = family.clone();
+        self.tokens.retain(|kept| !ended.serves(&kept.audience()));
+    }
+
+    /// Puts `token` in the place of the one for the same request, and lets go of what has ended.
+    pub(crate) fn keep(&mut self, token: KeptToken, now: Moment) {
+        self.tokens
+            .retain(|kept| !kept.is_for_the_same_as(&token) && !kept.has_ended(now));
+        self.tokens.push(token);
+        let surplus = self.tokens.len().saturating_sub(KEPT_TOKENS);
+        // The oldest goes first.
+        self.tokens.drain(..surplus);
+    }
+
+    /// A sign-in has come to those whose families are kept.
+    pub(crate) fn descend(&mut self, sign_in: SignInId) {
+        self.lineage.push(sign_in);
+        let surplus = self.lineage.len().saturating_sub(LINEAGE);
+        self.lineage.drain(..surplus);
+    }
+
+    /// The refresh tokens of families that were there when `sign_in` was the last; nothing if it is not
+    /// among those whose families are kept.
+    pub(crate) fn tokens_up_to(&self, sign_in: SignInId) -> Vec<Secret> {
+        let position = |wanted: SignInId| self.lineage.iter().position(|one| *one == wanted);
+        let Some(last) = position(sign_in) else {
+            return Vec::new();
+        };
+        // One that is not in the lineage any more is older than all that are.
+        let is_older = |family: &&Family| position(family.sign_in).is_none_or(|own| own <= last);
+        let older = self.families.iter().filter(is_older);
+        older
+            .filter_map(|family| family.refresh_token.clone())
+            .collect()
+    }
+
+    /// Remembers that `refresh_token` is in use no more, for the sign-out.
+    pub(crate) fn replace(&mut self, refresh_token: Secret) {
+        self.replaced.push(refresh_token);
+        let surplus = self.replaced.len().saturating_sub(REPLACED);
+        self.replaced.drain(..surplus);
+    }
+
+    /// The scopes of every audience that the sign-in covers.
+    pub(crate) fn covered(&self) -> impl Iterator<Item = (Audience, Scopes)> {
+        self.families
+            .iter()
+            .flat_map(|family| &family.covers)
+            .map(|(audience, coverage)| (Audience::from(audience.as_str()), coverage.granted()))
+    }
+}
+
+/// A record holds at most this many access tokens; those of more audiences are fetched again by the
+/// next process.
+const KEPT_TOKENS: usize = 64;
+
+/// So many replaced refresh tokens are remembered: a person who steps up all day does not fill the
+/// record with them. Those before end by the issuer's own time limit.
+const REPLACED: usize = 8;
+
+/// So many sign-ins beside each other are told apart.
+const LINEAGE: usize = 16;
+
+/// For so long a store keeps that a person has signed out, in seconds: a day.
+const TOMBSTONE: u64 = 24 * 60 * 60;
+
+/// For so long a store keeps what a sign-in without refresh token covered, in seconds: 30 days.
+const COVERED: u64 = 30 * 24 * 60 * 60;

@@ -1,0 +1,502 @@
+//! A person's access token: taken from the session, or redeemed for, one redemption at a time.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    OpenSession, SessionToken, Sessions, Wanted,
+    change::{Applied, Change, Rotation, Unmark},
+    decision::{Adopted, Decision, Plan},
+    driver::{Committed, SaveOutcome, contended, unprepared},
+    environment::{Redeemed, RefreshRequest, within},
+    record::{KeptToken, Mark, MarkedRequest, SignInId, granted},
+    refused::{in_other_words, is_refused, is_unknown},
+    rules::{Rule, holds},
+    state::{Loaded, State},
+    transition::{Transition, took},
+};
+use crate::{
+    account::Account,
+    endpoint::TokenReply,
+    error::{Error, StoreError, StoreErrorKind, UnavailableReason, Violation},
+    jwt::UnverifiedClaims,
+    scope::{Audience, Scopes},
+    secret::Secret,
+    store::{FamilyKey, SessionLock, Version},
+    token::Source,
+};
+
+/// What one round under the lock came to.
+enum Round {
+    /// The token, and the sign-in that it is of.
+    Token(SessionToken, SignInId),
+    /// What is in the session now is another's doing: look again.
+    Again,
+}
+
+/// A redemption that is marked, and may be sent.
+struct Marked {
+    id: u64,
+    loaded: Arc<Loaded>,
+}
+
+impl Sessions {
+    /// The access token for `wanted`: what the session holds, or what a redemption brings.
+    pub(crate) async fn access_token(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+        wanted: Wanted,
+    ) -> Result<SessionToken, Error> {
+        let (sessions, own) = (Arc::clone(self), Arc::clone(open));
+        self.outlive(async move {
+            for _ in 0..ATTEMPTS {
+                let outcome = sessions.try_access_token(&own, &wanted).await;
+                sessions.revoke_queued(&own);
+                if let Some(token) = outcome? {
+                    return Ok(token);
+                }
+            }
+            Err(Error::unavailable(UnavailableReason::Abandoned))
+        })
+        .await
+    }
+
+    /// Nothing if another sign-in came while this was looked for.
+    async fn try_access_token(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+        wanted: &Wanted,
+    ) -> Result<Option<SessionToken>, Error> {
+        // Without the lock first: what another process has left needs none.
+        let (loaded, current) = self.look(open).await?;
+        if current.is_ahead() {
+            self.settle_later(open);
+        }
+        let (now, dialect) = (self.now(), self.issuer.dialect());
+        match open.state(|state| state.decide(&current, wanted, dialect, now)) {
+            Decision::Adopt(adopted) => {
+                let (token, sign_in) = adopted.into_token();
+                Ok(hand_out(open, token, sign_in))
+            }
+            Decision::Refuse(error) => {
+                if current.signed_in().is_none() {
+                    open.state(State::stop_serving);
+                }
+                Err(error.found_in(current.revision().0))
+            }
+            Decision::Redeem(plan) => self.redeem(open, wanted, plan.family, loaded).await,
+            Decision::Lost { family } => self.redeem(open, wanted, family, loaded).await,
+        }
+    }
+
+    /// Redeems, or takes what another task or process has left while this one waited for its turn.
+    async fn redeem(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+        wanted: &Wanted,
+        family: Option<Audience>,
+        first: Arc<Loaded>,
+    ) -> Result<Option<SessionToken>, Error> {
+        // Before the lock: an issuer that is slow to be found must not hold up other processes.
+        self.issuer.reach(wanted.in_background).await?;
+        let queue = open.queue(family.as_ref());
+        let turn = within(&*self.environment, LOCK_PATIENCE, queue.lock()).await;
+        // A task that waits longer than its flight would redeem for nobody.
+        let Some(_turn) = turn else {
+            return Err(Error::unavailable(UnavailableReason::Timeout));
+        };
+        let family = FamilyKey::new(self.key(open), family);
+        let lock = self.lock_family(&family).await?;
+        let outcome = self
+            .rounds(open, wanted, (&family, lock.as_ref()), first)
+            .await;
+        if let Some(lock) = lock {
+            let _ = within(&*self.environment, self.store_timeout, lock.release()).await;
+        }
+        // Asked after the release: a sign-out may have come in between.
+        Ok(outcome?.and_then(|(token, sign_in)| hand_out(open, token, sign_in)))
+    }
+
+    async fn lock_family(&self, family: &FamilyKey) -> Result<Option<SessionLock>, Error> {
+        if !holds(Rule::LockFamily) {
+            return Ok(None);
+        }
+        let locking = self.store.lock(family, LOCK_PATIENCE);
+        let limit = LOCK_PATIENCE.saturating_add(self.store_timeout);
+        let lock = self.limited_to(limit, locking).await;
+        lock.map(Some).map_err(Error::Store)
+    }
+
+    async fn rounds(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+        wanted: &Wanted,
+        locked: (&FamilyKey, Option<&SessionLock>),
+        first: Arc<Loaded>,
+    ) -> Result<Option<(SessionToken, SignInId)>, Error> {
+        let mut next = (!holds(Rule::LoadUnderLock)).then_some(first);
+        for _ in 0..ROUNDS {
+            let loaded = match next.take() {
+                Some(loaded) => loaded,
+                None => self.load_or_over(open).await?,
+            };
+            match self.round(open, wanted, locked, loaded).await? {
+                Some(Round::Token(token, sign_in)) => return Ok(Some((token, sign_in))),
+                Some(Round::Again) => {}
+                None => return Ok(None),
+            }
+        }
+        Err(contended())
+    }
+
+    /// One redemption, or what makes it needless. Nothing if another sign-in has come.
+    async fn round(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+        wanted: &Wanted,
+        (family, lock): (&FamilyKey, Option<&SessionLock>),
+        loaded: Arc<Loaded>,
+    ) -> Result<Option<Round>, Error> {
+        let (now, dialect) = (self.now(), self.issuer.dialect());
+        let current = open.state(|state| state.current(&loaded, now));
+        let plan = match open.state(|state| state.decide(&current, wanted, dialect, now)) {
+            Decision::Adopt(adopted) => {
+                let (token, sign_in) = adopted.into_token();
+                return Ok(Some(Round::Token(token, sign_in)));
+            }
+            Decision::Refuse(error) => return Err(error.found_in(current.revision().0)),
+            Decision::Lost { .. } => {
+                took(Transition::AnswersLost);
+                let audience = &wanted.asked.audience;
+                tracing::warn!(%audience, "the answers to the refresh token were lost, a sign-in is needed");
+                let error = Error::login_required(&wanted.asked);
+                return Err(error.found_in(current.revision().0));
+            }
+            // The person has signed in for this API alone meanwhile: that family has another lock.
+            Decision::Redeem(plan) if plan.family.as_ref() != family.audience() => return Ok(None),
+            Decision::Redeem(plan) => plan,
+        };
+        let outcome = self.carry_out(open, wanted, lock, &plan, loaded).await;
+        // What the person has to do is remembered with the sign-in that it was found in.
+        outcome.map_err(|error| error.found_in(plan.sign_in.0))
+    }
+
+    /// Marks, sends and takes in what comes of it. Nothing if another sign-in has come.
+    async fn carry_out(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+        wanted: &Wanted,
+        lock: Option<&SessionLock>,
+        plan: &Plan,
+        loaded: Arc<Loaded>,
+    ) -> Result<Option<Round>, Error> {
+        if plan.is_repetition() && holds(Rule::ProbeBeforeRepeating) {
+            // Not into the same trouble that has swallowed the first.
+            self.issuer.is_there().await?;
+            let audience = &wanted.asked.audience;
+            tracing::warn!(%audience, "the answer to the refresh token was lost, sent once more");
+        }
+        let Some(marked) = self.mark(open, plan, loaded).await? else {
+            return Ok(Some(Round::Again));
+        };
+        if let Some(lock) = lock
+            && holds(Rule::CheckLockBeforeSending)
+            && !self.is_held(lock).await
+        {
+            took(Transition::LockLost);
+            self.unmark(open, plan, marked).await;
+            return Err(lock_lost());
+        }
+        self.send(open, wanted, plan, marked).await
+    }
+
+    async fn is_held(&self, lock: &SessionLock) -> bool {
+        let asking = lock.is_held();
+        let held = within(&*self.environment, self.store_timeout, asking).await;
+        held.unwrap_or(false)
+    }
+
+    /// Marks the token as about to be redeemed; nothing if the session has changed meanwhile.
+    ///
+    /// What the issuer would answer could not be kept either where the mark cannot.
+    async fn mark(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+        plan: &Plan,
+        loaded: Arc<Loaded>,
+    ) -> Result<Option<Marked>, Error> {
+        let (id, now) = (self.environment.random(), self.now());
+        if !holds(Rule::MarkBeforeRedeeming) {
+            return Ok(Some(Marked { id, loaded }));
+        }
+        let mut change = Change::Mark {
+            redeemed: plan.refresh_token.clone(),
+            mark: Mark {
+                id,
+                ..plan.mark.clone()
+            },
+        };
+        let mut current = open.state(|state| state.current(&loaded, now));
+        let applied = open.state(|state| state.apply(&mut change, &mut current, &loaded, now));
+        if !applied.is_entered() {
+            return Ok(None);
+        }
+        match self.save(open, &loaded, &current).await {
+            Ok(SaveOutcome::Saved(loaded)) => Ok(Some(Marked { id, loaded })),
+            Ok(SaveOutcome::Superseded) => Ok(None),
+            Err(_) if !holds(Rule::NoMarkNoRedemption) => Ok(Some(Marked { id, loaded })),
+            Err(error) => {
+                // The write may still come, and a mark that was never sent would use up the repetition.
+                if holds(Rule::UnmarkUnsent) {
+                    let may_come_over = loaded.version;
+                    self.hold(open, plan.unmark(id, may_come_over), &loaded);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Sends it, and takes in what comes of it.
+    async fn send(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+        wanted: &Wanted,
+        plan: &Plan,
+        marked: Marked,
+    ) -> Result<Option<Round>, Error> {
+        let request = RefreshRequest {
+            asked: plan.request.asked(),
+            parameters: plan.request.parameters(),
+            in_background: wanted.in_background,
+            is_forced: wanted.is_forced,
+        };
+        let redeemed = self.issuer.redeem(&plan.refresh_token, &request);
+        let Redeemed { reply, rotated } = redeemed.await;
+        let error = match reply {
+            Ok(reply) => {
+                took(Transition::Answered);
+                return self.answered(open, wanted, plan, marked, reply).await;
+            }
+            Err(error) => error,
+        };
+        if let Some(rotated) = rotated.filter(|_| holds(Rule::SalvageRotated)) {
+            took(Transition::Salvaged);
+            let rotation = Rotation {
+                redeemed: plan.refresh_token.clone(),
+                mark: marked.id,
+                sign_in: plan.sign_in,
+                rotated: Some(rotated),
+                granted: None,
+                token: None,
+            };
+            let change = Change::Rotation(Box::new(rotation));
+            self.commit(open, marked.loaded, change, unprepared).await;
+            return Err(error);
+        }
+        if is_refused(&error) {
+            return self.refused(open, wanted, plan, marked, error).await;
+        }
+        if is_unknown(&error) && holds(Rule::MarkStaysInDoubt) {
+            // It may have arrived: the mark stays, and counts.
+            took(Transition::AnswerLost);
+            return Err(error);
+        }
+        took(Transition::SurelyNotRedeemed);
+        if holds(Rule::UnmarkUnredeemed) {
+            self.unmark(open, plan, marked).await;
+        }
+        let is_of_other = !plan.is_for(wanted) && !error.is_retryable();
+        if is_of_other {
+            // The repetition was refused for what it asked for, which this caller does not.
+            return Ok(Some(Round::Again));
+        }
+        Err(in_other_words(error, &wanted.asked))
+    }
+
+    /// Keeps what a redemption has brought before anything is handed up.
+    async fn answered(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+        wanted: &Wanted,
+        plan: &Plan,
+        marked: Marked,
+        reply: TokenReply,
+    ) -> Result<Option<Round>, Error> {
+        let signed_in = marked.loaded.signed_in();
+        if let Some(known) = signed_in.map(|signed_in| &signed_in.account)
+            && let Err(error) = check_account(wanted, known, reply.id_token.as_ref())
+        {
+            took(Transition::OtherPerson);
+            // Whose tokens these are is not known, and the old one is spent: a sign-in is needed.
+            let refused = plan.refresh_token.clone();
+            let change = Change::End { refused };
+            self.commit(open, marked.loaded, change, unprepared).await;
+            return Err(error);
+        }
+        let identity = signed_in.map_or_else(Scopes::none, |signed_in| {
+            Scopes::from_reply(&signed_in.identity_scopes)
+        });
+        let (asked, parameters) = (plan.request.asked(), plan.request.parameters());
+        let granted = granted(&reply).unwrap_or_else(Scopes::none);
+        let token = KeptToken::of(&reply, &asked, &parameters, self.issuer.audiences());
+        if let Some(token) = &token {
+            open.state(|state| state.requested(token, reply.requested_at));
+        }
+        let rotation = Rotation {
+            redeemed: plan.refresh_token.clone(),
+            mark: marked.id,
+            sign_in: plan.sign_in,
+            rotated: reply.refresh_token.clone(),
+            granted: Some((asked.audience, granted.difference(&identity))),
+            token,
+        };
+        let change = Change::Rotation(Box::new(rotation));
+        let committed = self.keep_rotation(open, marked.loaded, change).await;
+        match committed.applied {
+            Applied::Entered | Applied::Found if plan.is_for(wanted) => {
+                let token = SessionToken::from(reply);
+                Ok(Some(Round::Token(token, committed.sign_in)))
+            }
+            Applied::SignedOut | Applied::Waits => Err(Error::signed_out(&wanted.asked)),
+            _ => Ok(Some(Round::Again)),
+        }
+    }
+
+    async fn keep_rotation(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+        loaded: Arc<Loaded>,
+        change: Change,
+    ) -> Committed {
+        if holds(Rule::PersistBeforeHandingUp) {
+            return self.commit(open, loaded, change, unprepared).await;
+        }
+        self.hold(open, change, &loaded);
+        self.settle_later(open);
+        Committed {
+            applied: Applied::Entered,
+            sign_in: open.state(|state| state.revision()),
+            unsaved: None,
+        }
+    }
+
+    /// The issuer knows the token no more: its family ends, if the store still holds that very token.
+    async fn refused(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+        wanted: &Wanted,
+        plan: &Plan,
+        marked: Marked,
+        error: Error,
+    ) -> Result<Option<Round>, Error> {
+        let refused = plan.refresh_token.clone();
+        let change = Change::End { refused };
+        let committed = self.commit(open, marked.loaded, change, unprepared).await;
+        if !committed.applied.is_entered() {
+            // Another process has put another token there: that is the one.
+            took(Transition::RefusedOther);
+            return Ok(Some(Round::Again));
+        }
+        took(Transition::Refused);
+        let audience = &wanted.asked.audience;
+        tracing::warn!(%audience, "the issuer refused the refresh token, a sign-in is needed");
+        let error = if plan.is_for(wanted) {
+            error
+        } else {
+            Error::login_required(&wanted.asked)
+        };
+        Err(error)
+    }
+
+    /// Takes the mark back of what was surely not redeemed.
+    async fn unmark(self: &Arc<Self>, open: &Arc<OpenSession>, plan: &Plan, marked: Marked) {
+        let change = plan.unmark(marked.id, None);
+        // What the store does not take is pending, and settled later.
+        let _ = self.commit(open, marked.loaded, change, unprepared).await;
+    }
+}
+
+impl Plan {
+    fn unmark(&self, id: u64, may_come_over: Option<Version>) -> Change {
+        Change::Unmark(Unmark {
+            redeemed: self.refresh_token.clone(),
+            id,
+            before: self.before.clone(),
+            may_come_over,
+        })
+    }
+
+    /// Whether it asks for what is wanted, and not for what was wanted when the last answer was lost.
+    fn is_for(&self, wanted: &Wanted) -> bool {
+        self.request == MarkedRequest::new(&wanted.asked, &wanted.parameters)
+    }
+}
+
+impl From<TokenReply> for SessionToken {
+    fn from(reply: TokenReply) -> Self {
+        Self {
+            access_token: reply.access_token,
+            lifetime: reply.lifetime,
+            scopes: reply.scopes,
+            requested_at: reply.requested_at,
+            resets: false,
+            came_from: Source::Issuer,
+        }
+    }
+}
+
+impl Adopted {
+    fn into_token(self) -> (SessionToken, SignInId) {
+        let kept = self.token;
+        tracing::debug!(
+            audience = %kept.audience, scopes = %kept.asked,
+            "token taken from the session"
+        );
+        let token = SessionToken {
+            lifetime: Some(kept.lifetime()),
+            scopes: kept.granted.as_deref().map(Scopes::from_reply),
+            access_token: kept.access_token,
+            requested_at: self.requested_at,
+            resets: false,
+            came_from: Source::Session,
+        };
+        (token, self.sign_in)
+    }
+}
+
+/// The token, if its sign-in is still the one that was last seen.
+fn hand_out(open: &OpenSession, token: SessionToken, sign_in: SignInId) -> Option<SessionToken> {
+    open.state(|state| {
+        state.may_hand_out(sign_in).then(|| SessionToken {
+            resets: state.serve(sign_in),
+            ..token
+        })
+    })
+}
+
+/// OpenID Connect Core section 12.2: the `sub` of a refreshed ID token is that of the first.
+fn check_account(wanted: &Wanted, known: &Account, id_token: Option<&Secret>) -> Result<(), Error> {
+    let claims = id_token.and_then(|token| UnverifiedClaims::read(token.expose()));
+    let subject = claims.as_ref().and_then(UnverifiedClaims::subject);
+    let named = Account::new(subject.map(str::to_owned), None, None);
+    if known.is_other_than(&named) && holds(Rule::SamePersonWhenRefreshed) {
+        let asked = Some(&wanted.asked);
+        return Err(Error::protocol(asked, Violation::OtherAccount));
+    }
+    Ok(())
+}
+
+fn lock_lost() -> Error {
+    let what = "the lock of the session's family was lost before its refresh token was sent";
+    Error::Store(StoreError::new(StoreErrorKind::Locked, what))
+}
+
+/// How often a token is looked for because another sign-in came in between.
+const ATTEMPTS: usize = 3;
+
+/// How often a redemption looks again because what it found has changed: each time another process has
+/// rotated the token, or a repetition has come first.
+const ROUNDS: usize = 4;
+
+/// How long one redemption waits for those of other tasks and processes: it must have time left for
+/// its own within its flight (20 s).
+const LOCK_PATIENCE: Duration = Duration::from_secs(15);

@@ -1,0 +1,164 @@
+//! Each refresh token is redeemed once; again only as promised; and a family ends for a reason that has a
+//! name.
+
+use super::causes::{Cause, Earlier, earlier};
+use crate::session::simulation::{
+    executor::Instant,
+    issuer::{Attempt, Outcome, Told},
+    tokens::TokenName,
+    world::{State, World},
+};
+
+/// Looks at a redemption that is about to be sent.
+pub(crate) fn check_sent(world: &World, sent: &Attempt) {
+    let wrong = world.with(|state| {
+        let name = sent.name;
+        let family = &state.families.all[name.family];
+        let is_covered = family.covers.contains(&sent.request.audience);
+        if !is_covered && !world.settings.dialect.refresh_may_exceed {
+            return Some(format!(
+                "{} is not covered by {name}",
+                sent.request.audience
+            ));
+        }
+        repetition(world, state, sent).err()
+    });
+    if let Some(wrong) = wrong {
+        world.violate(wrong);
+    }
+}
+
+/// Whether sending this token again is as promised.
+fn repetition(world: &World, state: &mut State, sent: &Attempt) -> Result<(), String> {
+    let name = sent.name;
+    let mut uncertain: Vec<usize> = Vec::new();
+    for number in 0..state.families.attempts.len() {
+        let attempt = &state.families.attempts[number];
+        if attempt.name != name {
+            continue;
+        }
+        match earlier(world, state, attempt, (sent.process, sent.sent)) {
+            Earlier::Nothing => {}
+            Earlier::Stays => uncertain.clear(),
+            Earlier::Uncertain(cause) => {
+                state.families.attempts[number].excuse = Some(cause);
+                uncertain.push(number);
+            }
+            Earlier::Wrong(why) => return Err(why),
+        }
+    }
+    let Some(first) = uncertain
+        .first()
+        .map(|number| &state.families.attempts[*number])
+    else {
+        return Ok(());
+    };
+    state.families.repetitions += 1;
+    if first.request != sent.request {
+        return Err(format!(
+            "{name} is repeated for {:?}, and was sent for {:?}",
+            sent.request, first.request
+        ));
+    }
+    if sent.is_in_outage {
+        return Err(format!(
+            "{name} is repeated while the issuer answers nothing"
+        ));
+    }
+    if uncertain.len() > 1 && !is_within_grace(world, first.sent, sent.sent) {
+        let count = uncertain.len();
+        return Err(format!(
+            "{name} is sent again although {count} answers were lost"
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the grace period that the client was told of lasts, by any clock.
+pub(crate) fn is_within_grace(world: &World, first: Instant, now: Instant) -> bool {
+    let grace = world.settings.dialect.refresh_grace;
+    let spread = world.executor.clock_spread();
+    grace.is_some_and(|grace| now.since(first) <= grace + spread)
+}
+
+/// Looks at a redemption that has ended its family.
+pub(crate) fn check_reuse(world: &World, attempt: usize) {
+    let why = world.with(|state| {
+        let fatal = &state.families.attempts[attempt];
+        let name = fatal.name;
+        let why = cause(world, state, attempt);
+        if let Ok(cause) = why {
+            state.families.all[name.family].cause = Some(cause);
+        }
+        why
+    });
+    match why {
+        Ok(cause) => world.note(|| format!("a family has ended: {cause:?}")),
+        Err(wrong) => world.violate(wrong),
+    }
+}
+
+fn cause(world: &World, state: &State, attempt: usize) -> Result<Cause, String> {
+    let fatal = &state.families.attempts[attempt];
+    let name = fatal.name;
+    let all = || state.families.attempts.iter();
+    let is_first = |one: &&Attempt| {
+        one.name == name && matches!(one.processed, Some((_, Outcome::Rotated(_))))
+    };
+    let Some(first) = all().find(is_first) else {
+        return Err(format!(
+            "{name} has ended its family, and was never redeemed"
+        ));
+    };
+    let is_older = fatal.sent < first.sent;
+    if is_older
+        && fatal
+            .given_up
+            .is_some_and(|given_up| given_up <= first.sent)
+    {
+        return Ok(Cause::Overtaken);
+    }
+    if let Some((_, Told::NotRedeemed)) = first.told {
+        return Ok(Cause::GatewayLied);
+    }
+    let (one, other) = if is_older {
+        (fatal, first)
+    } else {
+        (first, fatal)
+    };
+    match earlier(world, state, one, (other.process, other.sent)) {
+        Earlier::Uncertain(cause) => Ok(cause),
+        // It was answered after the other had been sent, which was looked at then.
+        Earlier::Nothing | Earlier::Stays => one
+            .excuse
+            .ok_or_else(|| format!("{name} has ended its family for no reason")),
+        Earlier::Wrong(why) => one.excuse.ok_or(why),
+    }
+}
+
+/// Looks at a revocation: whatever is in use is none of its business.
+pub(crate) fn check_revoked(world: &World, name: TokenName) {
+    let wrong = world.with(|state| {
+        let family = &mut state.families.all[name.family];
+        if family.death.is_some() {
+            family.cause.get_or_insert(Cause::Ended);
+        }
+        let (session, own) = (family.session, family.sign_in);
+        let sign_in = &state.people.sign_ins[own];
+        let is_not_before = |ended: Option<Instant>| ended.is_none_or(|at| at >= sign_in.began);
+        let sign_outs = &state.people.sign_outs;
+        let is_signed_out = sign_outs
+            .iter()
+            .any(|one| one.session == session && is_not_before(one.ended.map(|(at, _)| at)));
+        let mut others = state.people.sign_ins.iter().enumerate();
+        let is_replaced = others.any(|(number, one)| {
+            number != own && one.session == session && is_not_before(one.ended.map(|(at, _)| at))
+        });
+        let was_refused = sign_in.has_failed();
+        let is_wanted = is_signed_out || is_replaced || was_refused;
+        (!is_wanted).then(|| format!("{name} is revoked, and nobody has signed out"))
+    });
+    if let Some(wrong) = wrong {
+        world.violate(wrong);
+    }
+}

@@ -1,0 +1,338 @@
+//! What this process knows of one session: what was last seen, and what the store has not taken.
+//!
+//! Pure: no I/O, nothing async, and the time is an argument. What the session *is* for this process is
+//! never stored: it is the record that was loaded with the pending changes applied to it, every time.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use super::{
+    change::{Applied, Change, SignOut, Target},
+    record::{KeptToken, Session, SignInId, SignedIn},
+    rules::{Rule, holds},
+};
+use crate::{secret::Secret, store::Version, time::Moment};
+
+/// The record as it was loaded, or written, by this process.
+#[derive(Clone)]
+pub(crate) struct Loaded {
+    /// Nothing if there was no record.
+    pub(crate) version: Option<Version>,
+    pub(crate) session: Option<Session>,
+    /// Whether it was read: else it stands for a record that could not be.
+    pub(crate) is_read: bool,
+}
+
+/// The session as it is for this process.
+pub(crate) struct Current {
+    pub(crate) session: Option<Session>,
+    /// The pending changes that it is ahead of the record by.
+    pub(crate) ahead: Vec<u64>,
+}
+
+/// What this process knows of one session.
+#[derive(Default)]
+pub(crate) struct State {
+    /// What the store has not taken, the oldest first.
+    pending: Vec<Pending>,
+    /// The record that they are pending over: it counts while the store cannot be read.
+    over: Option<Arc<Loaded>>,
+    numbers: u64,
+    seen: Seen,
+    /// The sign-in whose tokens this process has handed out.
+    serving: Option<SignInId>,
+    /// Access tokens that an API has refused, or that are to be forgotten.
+    rejected: VecDeque<Secret>,
+    ages: VecDeque<Age>,
+    to_revoke: Vec<Secret>,
+}
+
+struct Pending {
+    number: u64,
+    change: Change,
+}
+
+/// What was last seen, here or in the store.
+#[derive(Default)]
+struct Seen {
+    revision: SignInId,
+    /// The version of the record; nothing if there was none, or if nothing was seen yet.
+    version: Option<Version>,
+    /// The last sign-in that was in force. A record that is gone may come back.
+    sign_in: SignInId,
+    /// How often something was seen: a load that took long tells nothing new.
+    count: u64,
+    at: Option<Moment>,
+}
+
+/// When a kept token was requested, on both clocks of this process.
+///
+/// The record knows the wall clock alone: set back, it would bring an ended token to life again.
+struct Age {
+    audience: String,
+    requested_at: u64,
+    on_both_clocks: Moment,
+}
+
+impl Loaded {
+    /// There is no record.
+    pub(crate) const ABSENT: Self = Self {
+        version: None,
+        session: None,
+        is_read: true,
+    };
+
+    /// Nothing is known of the record.
+    pub(crate) const UNREAD: Self = Self {
+        is_read: false,
+        ..Self::ABSENT
+    };
+
+    pub(crate) fn new(version: Version, session: Session) -> Self {
+        Self {
+            version: Some(version),
+            session: Some(session),
+            is_read: true,
+        }
+    }
+
+    pub(crate) fn signed_in(&self) -> Option<&SignedIn> {
+        self.session.as_ref()?.signed_in.as_ref()
+    }
+}
+
+impl Current {
+    /// Whether the store does not have it yet.
+    pub(crate) fn is_ahead(&self) -> bool {
+        !self.ahead.is_empty()
+    }
+
+    pub(crate) fn signed_in(&self) -> Option<&SignedIn> {
+        self.session.as_ref()?.signed_in.as_ref()
+    }
+
+    /// The sign-in that is in force.
+    pub(crate) fn revision(&self) -> SignInId {
+        self.session
+            .as_ref()
+            .map_or(SignInId::UNKNOWN, Session::revision)
+    }
+}
+
+impl State {
+    /// The session that `loaded` is with the pending changes. Those that count no more are dropped.
+    pub(crate) fn current(&mut self, loaded: &Loaded, now: Moment) -> Current {
+        let mut current = Current {
+            session: loaded.session.clone(),
+            ahead: Vec::new(),
+        };
+        let mut target = Target {
+            version: loaded.version,
+            now,
+            to_revoke: &mut self.to_revoke,
+        };
+        self.pending.retain_mut(|pending| {
+            let applied = pending.change.apply(&mut current.session, &mut target);
+            if applied.is_entered() {
+                current.ahead.push(pending.number);
+            }
+            applied.stays_pending() || !loaded.is_read
+        });
+        if self.pending.is_empty() {
+            self.over = None;
+        }
+        current
+    }
+
+    /// Applies `change` to what the session is now, and says what became of it.
+    pub(crate) fn apply(
+        &mut self,
+        change: &mut Change,
+        current: &mut Current,
+        loaded: &Loaded,
+        now: Moment,
+    ) -> Applied {
+        let mut target = Target {
+            version: loaded.version,
+            now,
+            to_revoke: &mut self.to_revoke,
+        };
+        change.apply(&mut current.session, &mut target)
+    }
+
+    /// The store has not taken `change`: it counts here all the same.
+    pub(crate) fn hold_pending(&mut self, change: Change, over: &Arc<Loaded>, now: Moment) {
+        if !holds(Rule::KeepPending) {
+            return;
+        }
+        self.push(change);
+        // What another call has seen since is newer: it may be that the person has signed out.
+        let is_last_seen = over.version == self.seen.version;
+        if is_last_seen || !over.is_read {
+            self.over = Some(Arc::clone(over));
+            let current = self.current(over, now);
+            self.note(over.version, current.session.as_ref(), now);
+        }
+    }
+
+    fn push(&mut self, change: Change) {
+        self.numbers += 1;
+        let number = self.numbers;
+        self.pending.push(Pending { number, change });
+    }
+
+    /// The store has taken these changes, as a part of `loaded`, by a save that began at `count`.
+    pub(crate) fn saved(&mut self, taken: &[u64], count: u64, loaded: &Arc<Loaded>, now: Moment) {
+        self.pending
+            .retain(|pending| !taken.contains(&pending.number));
+        self.saw(count, loaded, now);
+    }
+
+    /// The person signs out: from now on nothing of what is known here is handed out.
+    ///
+    /// Returns the refresh tokens that no record holds.
+    pub(crate) fn sign_out(&mut self, sign_in: SignInId) -> Vec<Secret> {
+        self.serving = None;
+        let known = self
+            .pending
+            .iter()
+            .flat_map(|it| it.change.refresh_tokens());
+        let revoked: Vec<Secret> = known.cloned().collect();
+        let is_pending = self.pending.iter().any(
+            |pending| matches!(&pending.change, Change::SignOut(known) if known.sign_in == sign_in),
+        );
+        if sign_in != SignInId::UNKNOWN && !is_pending && holds(Rule::SignOutCountsAtOnce) {
+            let revoked = revoked.clone();
+            self.push(Change::SignOut(SignOut { sign_in, revoked }));
+            self.seen.revision = SignInId::UNKNOWN;
+            self.seen.count += 1;
+        }
+        revoked
+    }
+
+    /// Whether there is something that the store does not have.
+    pub(crate) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// What the pending changes are over, if one of them is worth more than to know nothing: that the person
+    /// has signed out says nothing of who may have signed in since.
+    pub(crate) fn over(&self) -> Option<Arc<Loaded>> {
+        let brings =
+            |pending: &Pending| !matches!(pending.change, Change::SignOut(_) | Change::Unmark(_));
+        let is_worth_more = self.pending.iter().any(brings);
+        self.over.clone().filter(|_| is_worth_more)
+    }
+
+    /// Refresh tokens that are to be revoked; told once.
+    pub(crate) fn take_to_revoke(&mut self) -> Vec<Secret> {
+        std::mem::take(&mut self.to_revoke)
+    }
+
+    /// The last sign-in that this process has seen in force, pending ones included.
+    pub(crate) fn last_sign_in(&self) -> SignInId {
+        let pending = self.pending.iter().rev();
+        let mut sign_ins = pending.filter_map(|pending| match &pending.change {
+            Change::SignIn(sign_in) => Some(sign_in.id),
+            _ => None,
+        });
+        sign_ins.next().unwrap_or(self.seen.sign_in)
+    }
+
+    pub(crate) fn revision(&self) -> SignInId {
+        self.seen.revision
+    }
+
+    /// How often the session was seen, to be told to [`saw`](Self::saw).
+    pub(crate) fn seen_count(&self) -> u64 {
+        self.seen.count
+    }
+
+    /// Takes note of what a load or a save that began at `count` has found; a slow one tells nothing new.
+    pub(crate) fn saw(&mut self, count: u64, loaded: &Arc<Loaded>, now: Moment) {
+        if self.seen.count == count {
+            let current = self.current(loaded, now);
+            self.note(loaded.version, current.session.as_ref(), now);
+            self.over = self.has_pending().then(|| Arc::clone(loaded));
+        }
+    }
+
+    fn note(&mut self, version: Option<Version>, session: Option<&Session>, now: Moment) {
+        let revision = session.map_or(SignInId::UNKNOWN, Session::revision);
+        (self.seen.revision, self.seen.version) = (revision, version);
+        self.seen.count += 1;
+        self.seen.at = Some(now);
+        // A record that is gone may come back; a tombstone ends what was in force.
+        if session.is_some() {
+            self.seen.sign_in = revision;
+        }
+    }
+
+    /// When the session was last seen.
+    pub(crate) fn seen_at(&self) -> Option<Moment> {
+        self.seen.at
+    }
+
+    /// Whether tokens of `sign_in` may be handed out: it is the one that was last seen.
+    pub(crate) fn may_hand_out(&self, sign_in: SignInId) -> bool {
+        sign_in == self.seen.revision
+    }
+
+    /// Tokens of `sign_in` are handed out from now on; whether those of another one were before.
+    pub(crate) fn serve(&mut self, sign_in: SignInId) -> bool {
+        let before = self.serving.replace(sign_in);
+        before.is_some_and(|before| before != sign_in)
+    }
+
+    /// The sign-in whose tokens are handed out.
+    pub(crate) fn serving(&self) -> Option<SignInId> {
+        self.serving
+    }
+
+    /// Nothing is handed out any more; whether something was.
+    pub(crate) fn stop_serving(&mut self) -> bool {
+        self.serving.take().is_some()
+    }
+
+    /// Takes note of an access token that is not to be taken from the store again.
+    pub(crate) fn reject(&mut self, access_token: &str) {
+        if self.rejected.len() >= REJECTED {
+            self.rejected.pop_front();
+        }
+        self.rejected.push_back(Secret::from(access_token));
+    }
+
+    pub(crate) fn has_rejected(&self, access_token: &Secret) -> bool {
+        let mut rejected = self.rejected.iter();
+        rejected.any(|one| one.expose() == access_token.expose())
+    }
+
+    /// When `kept` was requested, as this process has first read it; nothing if that is yet to come.
+    pub(crate) fn requested_at(&mut self, kept: &KeptToken, now: Moment) -> Option<Moment> {
+        let is_it =
+            |age: &&Age| age.requested_at == kept.requested_at && age.audience == kept.audience;
+        if let Some(known) = self.ages.iter().find(is_it) {
+            return Some(known.on_both_clocks);
+        }
+        let on_both_clocks = kept.requested_at(now)?;
+        self.requested(kept, on_both_clocks);
+        Some(on_both_clocks)
+    }
+
+    /// Takes note of when `kept` was requested.
+    pub(crate) fn requested(&mut self, kept: &KeptToken, on_both_clocks: Moment) {
+        if self.ages.len() >= AGES {
+            self.ages.pop_front();
+        }
+        self.ages.push_back(Age {
+            audience: kept.audience.clone(),
+            requested_at: kept.requested_at,
+            on_both_clocks,
+        });
+    }
+}
+
+/// How many refused access tokens of a session are remembered.
+const REJECTED: usize = 16;
+
+/// How many ages are remembered: twice as many as a record has tokens.
+const AGES: usize = 128;
