@@ -3,4 +3,5 @@
 pub mod caching;
 pub mod consent;
 pub mod defaults;
+pub mod stores;
 pub mod testing;

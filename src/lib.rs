@@ -165,6 +165,7 @@
 //! - [`guide::caching`]: what answers what, when a token is refreshed, what a failure leaves behind.
 //! - [`guide::testing`]: your own tests, with a clock that you move and an issuer that misbehaves.
 //! - [`guide::consent`]: people, consent, and how a session stays alive.
+//! - [`guide::stores`]: sessions in a database of your own, and a suite that says whether it is right.
 //! - [`guide::defaults`]: every number with its reason.
 //!
 //! # Features
@@ -177,6 +178,7 @@
 //! | `test-util` | no | for your own tests: a fake source of tokens, and every error |
 //! | `resource-server` | no | the other end of the token: `Verifier`, tower layers, requirements |
 //! | `axum` | no | a router that takes no route without a requirement, and extractors; brings `resource-server` |
+//! | `test-util` | no | for `[dev-dependencies]`: whether a store of your own holds what the client relies on |
 //!
 //! # What it does not do
 //!

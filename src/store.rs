@@ -9,7 +9,7 @@ mod lease;
 mod lock;
 mod memory;
 mod record;
-mod timer;
+mod runtime;
 
 use std::{fmt, future::Future, time::Duration};
 
@@ -29,8 +29,33 @@ use crate::error::StoreErrorKind;
 
 /// Where the sessions of people are kept.
 ///
-/// A store keeps opaque bytes and knows nothing of what is in them. [`MemoryStore`] is the default
-/// of a client; write one of your own to keep sessions in a database.
+/// A store keeps opaque bytes and knows nothing of what is in them. [`MemoryStore`] is the default of a
+/// client; write one of your own to keep sessions in a database. The guide has [a page about
+/// that](crate::guide::stores), with an example, and the feature `test-util` a suite that says whether a
+/// store is right: `intelliauth::test_util::check_store`.
+///
+/// # What a client relies on
+///
+/// - **Saving is one atomic compare-and-set** among all users of the store. That alone makes a sign-out
+///   final: what comes late names a version that is no longer there.
+/// - **A load finds what was saved last**, in whatever process: no copy that lags behind, no cache.
+/// - **A lock has one holder**, which is what keeps an issuer from being asked twice with one refresh
+///   token. Only redemptions take it; a save needs none. It is held for as long as one takes: up to 15 s
+///   for the issuer's answer (the request timeout), and the calls to the store around it. A lock that ends
+///   by itself has to last longer than that, be renewed while it is held, and be
+///   [honest](HeldLock::is_held) about what is left of it: see [`Lease`].
+/// - **What was acknowledged is kept**, until it is replaced or its [time](SessionRecord::keep_until)
+///   is over.
+///
+/// # Where it is called
+///
+/// Every call is made on a runtime of the client's own, which has I/O and timers and outlives all
+/// callers. A store may be *made* anywhere, and the runtime that it was made on may end before it does: so a
+/// connection, or a task that a store cannot do without, belongs to a call and not to the constructor.
+/// Calls of different sessions are made at the same time.
+///
+/// A call gets 5 s, and [`lock`](Self::lock) its patience besides. One that takes longer is dropped and
+/// counts as failed, whatever comes of it later; a store that can, says before that what went wrong.
 ///
 /// # Examples
 ///
@@ -95,8 +120,10 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 
     /// Takes the right to redeem the refresh token of one family, waiting up to `patience`.
     ///
-    /// Among all users of the store, tasks and processes alike, at most one holds it. No patience at
-    /// all is one try. Saving needs no lock.
+    /// Among all users of the store, tasks and processes alike, at most one holds it. It is free again
+    /// when it is [released](SessionLock::release), soon after it was dropped, and when its holder dies: at
+    /// once, or when its lease has run out. No patience at all is one try. A call that is dropped while it
+    /// waits leaves nothing taken.
     ///
     /// # Errors
     ///
@@ -137,6 +164,10 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Announces changed records from now on, if the store can; the default cannot.
+    ///
+    /// It is called on the client's runtime, like the others, and returns at once: what it takes to
+    /// listen is begun in the background. Each call makes a listener of its own, which also hears what the
+    /// same process saves.
     fn changes(&self) -> Option<StoreChanges> {
         None
     }

@@ -66,8 +66,9 @@ impl Session {
     /// Has the person sign in, and keeps their session.
     ///
     /// `how` says what the one prompt asks for: scopes of several APIs, if it likes. It replaces what
-    /// the session had before, also if another person signs in; just the refresh token stays if the same
-    /// person comes back without a new one. Callers who ask for the same while a prompt is open wait for
+    /// the session had before, also if another person signs in. Of the same person's session stays the
+    /// refresh token, if they come back without a new one, and where each API has a refresh token of its own
+    /// ([`TokenFamily::PerAudience`](crate::TokenFamily::PerAudience)) what belongs to the other APIs. Callers who ask for the same while a prompt is open wait for
     /// that one.
     ///
     /// # Errors
@@ -75,8 +76,10 @@ impl Session {
     /// [`Error::Denied`] if the person or the issuer says no, [`Error::Login`] if nobody comes back in
     /// time or a device code ended unused, [`Error::Unavailable`] if the issuer cannot be reached,
     /// [`Error::Protocol`] if an answer breaks a rule (a wrong `state` above all: do not retry that),
-    /// [`Error::Store`] if the session cannot be read or locked, and [`Error::Request`] if the issuer has
-    /// no such sign-in.
+    /// [`Error::Store`] if the session cannot be read, and then nobody was asked, or cannot be written: then it
+    /// names the [account](crate::StoreError::account), the person is signed in in this process, and the session is
+    /// written when the store takes it. [`Error::Request`] if the issuer has no such sign-in, or if the person
+    /// has signed out meanwhile.
     pub async fn sign_in(&self, how: impl Into<SignIn>) -> Result<Account, Error> {
         let how = how.into();
         let turn = self.open.prompt_turn(how.prompt_request(false)).await;

@@ -26,8 +26,9 @@
 //!
 //! # Never logged out by the client
 //!
-//! Refresh tokens rotate, and using one twice ends the session. So there is one redemption at a time,
-//! across audiences, tasks and processes that share a store, and each goes like this:
+//! Refresh tokens rotate, and using one twice ends the session. So there is one redemption of a refresh token
+//! at a time, across tasks and processes that share a store, and for all audiences that it serves; each goes
+//! like this:
 //!
 //! 1. wait for this process's turn, take the store's lock, and load the session again;
 //! 2. if another task or process has left what is needed meanwhile, take that;
@@ -55,5 +56,5 @@
 //!
 //! [`Session::sign_out`](crate::Session::sign_out) forgets the tokens, leaves a tombstone in the store,
 //! and revokes the refresh token. Once it has returned `Ok` it is final: it wins over a refresh under way, and
-//! over every later write of any process. Other processes stop at their next miss, or in their next refresh
+//! over whatever any process writes of that sign-in. Other processes stop at their next miss, or in their next refresh
 //! window; over a store that announces changes, as soon as they hear of it.

@@ -66,5 +66,8 @@
 //! # }
 //! ```
 //!
+//! A store of sessions of your own is held against all that the client relies on by
+//! `intelliauth::test_util::assert_store`, with the feature `test-util`: see [stores](super::stores).
+//!
 //! A test of the client itself that needs no issuer passes a [`Flow`](crate::Flow) of its own to
 //! [`Client::builder`](crate::Client::builder).

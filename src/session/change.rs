@@ -38,6 +38,8 @@ pub(crate) enum Change {
 #[derive(Clone)]
 pub(crate) struct SignOut {
     pub(crate) sign_in: SignInId,
+    /// When the person signed out, by the wall clock, in milliseconds since the Unix epoch.
+    pub(crate) since: u64,
     /// What was revoked already, or is about to be.
     pub(crate) revoked: Vec<Secret>,
 }
@@ -50,8 +52,15 @@ pub(crate) struct Unmark {
     pub(crate) id: u64,
     /// What stood there before it.
     pub(crate) before: Option<Mark>,
-    /// As long as the store holds this version, a write of the mark that was given up may still come.
-    pub(crate) may_come_over: Option<Version>,
+    pub(crate) late_write: LateWrite,
+}
+
+/// Whether a write of a mark that was given up may still come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LateWrite {
+    Impossible,
+    /// As long as the store holds this version, or no record where that is nothing.
+    Over(Option<Version>),
 }
 
 /// What a redemption has brought.
@@ -145,7 +154,7 @@ impl SignOut {
     fn apply(&mut self, session: &mut Option<Session>, target: &mut Target<'_>) -> Applied {
         let Some(found) = session else {
             // A record that is gone may come back, as on a share that was not mounted: then it must find this.
-            *session = Some(Session::tombstone(self.sign_in, target.now));
+            *session = Some(Session::tombstone(self.sign_in, self.since));
             took(Transition::SignOutOverNothing);
             return Applied::Entered;
         };
@@ -165,7 +174,7 @@ impl SignOut {
                 target.to_revoke.push(token.clone());
             }
         }
-        *found = Session::tombstone(self.sign_in, target.now);
+        *found = Session::tombstone(self.sign_in, self.since);
         took(Transition::SignOutEntered);
         Applied::Entered
     }
@@ -204,7 +213,7 @@ impl Unmark {
         }
         let marked = family_of(session, &self.redeemed)
             .filter(|family| family.mark.as_ref().is_some_and(|mark| mark.id == self.id));
-        let may_still_come = self.may_come_over.is_some() && self.may_come_over == target.version;
+        let may_still_come = self.late_write == LateWrite::Over(target.version);
         match marked {
             Some(family) => {
                 family.mark.clone_from(&self.before);
@@ -235,7 +244,7 @@ impl Rotation {
             took(Transition::RotationSignedOut);
             return Applied::SignedOut;
         };
-        let is_of_this_sign_in = found.sign_in == self.sign_in || !holds(Rule::TokensOfTheirSignIn);
+        let is_of_this_sign_in = found.sign_in == self.sign_in;
         self.enter(signed_in, is_of_this_sign_in, target.now)
     }
 

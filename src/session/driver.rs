@@ -37,8 +37,8 @@ pub(super) enum SaveOutcome {
 impl Sessions {
     /// The record as it is in the store now.
     pub(super) async fn load(&self, open: &OpenSession) -> Result<Arc<Loaded>, Error> {
-        let count = open.state(|state| state.seen_count());
-        let loaded = self.load_unseen(open).await.inspect_err(|_| {
+        let (count, changes) = open.state(|state| (state.seen_count(), state.changes()));
+        let loaded = self.load_unseen(open, changes).await.inspect_err(|_| {
             took(Transition::LoadFailed);
         })?;
         let now = self.now();
@@ -46,7 +46,7 @@ impl Sessions {
         Ok(loaded)
     }
 
-    async fn load_unseen(&self, open: &OpenSession) -> Result<Arc<Loaded>, Error> {
+    async fn load_unseen(&self, open: &OpenSession, changes: u64) -> Result<Arc<Loaded>, Error> {
         let key = self.key(open);
         let record = match self.limited(self.store.load(&key)).await {
             // Too large to be read, for example: it is in the way of every sign-in.
@@ -57,14 +57,14 @@ impl Sessions {
             record => record?,
         };
         let Some(record) = record else {
-            return Ok(Arc::new(Loaded::ABSENT));
+            return Ok(Arc::new(Loaded::absent(changes)));
         };
         match Session::read(&record, &key) {
-            Ok(session) => Ok(Arc::new(Loaded::new(record.version(), session))),
+            Ok(session) => Ok(Arc::new(Loaded::new(record.version(), session, changes))),
             Err(Unusable::Newer) => Err(newer()),
             Err(Unusable::Damaged) => {
                 self.set_aside(open, record.version()).await?;
-                Ok(Arc::new(Loaded::ABSENT))
+                Ok(Arc::new(Loaded::absent(changes)))
             }
         }
     }
@@ -200,7 +200,7 @@ impl Sessions {
             // Nothing is applied to nothing.
             return Ok(SaveOutcome::Superseded);
         };
-        let count = open.state(|state| state.seen_count());
+        let (count, changes) = open.state(|state| (state.seen_count(), state.changes()));
         let mut writing = self.writing(session, false);
         let mut saved = self.save_once(open, session, loaded, writing).await;
         if saved.as_ref().is_err_and(has_no_room)
@@ -223,7 +223,7 @@ impl Sessions {
         }
         took(Transition::Saved);
         let now = self.now();
-        let loaded = Arc::new(Loaded::new(writing.version, session.clone()));
+        let loaded = Arc::new(Loaded::new(writing.version, session.clone(), changes));
         open.state(|state| state.saved(&current.ahead, count, &loaded, now));
         Ok(SaveOutcome::Saved(loaded))
     }

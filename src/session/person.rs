@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     account::Account,
-    error::{Asked, Error, Violation},
+    error::{Asked, Error, StoreError, StoreErrorKind, Violation},
     secret::Secret,
     time::Moment,
 };
@@ -101,7 +101,8 @@ impl Sessions {
     /// Signs the person out, also if the caller stops waiting.
     pub(crate) async fn sign_out(self: &Arc<Self>, open: &Arc<OpenSession>) -> Result<(), Error> {
         // Before anything is awaited: from now on nothing of it is handed out here.
-        let unwritten = open.state(|state| state.sign_out(state.last_sign_in()));
+        let now = self.now();
+        open.state(|state| state.sign_out(state.last_sign_in(), now));
         self.open.keep_unsaved(open);
         self.forget_cached(open);
         let (sessions, own) = (Arc::clone(self), Arc::clone(open));
@@ -110,8 +111,7 @@ impl Sessions {
             // What was taken from the store a moment before may have been cached meanwhile.
             sessions.forget_cached(&own);
             sessions.open.keep_unsaved(&own);
-            let mut tokens = own.state(State::take_to_revoke);
-            tokens.extend(unwritten);
+            let tokens = own.state(State::take_to_revoke);
             sessions.revoke_within(tokens, REVOCATION_LIMIT).await;
             signed_out
         })
@@ -146,7 +146,7 @@ impl Sessions {
             let current = state.current(loaded, now);
             let in_force = current.revision();
             if is_first && in_force != SignInId::UNKNOWN {
-                state.sign_out(in_force);
+                state.sign_out(in_force, now);
                 return state.current(loaded, now);
             }
             current
@@ -254,7 +254,7 @@ impl Sessions {
             let settled = within(&*environment, limit, closing).await;
             let idle = under_way.wait_for(|count| *count == 0);
             let _ = within(&*environment, limit, idle).await;
-            let _ = sender.send(settled.unwrap_or_else(|| Err(contended())));
+            let _ = sender.send(settled.unwrap_or_else(|| Err(unanswered())));
         }));
         // Without a thread to run it on there is nothing to wait for.
         outcome.await.unwrap_or(Ok(()))
@@ -271,6 +271,11 @@ impl Sessions {
         let first = failures.into_iter().next();
         first.map_or(Ok(()), |(_, error)| Err(error.of_unwritten(unwritten)))
     }
+}
+
+fn unanswered() -> Error {
+    let what = "the session store has not answered before the client was closed";
+    Error::Store(StoreError::new(StoreErrorKind::Io, what))
 }
 
 /// How long a sign-out tries against rotations that come in between.

@@ -69,10 +69,10 @@ pub(crate) struct SignedIn {
 
 impl Session {
     /// What is left once the person has signed out of `sign_in`.
-    pub(crate) fn tombstone(sign_in: SignInId, now: Moment) -> Self {
+    pub(crate) fn tombstone(sign_in: SignInId, since: u64) -> Self {
         Self {
             sign_in,
-            since: now.wall_milliseconds(),
+            since,
             signed_in: None,
         }
     }

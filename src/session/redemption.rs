@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     OpenSession, SessionToken, Sessions, Wanted,
-    change::{Applied, Change, Rotation, Unmark},
+    change::{Applied, Change, LateWrite, Rotation, Unmark},
     decision::{Adopted, Decision, Plan},
     driver::{Committed, SaveOutcome, contended, unprepared},
     environment::{Redeemed, RefreshRequest, within},
@@ -21,7 +21,7 @@ use crate::{
     jwt::UnverifiedClaims,
     scope::{Audience, Scopes},
     secret::Secret,
-    store::{FamilyKey, SessionLock, Version},
+    store::{FamilyKey, SessionLock},
     token::Source,
 };
 
@@ -76,6 +76,10 @@ impl Sessions {
             Decision::Adopt(adopted) => {
                 let (token, sign_in) = adopted.into_token();
                 Ok(hand_out(open, token, sign_in))
+            }
+            // Another sign-in has come since this was read: what it says is looked at.
+            Decision::Refuse(_) if !open.state(|state| state.may_hand_out(current.revision())) => {
+                Ok(None)
             }
             Decision::Refuse(error) => {
                 if current.signed_in().is_none() {
@@ -247,8 +251,8 @@ impl Sessions {
             Err(error) => {
                 // The write may still come, and a mark that was never sent would use up the repetition.
                 if holds(Rule::UnmarkUnsent) {
-                    let may_come_over = loaded.version;
-                    self.hold(open, plan.unmark(id, may_come_over), &loaded);
+                    let late_write = LateWrite::Over(loaded.version);
+                    self.hold(open, plan.unmark(id, late_write), &loaded);
                 }
                 Err(error)
             }
@@ -409,19 +413,19 @@ impl Sessions {
 
     /// Takes the mark back of what was surely not redeemed.
     async fn unmark(self: &Arc<Self>, open: &Arc<OpenSession>, plan: &Plan, marked: Marked) {
-        let change = plan.unmark(marked.id, None);
+        let change = plan.unmark(marked.id, LateWrite::Impossible);
         // What the store does not take is pending, and settled later.
         let _ = self.commit(open, marked.loaded, change, unprepared).await;
     }
 }
 
 impl Plan {
-    fn unmark(&self, id: u64, may_come_over: Option<Version>) -> Change {
+    fn unmark(&self, id: u64, late_write: LateWrite) -> Change {
         Change::Unmark(Unmark {
             redeemed: self.refresh_token.clone(),
             id,
             before: self.before.clone(),
-            may_come_over,
+            late_write,
         })
     }
 

@@ -57,10 +57,6 @@ pub(crate) enum Rule {
     LaterSignInWins,
     /// A sign-in drops the access tokens that it replaces.
     SignInDropsTokens,
-    /// An access token enters the sign-in that it was requested under, and no other.
-    TokensOfTheirSignIn,
-    /// A refresh token that a sign-in replaced is revoked at the sign-out.
-    RevokeReplaced,
     /// What the sign-in is not known to cover is refused without a request.
     CoveredOnly,
     /// A refreshed ID token has to name the same person.
@@ -144,8 +140,6 @@ mod switches {
             Self::SignOutCountsAtOnce,
             Self::LaterSignInWins,
             Self::SignInDropsTokens,
-            Self::TokensOfTheirSignIn,
-            Self::RevokeReplaced,
             Self::CoveredOnly,
             Self::SamePersonWhenRefreshed,
             Self::SamePersonSignsIn,

@@ -158,7 +158,7 @@ impl SignIn {
             };
             for token in ended.into_iter().filter_map(|ended| ended.refresh_token) {
                 let is_in_use = family.holds(&token);
-                if !is_in_use && holds(Rule::RevokeReplaced) {
+                if !is_in_use {
                     signed_in.replace(token);
                 }
             }

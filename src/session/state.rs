@@ -20,6 +20,8 @@ pub(crate) struct Loaded {
     pub(crate) session: Option<Session>,
     /// Whether it was read: else it stands for a record that could not be.
     pub(crate) is_read: bool,
+    /// How many changes there had been when its load began, or its save: it says nothing of later ones.
+    pub(crate) changes: u64,
 }
 
 /// The session as it is for this process.
@@ -74,11 +76,11 @@ struct Age {
 }
 
 impl Loaded {
-    /// There is no record.
-    pub(crate) const ABSENT: Self = Self {
+    const ABSENT: Self = Self {
         version: None,
         session: None,
         is_read: true,
+        changes: 0,
     };
 
     /// Nothing is known of the record.
@@ -87,11 +89,20 @@ impl Loaded {
         ..Self::ABSENT
     };
 
-    pub(crate) fn new(version: Version, session: Session) -> Self {
+    pub(crate) fn new(version: Version, session: Session, changes: u64) -> Self {
         Self {
             version: Some(version),
             session: Some(session),
             is_read: true,
+            changes,
+        }
+    }
+
+    /// There is no record.
+    pub(crate) fn absent(changes: u64) -> Self {
+        Self {
+            changes,
+            ..Self::ABSENT
         }
     }
 
@@ -125,18 +136,30 @@ impl State {
             session: loaded.session.clone(),
             ahead: Vec::new(),
         };
-        let mut target = Target {
-            version: loaded.version,
-            now,
-            to_revoke: &mut self.to_revoke,
-        };
+        let (mut to_revoke, mut of_later) = (Vec::new(), Vec::new());
         self.pending.retain_mut(|pending| {
-            let applied = pending.change.apply(&mut current.session, &mut target);
+            // What came after the record was read is applied for now, and judged by a newer one. That the person
+            // has signed out is no judgement: their tokens are of no use whichever record they stand in.
+            let is_later = pending.number > loaded.changes || !loaded.is_read;
+            let is_tentative = is_later && !matches!(pending.change, Change::SignOut(_));
+            let mut later = is_tentative.then(|| pending.change.clone());
+            let mut target = Target {
+                version: loaded.version,
+                now,
+                to_revoke: if is_tentative {
+                    &mut of_later
+                } else {
+                    &mut to_revoke
+                },
+            };
+            let change = later.as_mut().unwrap_or(&mut pending.change);
+            let applied = change.apply(&mut current.session, &mut target);
             if applied.is_entered() {
                 current.ahead.push(pending.number);
             }
-            applied.stays_pending() || !loaded.is_read
+            applied.stays_pending() || is_later
         });
+        self.to_revoke.append(&mut to_revoke);
         if self.pending.is_empty() {
             self.over = None;
         }
@@ -189,8 +212,8 @@ impl State {
 
     /// The person signs out: from now on nothing of what is known here is handed out.
     ///
-    /// Returns the refresh tokens that no record holds.
-    pub(crate) fn sign_out(&mut self, sign_in: SignInId) -> Vec<Secret> {
+    /// The refresh tokens that no record holds are to be revoked.
+    pub(crate) fn sign_out(&mut self, sign_in: SignInId, now: Moment) {
         self.serving = None;
         let known = self
             .pending
@@ -201,12 +224,16 @@ impl State {
             |pending| matches!(&pending.change, Change::SignOut(known) if known.sign_in == sign_in),
         );
         if sign_in != SignInId::UNKNOWN && !is_pending && holds(Rule::SignOutCountsAtOnce) {
-            let revoked = revoked.clone();
-            self.push(Change::SignOut(SignOut { sign_in, revoked }));
+            self.to_revoke.extend(revoked.iter().cloned());
+            let since = now.wall_milliseconds();
+            self.push(Change::SignOut(SignOut {
+                sign_in,
+                since,
+                revoked,
+            }));
             self.seen.revision = SignInId::UNKNOWN;
             self.seen.count += 1;
         }
-        revoked
     }
 
     /// Whether there is something that the store does not have.
@@ -240,6 +267,11 @@ impl State {
 
     pub(crate) fn revision(&self) -> SignInId {
         self.seen.revision
+    }
+
+    /// How many changes there have been.
+    pub(crate) fn changes(&self) -> u64 {
+        self.numbers
     }
 
     /// How often the session was seen, to be told to [`saw`](Self::saw).

@@ -17,9 +17,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::runtime::Handle;
-
-use super::{FamilyKey, Saved, SessionKey, SessionLock, SessionRecord, SessionStore, Version};
+use super::{
+    FamilyKey, Saved, SessionKey, SessionLock, SessionRecord, SessionStore, Version, runtime,
+};
 use crate::error::{StoreError, StoreErrorKind};
 
 /// Sessions in files: one for each, which only this user can read.
@@ -204,14 +204,7 @@ fn is_digest(name: &str) -> bool {
 async fn off_the_async_threads<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let runtime = Handle::try_current().map_err(|error| {
-        StoreError::new(
-            StoreErrorKind::Other,
-            "there is no tokio runtime to read and write files in",
-        )
-        .with_next_move("call this inside of a tokio runtime")
-        .caused_by(error)
-    })?;
+    let runtime = runtime::current()?;
     let outcome = runtime.spawn_blocking(work).await;
     outcome.unwrap_or_else(|error| {
         let what = "the runtime ended before the session's file was read or written";

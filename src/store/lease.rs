@@ -13,7 +13,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{HeldLock, SessionLock, timer::require_timer};
+use super::{HeldLock, SessionLock, runtime};
 use crate::{
     error::{StoreError, StoreErrorKind},
     time::{Moment, SystemClock, TimeSource},
@@ -102,7 +102,7 @@ async fn take<L: Lease>(
     patience: Duration,
     clock: TimeSource,
 ) -> Result<Leased<L>, StoreError> {
-    require_timer()?;
+    runtime::current()?;
     let until = Mutex::new(clock.now());
     let shared = Arc::new(Shared {
         lease,

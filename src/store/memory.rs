@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{
     ChangeSender, FamilyKey, Saved, SessionKey, SessionLock, SessionRecord, SessionStore,
-    StoreChanges, Version, timer::require_timer,
+    StoreChanges, Version, runtime,
 };
 use crate::error::{StoreError, StoreErrorKind};
 
@@ -185,7 +185,7 @@ async fn wait(
     mutex: Arc<AsyncMutex<()>>,
     patience: Duration,
 ) -> Result<OwnedMutexGuard<()>, StoreError> {
-    require_timer()?;
+    runtime::current()?;
     let guard = timeout(patience, mutex.lock_owned()).await;
     guard.map_err(|_elapsed| locked(patience))
 }
@@ -204,8 +204,6 @@ fn entered<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::runtime::Builder;
-
     use super::*;
 
     fn alice() -> FamilyKey {
@@ -254,14 +252,15 @@ mod tests {
     }
 
     #[test]
-    fn waiting_without_a_timer_is_an_error_and_not_a_panic() {
-        let runtime = Builder::new_current_thread().build().unwrap();
+    fn waiting_outside_of_a_runtime_is_an_error_and_not_a_panic() {
         let store = MemoryStore::new();
-        let outcome = runtime.block_on(async {
-            let _held = store.lock(&alice(), Duration::ZERO).await.unwrap();
-            store.lock(&alice(), Duration::from_secs(1)).await
-        });
-        assert_eq!(outcome.unwrap_err().kind(), StoreErrorKind::Other);
+        let family = alice();
+        let mut held = Box::pin(store.lock(&family, Duration::ZERO));
+        let lock = futures_poll(&mut held).unwrap().unwrap();
+        let mut second = Box::pin(store.lock(&family, Duration::from_secs(1)));
+        let error = futures_poll(&mut second).unwrap().unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Other);
+        drop((held, second, lock));
         assert_eq!(locks_known(&store), 0);
     }
 

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::{Place, directory, failed, off_the_async_threads, owner};
 use crate::{
     error::{StoreError, StoreErrorKind},
-    store::{HeldLock, timer::require_timer},
+    store::HeldLock,
     time::{Clock, SystemClock},
 };
 
@@ -78,7 +78,6 @@ pub(super) async fn acquire(place: &Place, patience: Duration) -> Result<Locked,
     if !may_wait {
         return Err(in_use(&path, patience));
     }
-    require_timer()?;
     let tries = async {
         loop {
             sleep(Duration::from_millis(fastrand::u64(PAUSE))).await;

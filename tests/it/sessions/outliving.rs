@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use intelliauth::{MemoryStore, TokenRequest};
+use intelliauth_emulator::sample;
 use serde_json::json;
 
-use super::ask;
+use super::{
+    ask,
+    held_up::{HeldUp, Tenant, banking},
+};
 use crate::support::{
     Server,
     person::{BANKING, HEALTH},
@@ -191,4 +195,25 @@ fn a_runtime_that_nobody_drives_keeps_nobody_waiting() {
         build().client().get_access_token(HEALTH).await.unwrap();
     });
     drop((undriven, server));
+}
+
+#[tokio::test]
+async fn a_sign_out_whose_caller_has_gone_is_finished() {
+    let tenant = Tenant::start().await;
+    let store = HeldUp::new(MemoryStore::new());
+    let session = tenant.session(store.clone());
+    tenant.sign_in(&session, sample::ALICE, &[banking()]).await;
+    store.hold_up_after(0);
+    let signing_out = tokio::spawn({
+        let session = session.clone();
+        async move { session.sign_out().await }
+    });
+    store.arrived().await;
+    signing_out.abort();
+    let _ = signing_out.await;
+    store.go_on();
+    session.client().close().await.unwrap();
+    let other = tenant.session(store.store.clone());
+    assert_eq!(other.account().await.unwrap(), None);
+    assert_eq!(tenant.emulator.count("/oauth2/revoke"), 1);
 }

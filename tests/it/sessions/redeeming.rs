@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use intelliauth::{
-    CacheMode, Error, FamilyKey, MemoryStore, RefreshAhead, SessionKey, SessionStore, TokenRequest,
+    CacheMode, Dialect, Error, FamilyKey, MemoryStore, RefreshAhead, SessionKey, SessionStore,
+    TokenRequest,
 };
 use serde_json::json;
 
@@ -369,4 +370,83 @@ async fn the_lock_is_free_during_a_back_off() {
         .await;
     drop(lock.unwrap());
     call.await.unwrap().unwrap_err();
+}
+
+/// What was redeemed for which API, in the order of the requests.
+async fn redeemed(server: &Server) -> Vec<(String, String)> {
+    let requests = server.token_requests().await;
+    let redemptions = requests
+        .iter()
+        .filter(|seen| !seen.parameter("refresh_token").is_empty());
+    redemptions
+        .map(|seen| {
+            let token = seen.parameter("refresh_token").to_owned();
+            (token, seen.parameter("audience").to_owned())
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_lost_redemption_is_repeated_as_the_same_request_and_what_is_wanted_comes_after_it() {
+    let server = Server::for_people().await;
+    let session = server.person().build().unwrap().default_session();
+    server.sign_in(&session).await;
+    server
+        .refresh("R0")
+        .raw(200, "{\"acc", "application/json")
+        .times(1)
+        .mount()
+        .await;
+    server
+        .rotates("R0", "R1")
+        .audience(BANKING)
+        .times(1)
+        .mount()
+        .await;
+    server
+        .rotates("R1", "R2")
+        .audience(HEALTH)
+        .times(1)
+        .mount()
+        .await;
+    session
+        .client()
+        .get_access_token(BANKING)
+        .await
+        .unwrap_err();
+    server.advance(10.0);
+    session.client().get_access_token(HEALTH).await.unwrap();
+    let expected = [("R0", BANKING), ("R0", BANKING), ("R1", HEALTH)];
+    let expected = expected.map(|(token, audience)| (token.to_owned(), audience.to_owned()));
+    assert_eq!(redeemed(&server).await, expected);
+    // And the token of the repetition is kept.
+    session.client().get_access_token(BANKING).await.unwrap();
+    assert_eq!(redeemed(&server).await.len(), 3);
+}
+
+#[tokio::test]
+async fn within_a_grace_period_a_lost_redemption_is_repeated_as_often_as_it_takes() {
+    let server = Server::for_people().await;
+    let mut dialect = Dialect::intelliauth();
+    dialect.refresh_grace = Some(Duration::from_secs(60));
+    let people = server.person().dialect(dialect).build().unwrap();
+    let session = people.default_session();
+    server.sign_in(&session).await;
+    server
+        .refresh("R0")
+        .raw(200, "{\"acc", "application/json")
+        .times(4)
+        .mount()
+        .await;
+    server.rotates("R0", "R1").mount().await;
+    for _ in 0..4 {
+        session
+            .client()
+            .get_access_token(BANKING)
+            .await
+            .unwrap_err();
+        server.advance(10.0);
+    }
+    session.client().get_access_token(BANKING).await.unwrap();
+    assert_eq!(redeemed(&server).await.len(), 5);
 }
