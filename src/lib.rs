@@ -175,10 +175,9 @@
 //! | `browser` | yes | [`AuthorizationCode::loopback`] opens the system's browser; without it the URL is shown |
 //! | `file-store` | yes | `FileStore`: sessions of people in files that outlive the process |
 //! | `qrcode` | no | `DevicePrompt::qr_code`, and a QR code where `DeviceCode::terminal` writes its code |
-//! | `test-util` | no | for your own tests: a fake source of tokens, and every error |
+//! | `test-util` | no | for your own tests: a fake source of tokens, every error, and a suite for stores of your own |
 //! | `resource-server` | no | the other end of the token: `Verifier`, tower layers, requirements |
 //! | `axum` | no | a router that takes no route without a requirement, and extractors; brings `resource-server` |
-//! | `test-util` | no | for `[dev-dependencies]`: whether a store of your own holds what the client relies on |
 //!
 //! # What it does not do
 //!

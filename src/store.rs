@@ -54,8 +54,9 @@ use crate::error::StoreErrorKind;
 /// connection, or a task that a store cannot do without, belongs to a call and not to the constructor.
 /// Calls of different sessions are made at the same time.
 ///
-/// A call gets 5 s, and [`lock`](Self::lock) its patience besides. One that takes longer is dropped and
-/// counts as failed, whatever comes of it later; a store that can, says before that what went wrong.
+/// A call gets 5 s unless the client says otherwise, and [`lock`](Self::lock) its patience besides. One
+/// that takes longer is dropped and counts as failed, whatever comes of it later; a store that can, says
+/// before that what went wrong.
 ///
 /// # Examples
 ///

@@ -12,7 +12,7 @@
 //!
 //! | when | calls |
 //! |---|---|
-//! | a token that is not cached, once a second at most | `load` |
+//! | a look at what other processes did, once a second at most | `load` |
 //! | a redemption | `lock`, `load`, `save` (the mark that it is about to be sent), `is_held`, `save` (what came of it), `release` |
 //! | a sign-in, a sign-out | `load`, `save`; again if the save was superseded |
 //! | a record that cannot be used | `set_aside` |
@@ -20,9 +20,11 @@
 //!
 //! All of it happens on a runtime of the client's own, which outlives the program's callers and has
 //! I/O and timers: a connection is best made by the first call, and what a call spawns there lives on. A
-//! call gets 5 s, [`lock`](crate::SessionStore::lock) its patience besides; what has not returned by
-//! then is dropped, and counts as failed. A lock is held for one redemption: 15 s for the issuer's
-//! answer, and the calls around it.
+//! call gets 5 s ([`store_timeout`](crate::ClientBuilder::store_timeout)),
+//! [`lock`](crate::SessionStore::lock) its patience besides; what has not returned by then is dropped, and
+//! counts as failed. A lock is held for one redemption: 15 s for the issuer's answer
+//! ([`request_timeout`](crate::ClientBuilder::request_timeout)), and the calls around it. An application that
+//! raises that beyond 20 s cannot rely on leases.
 //!
 //! # Compare-and-set
 //!
