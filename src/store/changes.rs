@@ -212,10 +212,10 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_hears_that_nobody_receives() {
+    fn a_sender_hears_that_its_receiver_is_gone() {
         let (sender, changes) = StoreChanges::channel();
         drop(changes);
         assert!(sender.is_closed());
-        sender.send("for nobody");
+        sender.send("not received");
     }
 }

@@ -1,4 +1,4 @@
-//! Whose session it is, and the name that says so to nobody.
+//! Whose session it is, and a name for it that says nothing.
 
 use std::fmt::Write;
 

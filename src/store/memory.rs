@@ -22,7 +22,7 @@ use crate::error::{StoreError, StoreErrorKind};
 ///
 /// The default of a client. Clones share what they keep, and each hears of
 /// [changes](SessionStore::changes) that another made. A record that is set aside is forgotten, since
-/// nobody could look at it.
+/// no person could look at it.
 ///
 /// # Examples
 ///

@@ -22,7 +22,7 @@ pub const LARGEST_RECORD: usize = 1024 * 1024;
 /// What is kept of a session: bytes that only the client can read.
 ///
 /// It holds tokens, so `Debug` hides it and its memory is wiped when it is dropped. A store writes
-/// the bytes as they are, and shows them to nobody. What a store may know of them is the
+/// the bytes as they are, and shows them to no person. What a store may know of them is the
 /// [`version`](Self::version), which it compares, and until when they are
 /// [worth keeping](Self::keep_until).
 ///

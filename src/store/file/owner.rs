@@ -109,7 +109,7 @@ fn quoted(path: &Path) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// Neither follows a link, nor waits for the other end of a pipe that somebody put there.
+/// Neither follows a link, nor waits for the other end of a pipe that was put there.
 #[cfg(unix)]
 fn without_following(options: &mut OpenOptions) -> &mut OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;
@@ -135,8 +135,8 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_somebody_else_is_refused() {
-        // The root of the file system is root's; whoever runs this is not, or it is open to others.
+    fn what_belongs_to_another_user_is_refused() {
+        // The root of the file system is root's; who runs this is not, or it is open to others.
         let root = Path::new("/");
         let error = check_directory(root, &fs::metadata(root).unwrap()).unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Insecure);

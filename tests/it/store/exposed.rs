@@ -1,4 +1,4 @@
-//! Files that somebody else could read or replace are refused, and the error says what to run.
+//! Files that other users could read or replace are refused, and the error says what to run.
 
 use std::{
     error::Error as StdError,

@@ -46,7 +46,7 @@ fn a_part_of_another_test() {
                 let store = FileStore::default();
                 put(&store, &record("kept")).await.unwrap();
             }
-            other => panic!("nobody plays {other}"),
+            other => panic!("there is no part {other}"),
         }
     });
 }
@@ -99,7 +99,7 @@ fn counted(record: &SessionRecord) -> u32 {
 async fn hold(store: &FileStore) {
     let _held = store.lock(&family(), PATIENCE).await.unwrap();
     say(READY);
-    // Until it is killed, or nobody is there any more to do that.
+    // Until it is killed, or the test that would do that has ended.
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
 }
 
@@ -174,7 +174,7 @@ impl Player {
     }
 
     fn finish(mut self) -> ExitStatus {
-        // Read it all, so that it does not wait for somebody who does.
+        // Read it all, so that it does not wait for a reader.
         let mut said = String::new();
         let mut out = self.0.stdout.take().unwrap();
         out.read_to_string(&mut said).unwrap();
