@@ -7,11 +7,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use super::{
     executor::{Executor, Instant, ProcessId, TaskId},
     invariants::{
+        redemptions::unwritten,
         handed_out::{self, HandedOut},
         yielding::{self, Asking},
     },
     program::{Ask, Program},
     session_name,
+    tokens::access_number,
     world::World,
 };
 use crate::{error::Error, session::SessionToken, time::Moment};
@@ -21,6 +23,8 @@ use crate::{error::Error, session::SessionToken, time::Moment};
 pub(super) struct Calls {
     open: BTreeMap<usize, Call>,
     count: usize,
+    /// Which of the requests for access tokens that are not answered yet are forced.
+    forced: BTreeMap<usize, (ProcessId, usize)>,
     /// The longest that one has taken, while its process ran.
     pub(super) longest: Duration,
 }
@@ -49,6 +53,16 @@ impl Calls {
         self.count += 1;
         self.open.insert(self.count, call);
         self.count
+    }
+
+    /// Whether this process was asked for a token that is requested from then on, and has not answered.
+    pub(super) fn is_forced(&self, process: ProcessId, session: usize) -> bool {
+        self.forced.values().any(|forced| *forced == (process, session))
+    }
+
+    /// How many of this process are open.
+    pub(super) fn count_of(&self, process: ProcessId) -> usize {
+        self.open.values().filter(|call| call.process == process).count()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -89,10 +103,20 @@ impl Caller {
             let forced = if ask.is_forced { ", forced" } else { "" };
             format!("asks for {what} [{}]{forced}", ask.scopes)
         });
+        let is_forced = ask.is_forced;
         let outcome = Arc::clone(&self.program).access_token(session_name(session), ask);
-        let caller = self.clone();
+        let (caller, process) = (self.clone(), self.process);
+        let forced = self.world.with(|state| {
+            state.calls.count += 1;
+            if is_forced {
+                let forced = (process, session);
+                state.calls.forced.insert(state.calls.count, forced);
+            }
+            state.calls.count
+        });
         self.call("access_token", None, async move {
             let outcome = outcome.await;
+            caller.world.with(|state| state.calls.forced.remove(&forced));
             caller.hear(&asking, outcome);
         });
     }
@@ -151,6 +175,14 @@ impl Caller {
 
     /// An API has refused this access token.
     pub(super) fn reject(&self, session: usize, access_token: &str) {
+        let process = self.process;
+        if let Some(number) = access_number(access_token) {
+            self.world.with(|state| state.people.rejected.insert((process, number)));
+        }
+        self.world.note_of(process, || {
+            let text: String = access_token.chars().take(12).collect();
+            format!("hears that an API refuses {text}")
+        });
         self.program.reject(&session_name(session), access_token);
     }
 
@@ -181,13 +213,19 @@ impl Caller {
             world.note_of(process, || {
                 format!("closed: {:?}", outcome.as_ref().map_err(Error::kind))
             });
-            world.with(|state| {
+            let wrong = world.with(|state| {
+                let wrong = outcome.is_ok().then(|| unwritten(state, process, began));
                 let facts = state.process(process);
                 match outcome {
                     Ok(()) => facts.closed_at = Some(began),
                     Err(_) => facts.close_failed_at = Some(began),
                 }
+                wrong.flatten()
             });
+            if let Some(name) = wrong {
+                let what = format!("p{} says that it has written everything, but {name}", process.number());
+                world.violate(what);
+            }
         });
     }
 

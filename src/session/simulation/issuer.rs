@@ -199,6 +199,7 @@ impl Sent {
     fn new(issuer: &ModelIssuer, name: TokenName, request: &RefreshRequest) -> Self {
         let world = Arc::clone(&issuer.world);
         let (now, process) = (world.now(), issuer.process);
+        let asked = Request::of(request, true);
         let request = Request::of(request, world.settings.dialect.narrows_per_token);
         world.note_of(process, || {
             format!("redeems {name} for {}", request.audience)
@@ -207,6 +208,7 @@ impl Sent {
             process,
             name,
             request,
+            asked,
             sent: now,
             is_in_outage: world.with(|state| is_in_outage(state, process, now)),
             processed: None,

@@ -1,6 +1,6 @@
 //! What people did, and what each session has to be because of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     executor::{Instant, ProcessId},
@@ -18,6 +18,8 @@ pub(super) struct People {
     known: BTreeMap<(ProcessId, usize), Vec<usize>>,
     /// When an access token ends, each time that a process has handed it out.
     pub(super) ends: BTreeMap<(ProcessId, usize), Vec<Moment>>,
+    /// Access tokens that an API of this process has refused.
+    pub(super) rejected: BTreeSet<(ProcessId, usize)>,
     /// By whom, of which session, and its text.
     pub(super) handed_out: Vec<(ProcessId, usize, String)>,
 }
@@ -119,6 +121,7 @@ impl People {
             loads: BTreeMap::new(),
             known: BTreeMap::new(),
             ends: BTreeMap::new(),
+            rejected: BTreeSet::new(),
             handed_out: Vec::new(),
         }
     }
@@ -137,6 +140,12 @@ impl People {
     /// Whether what is expected does not hang on the order of what is under way.
     pub(super) fn is_clear(&self, session: usize) -> bool {
         !self.sessions[session].is_muddled
+    }
+
+    /// Whether a sign-in counts in another process that may be written later.
+    pub(super) fn has_unwritten(&self, session: usize) -> bool {
+        let session = &self.sessions[session];
+        !session.unwritten.is_empty() || !session.overruled.is_empty()
     }
 
     /// The store has lost something: what has to be found is not known.

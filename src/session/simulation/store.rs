@@ -240,9 +240,13 @@ impl SessionStore for ModelStore {
     async fn load(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
         let (session, begun) = (session_number(key), self.world.now());
         if self.world.meets(Trouble::LoadsFail) {
+            self.hindered(session);
             return Err(StoreError::new(StoreErrorKind::Io, "it cannot be read"));
         }
         let plan = Plan::load(&self.world);
+        if plan.is_troubled() {
+            self.hindered(session);
+        }
         let (kept, is_lie) = self
             .carry(plan, move |world| {
                 world.with(|state| {

@@ -79,13 +79,16 @@ pub(crate) fn earlier(
             if has_lost_lease(earlier.process) || has_lost_lease(process) {
                 return Earlier::Uncertain(Cause::LeaseLost);
             }
+            if earlier.process == process {
+                return Earlier::Wrong(format!("{} is redeemed by p{}, which has {next}", earlier.name, process.number()));
+            }
             if kept.is_some() {
                 return Earlier::Wrong(format!(
                     "{} is redeemed although the store has {next}",
                     earlier.name
                 ));
             }
-            why_unkept(state, earlier.process, (session, told)).map_or_else(
+            why_unkept(executor, state, earlier.process, (session, told)).map_or_else(
                 || Earlier::Wrong(format!("{} is redeemed although p{} has {next}, and nothing kept it from saving that", earlier.name, earlier.process.number())),
                 Earlier::Uncertain,
             )
@@ -95,6 +98,7 @@ pub(crate) fn earlier(
 
 /// What kept a process from saving what it was told then.
 pub(crate) fn why_unkept(
+    executor: &Executor,
     state: &State,
     process: ProcessId,
     (session, told): (usize, Instant),
@@ -109,7 +113,9 @@ pub(crate) fn why_unkept(
     }
     let hindered = facts.hindered_at.get(&session);
     let was_away = state.shelf.away_until.is_some_and(|until| until >= told);
-    let is_hindered = was_away || hindered.is_some_and(|at| *at >= told);
+    // What takes long because the process stands still is given up like other trouble.
+    let has_stopped = executor.has_stopped_since(process, told);
+    let is_hindered = was_away || has_stopped || hindered.is_some_and(|at| *at >= told);
     is_hindered.then_some(Cause::StoreRefused)
 }
 

@@ -4,6 +4,7 @@ use super::yielding::is_owed;
 use crate::session::simulation::{
     AUDIENCES,
     executor::ProcessId,
+    issuer::Told,
     people::{Expected, SignInEnd},
     world::{State, World},
 };
@@ -67,5 +68,43 @@ pub(crate) fn check_signed_in(world: &World) {
     }
 }
 
-/// What was signed out of is revoked.
-pub(crate) fn check(_world: &World) {}
+/// What was signed out of is revoked, where nothing was lost on the way.
+pub(crate) fn check(world: &World) {
+    let wrong = world.with(|state| {
+        let mut all = 0..state.families.all.len();
+        let alive = all.find(|number| has_to_be_revoked(world, state, *number));
+        alive.map(|number| format!("family {number} was signed out of, and is alive"))
+    });
+    if let Some(what) = wrong {
+        world.violate(what);
+    }
+}
+
+fn has_to_be_revoked(world: &World, state: &State, number: usize) -> bool {
+    let family = &state.families.all[number];
+    let sign_in = &state.people.sign_ins[family.sign_in];
+    let Some((signed_in, SignInEnd::Kept)) = sign_in.ended else {
+        return false;
+    };
+    let mut sign_outs = state.people.sign_outs.iter();
+    // Whichever comes first has to revoke it.
+    let first = sign_outs.find(|one| one.session == family.session && one.began >= signed_in);
+    let is_signed_out = first.is_some_and(|sign_out| {
+        let is_done = sign_out.ended.is_some_and(|(_, is_done)| is_done);
+        let is_later = sign_out.began > signed_in;
+        is_later && is_done && !sign_out.was_lied_to && !state.is_dead(sign_out.process)
+    });
+    // The good one was told to a process that could still revoke it.
+    let attempts = state.families.attempts.iter().filter(|attempt| attempt.name.family == number);
+    let current = family.current(number);
+    let mut tells = attempts.clone().filter(|attempt| {
+        matches!(attempt.told, Some((_, Told::Tokens(Some(next)))) if next == current)
+    });
+    let is_known = family.current == 0 || tells.any(|attempt| !state.is_dead(attempt.process));
+    let was_lost = state.shelf.place(family.session).lost_at.is_some()
+        || state.families.unrevoked.contains(&number)
+        || family.is_mixed_up;
+    // Replaced ones are left out of a record that has no room for them.
+    let has_room = world.settings.record_limit > 1 << 16;
+    family.death.is_none() && is_signed_out && is_known && !was_lost && has_room
+}

@@ -3,7 +3,8 @@
 use crate::{
     session::simulation::{
         executor::{Instant, ProcessId},
-        issuer::Access,
+        invariants::causes::why_unkept,
+        issuer::{Access, Told},
         people::{SignIn, SignInEnd},
         tokens::access_number,
         world::{State, World},
@@ -34,6 +35,7 @@ pub(crate) fn check(world: &World, handed_out: &HandedOut<'_>) {
         // Who was not named at the sign-in cannot be told from another.
         let is_named = state.people.sign_ins[state.families.sign_in_of(access)].is_named;
         let outcome = is_the_right_one(access, is_named, handed_out)
+            .and_then(|()| is_kept(world, state, access))
             .and_then(|()| is_not_over(world, state, (number, handed_out), now));
         let aged = has_not_ended(state, number, handed_out, clocks);
         outcome.and(aged).err().map(what)
@@ -62,6 +64,26 @@ fn is_the_right_one(
     }
     if access.is_mixed_up && is_named {
         return Err("is of a person who was never in this session".to_owned());
+    }
+    Ok(())
+}
+
+/// The refresh token that came with it is in the store, unless the store would not have it.
+fn is_kept(world: &World, state: &State, access: &Access) -> Result<(), String> {
+    let Some((attempt, _)) = access.redemption else {
+        return Ok(());
+    };
+    let sent = &state.families.attempts[attempt];
+    let Some((told, Told::Tokens(Some(next)))) = sent.told else {
+        return Ok(());
+    };
+    if state.shelf.first_kept(next).is_some() {
+        return Ok(());
+    }
+    let why = why_unkept(&world.executor, state, sent.process, (access.session, told));
+    let was_lost = state.shelf.place(access.session).lost_at.is_some_and(|lost| lost >= told);
+    if why.is_none() && !was_lost {
+        return Err(format!("is handed out before {next} is kept"));
     }
     Ok(())
 }

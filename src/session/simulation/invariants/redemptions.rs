@@ -3,8 +3,9 @@
 
 use super::causes::{Cause, Earlier, earlier};
 use crate::session::simulation::{
-    executor::Instant,
-    issuer::{Attempt, Outcome, Told},
+    executor::{Instant, ProcessId},
+    issuer::{Attempt, Origin, Outcome, Told},
+    people::Expected,
     tokens::TokenName,
     world::{State, World},
 };
@@ -26,6 +27,27 @@ pub(crate) fn check_sent(world: &World, sent: &Attempt) {
     if let Some(wrong) = wrong {
         world.violate(wrong);
     }
+}
+
+/// Whether the session held a token as good as a new one, when this process has read it last.
+fn needless(world: &World, state: &State, sent: &Attempt) -> Option<String> {
+    let session = state.families.all[sent.name.family].session;
+    let load = state.people.last_load(sent.process, session)?;
+    let is_sure = world.executor.clock_spread().is_zero() && !load.is_lie;
+    if !is_sure || state.calls.is_forced(sent.process, session) {
+        return None;
+    }
+    let mentions = load.mentions.as_ref()?;
+    let mut tokens = mentions.access.iter().copied();
+    let same = tokens.find(|number| {
+        let access = &state.families.access[*number];
+        let is_of_it = access.origin == Origin::Family(sent.name.family);
+        let asked = access.redemption.as_ref().map(|(_, asked)| asked);
+        let is_fresh = sent.sent.since(access.issued) * 2 < access.lifetime;
+        let known = (sent.process, *number);
+        is_of_it && asked == Some(&sent.asked) && is_fresh && !state.people.rejected.contains(&known)
+    })?;
+    Some(format!("{} is redeemed although at-{same} is as good as a new one", sent.name))
 }
 
 /// Whether sending this token again is as promised.
@@ -51,7 +73,7 @@ fn repetition(world: &World, state: &mut State, sent: &Attempt) -> Result<(), St
         .first()
         .map(|number| &state.families.attempts[*number])
     else {
-        return Ok(());
+        return needless(world, state, sent).map_or(Ok(()), Err);
     };
     state.families.repetitions += 1;
     if first.request != sent.request {
@@ -79,6 +101,25 @@ pub(crate) fn is_within_grace(world: &World, first: Instant, now: Instant) -> bo
     let grace = world.settings.dialect.refresh_grace;
     let spread = world.executor.clock_spread();
     grace.is_some_and(|grace| now.since(first) <= grace + spread)
+}
+
+/// A refresh token that this process was told of before then, and that is the good one and not in the store.
+pub(crate) fn unwritten(state: &State, process: ProcessId, before: Instant) -> Option<TokenName> {
+    let own = state.families.attempts.iter().filter(|attempt| attempt.process == process);
+    let told = own.filter_map(|attempt| match attempt.told {
+        Some((at, Told::Tokens(Some(next)))) if at < before => Some(next),
+        _ => None,
+    });
+    let mut told = told.filter(|name| {
+        let family = &state.families.all[name.family];
+        let is_good = family.death.is_none() && !family.is_mixed_up && family.current == name.serial;
+        let is_kept = state.shelf.first_kept(*name).is_some();
+        let is_wanted = matches!(state.people.expected(family.session),
+            Expected::SignedIn(sign_ins) if sign_ins.contains(&family.sign_in));
+        let was_lost = state.shelf.place(family.session).lost_at.is_some();
+        is_good && is_wanted && !is_kept && !was_lost && !state.shelf.is_away
+    });
+    told.next()
 }
 
 /// Looks at a redemption that has ended its family.

@@ -153,13 +153,14 @@ fn give(
     let settings = &world.settings;
     world.with(|state| {
         let sent = &state.families.attempts[attempt];
-        let (number, request) = (sent.name.family, sent.request.clone());
+        let (number, request) = (sent.name.family, sent.asked.clone());
         let family = &mut state.families.all[number];
         let person = family.person + if is_mixed_up { STRANGER } else { 0 };
         family.is_mixed_up |= is_mixed_up;
         let access = Access {
             session: family.session,
             audience: request.audience.clone(),
+            redemption: Some((attempt, request)),
             origin: Origin::Family(number),
             issued: now,
             lifetime: settings.lifetime,

@@ -74,6 +74,8 @@ pub(crate) struct Attempt {
     pub(crate) process: ProcessId,
     pub(crate) name: TokenName,
     pub(crate) request: Request,
+    /// What it asks for altogether, also where that is not named on the wire.
+    pub(crate) asked: Request,
     pub(crate) sent: Instant,
     /// Whether it was sent although the issuer had been silent for a while.
     pub(crate) is_in_outage: bool,
@@ -117,6 +119,8 @@ pub(crate) enum Told {
 pub(crate) struct Access {
     pub(crate) session: usize,
     pub(crate) audience: String,
+    /// The redemption that brought it, and what that asked for.
+    pub(crate) redemption: Option<(usize, Request)>,
     pub(crate) origin: Origin,
     pub(crate) issued: Instant,
     pub(crate) lifetime: Duration,

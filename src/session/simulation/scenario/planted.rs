@@ -34,6 +34,7 @@ impl Schedule {
                     process: WORLD,
                     name,
                     request: Request::unknown(),
+                    asked: Request::unknown(),
                     sent: now,
                     is_in_outage: false,
                     processed: None,
