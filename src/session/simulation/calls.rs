@@ -7,10 +7,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use super::{
     executor::{Executor, Instant, ProcessId, TaskId},
     invariants::{
-        redemptions::unwritten,
         handed_out::{self, HandedOut},
+        redemptions::unwritten,
         yielding::{self, Asking},
     },
+    issuer::Request,
     program::{Ask, Program},
     session_name,
     tokens::access_number,
@@ -23,8 +24,8 @@ use crate::{error::Error, session::SessionToken, time::Moment};
 pub(super) struct Calls {
     open: BTreeMap<usize, Call>,
     count: usize,
-    /// Which of the requests for access tokens that are not answered yet are forced.
-    forced: BTreeMap<usize, (ProcessId, usize)>,
+    /// The requests for access tokens that are not answered yet.
+    asked: BTreeMap<usize, Asked>,
     /// The longest that one has taken, while its process ran.
     pub(super) longest: Duration,
 }
@@ -38,6 +39,14 @@ pub(super) struct Call {
     pub(super) acts_on: Option<usize>,
     began: Instant,
     task: Option<TaskId>,
+}
+
+/// A request for an access token.
+pub(super) struct Asked {
+    process: ProcessId,
+    session: usize,
+    pub(super) request: Request,
+    pub(super) is_forced: bool,
 }
 
 /// A process that calls.
@@ -55,14 +64,19 @@ impl Calls {
         self.count
     }
 
-    /// Whether this process was asked for a token that is requested from then on, and has not answered.
-    pub(super) fn is_forced(&self, process: ProcessId, session: usize) -> bool {
-        self.forced.values().any(|forced| *forced == (process, session))
+    /// What this process was asked for and has not answered: the request, and whether a token is wanted that
+    /// is requested from then on.
+    pub(super) fn asked(&self, process: ProcessId, session: usize) -> impl Iterator<Item = &Asked> {
+        let asked = self.asked.values();
+        asked.filter(move |asked| asked.process == process && asked.session == session)
     }
 
     /// How many of this process are open.
     pub(super) fn count_of(&self, process: ProcessId) -> usize {
-        self.open.values().filter(|call| call.process == process).count()
+        self.open
+            .values()
+            .filter(|call| call.process == process)
+            .count()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -103,20 +117,22 @@ impl Caller {
             let forced = if ask.is_forced { ", forced" } else { "" };
             format!("asks for {what} [{}]{forced}", ask.scopes)
         });
-        let is_forced = ask.is_forced;
+        let asked = Asked {
+            process: self.process,
+            session,
+            request: Request::asked(ask.audience, &ask.scopes, ask.parameter),
+            is_forced: ask.is_forced,
+        };
         let outcome = Arc::clone(&self.program).access_token(session_name(session), ask);
-        let (caller, process) = (self.clone(), self.process);
-        let forced = self.world.with(|state| {
+        let caller = self.clone();
+        let asked = self.world.with(|state| {
             state.calls.count += 1;
-            if is_forced {
-                let forced = (process, session);
-                state.calls.forced.insert(state.calls.count, forced);
-            }
+            state.calls.asked.insert(state.calls.count, asked);
             state.calls.count
         });
         self.call("access_token", None, async move {
             let outcome = outcome.await;
-            caller.world.with(|state| state.calls.forced.remove(&forced));
+            caller.world.with(|state| state.calls.asked.remove(&asked));
             caller.hear(&asking, outcome);
         });
     }
@@ -177,7 +193,8 @@ impl Caller {
     pub(super) fn reject(&self, session: usize, access_token: &str) {
         let process = self.process;
         if let Some(number) = access_number(access_token) {
-            self.world.with(|state| state.people.rejected.insert((process, number)));
+            self.world
+                .with(|state| state.people.rejected.insert((process, number)));
         }
         self.world.note_of(process, || {
             let text: String = access_token.chars().take(12).collect();
@@ -223,7 +240,10 @@ impl Caller {
                 wrong.flatten()
             });
             if let Some(name) = wrong {
-                let what = format!("p{} says that it has written everything, but {name}", process.number());
+                let what = format!(
+                    "p{} says that it has written everything, but {name}",
+                    process.number()
+                );
                 world.violate(what);
             }
         });

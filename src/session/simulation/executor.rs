@@ -211,6 +211,11 @@ impl Instant {
         Self(self.0.saturating_add(by))
     }
 
+    pub(super) fn before(self, duration: Duration) -> Self {
+        let by = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(by))
+    }
+
     pub(super) fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }

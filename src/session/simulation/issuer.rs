@@ -13,7 +13,7 @@ pub(super) use families::{
 use tokio::sync::oneshot;
 
 use super::{
-    executor::{Instant, ProcessId, WORLD},
+    executor::{ProcessId, WORLD},
     invariants::redemptions,
     tokens::TokenName,
     weather::Trouble,
@@ -210,7 +210,7 @@ impl Sent {
             request,
             asked,
             sent: now,
-            is_in_outage: world.with(|state| is_in_outage(state, process, now)),
+            is_in_outage: world.with(|state| is_in_outage(&world, state, process)),
             processed: None,
             told: None,
             given_up: None,
@@ -243,11 +243,19 @@ impl Drop for Sent {
 }
 
 /// Whether nothing had arrived for so long that this process could have known it.
-fn is_in_outage(state: &mut super::world::State, process: ProcessId, now: Instant) -> bool {
+fn is_in_outage(world: &World, state: &mut super::world::State, process: ProcessId) -> bool {
+    let now = world.now();
     let since = state.weather.since(Trouble::Outage);
     let probed = state.process(process).probed_at;
-    since.is_some_and(|since| since < now && probed.is_none_or(|probed| probed < since))
+    // It may have begun right after the process had found that the issuer answers.
+    let has_probed = probed.is_some_and(|probed| {
+        now.since(probed) < PROBED || world.executor.has_stopped_since(process, probed)
+    });
+    since.is_some_and(|since| since < now) && !has_probed
 }
+
+/// A redemption is sent so soon after the issuer was found to answer.
+const PROBED: Duration = Duration::from_secs(25);
 
 /// How long one request may take, as the endpoint has it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);

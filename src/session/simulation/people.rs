@@ -39,6 +39,8 @@ struct Session {
     unwritten: Vec<(ProcessId, Instant)>,
     /// Those that a later one counts for more than, as long as the store has that.
     overruled: Vec<(ProcessId, Instant)>,
+    /// Whether a newer version of this crate has written it: nothing can be done with it here.
+    is_of_newer: bool,
 }
 
 /// What has to be found of a session.
@@ -142,10 +144,11 @@ impl People {
         !self.sessions[session].is_muddled
     }
 
-    /// Whether a sign-in counts in another process that may be written later.
-    pub(super) fn has_unwritten(&self, session: usize) -> bool {
+    /// Whether a sign-in since then counts in another process, and may be written later.
+    pub(super) fn has_unwritten(&self, session: usize, since: Instant) -> bool {
         let session = &self.sessions[session];
-        !session.unwritten.is_empty() || !session.overruled.is_empty()
+        let mut all = session.unwritten.iter().chain(&session.overruled);
+        all.any(|(_, at)| *at >= since)
     }
 
     /// The store has lost something: what has to be found is not known.
@@ -162,6 +165,17 @@ impl People {
         for session in &mut self.sessions {
             session.changes += 1;
         }
+    }
+
+    /// A newer version of this crate has written it.
+    pub(super) fn is_of_newer(&mut self, session: usize) {
+        let session = &mut self.sessions[session];
+        (session.is_of_newer, session.expected) = (true, Expected::Unclear);
+    }
+
+    /// Whether something else has to be left as it is.
+    pub(super) fn has_to_be_left(&self, session: usize) -> bool {
+        self.sessions[session].is_of_newer
     }
 
     /// Something begins that a person does.
@@ -190,9 +204,14 @@ impl People {
     }
 
     /// A sign-out of `process` ends.
-    pub(super) fn end_sign_out(&mut self, session: usize, process: ProcessId, is_done: bool) {
+    pub(super) fn end_sign_out(
+        &mut self,
+        session: usize,
+        (process, began): (ProcessId, Instant),
+        is_done: bool,
+    ) {
         let unwritten = &mut self.sessions[session].unwritten;
-        unwritten.retain(|(by, _)| *by != process);
+        unwritten.retain(|(by, at)| *by != process || *at >= began);
         // What it could not know of it did not end.
         let is_sure = is_done && unwritten.is_empty();
         self.end(session, |_| {
@@ -208,7 +227,7 @@ impl People {
         let session = &mut self.sessions[session];
         session.changes += 1;
         session.under_way -= 1;
-        session.expected = if session.is_muddled {
+        session.expected = if session.is_muddled || session.is_of_newer {
             Expected::Unclear
         } else {
             next(&session.expected)

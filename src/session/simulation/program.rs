@@ -24,6 +24,9 @@ use crate::{
     time::Moment,
 };
 
+/// The name of the extra parameter that some requests have.
+pub(super) const PARAMETER: &str = "claims";
+
 /// The sessions of one process.
 pub(super) struct Program {
     sessions: Arc<Sessions>,
@@ -89,7 +92,7 @@ impl Program {
         let open = self.open(&session);
         let mut parameters = Parameters::none();
         if let Some(value) = ask.parameter {
-            parameters = parameters.with("claims".to_owned(), value.to_owned());
+            parameters = parameters.with(PARAMETER.to_owned(), value.to_owned());
         }
         let wanted = Wanted {
             asked: asked(ask.audience, &ask.scopes),

@@ -7,6 +7,7 @@ mod planted;
 use std::sync::Arc;
 
 use events::Event;
+pub(super) use planted::NEWER;
 
 use super::{
     calls::Caller,

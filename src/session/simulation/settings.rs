@@ -42,6 +42,8 @@ pub(super) struct Settings {
     pub(super) loses_records: bool,
     /// Whether the first session was written by an older version of this crate.
     pub(super) has_older_record: bool,
+    /// Whether the last session was written by a newer one.
+    pub(super) has_newer_record: bool,
 }
 
 /// How the store keeps its locks.
@@ -96,6 +98,7 @@ impl Settings {
             has_pauses: random.percent(50),
             loses_records: random.percent(15),
             has_older_record: random.percent(10),
+            has_newer_record: random.percent(4),
         }
     }
 }

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     error::{StoreError, StoreErrorKind},
+    session::record::{Session, Writing},
     store::{
         FamilyKey, Saved, SessionKey, SessionLock, SessionRecord, SessionStore, StoreChanges,
         Version,
@@ -81,6 +82,18 @@ impl ModelStore {
             StoreKind::File => self.process,
             StoreKind::Database { .. } => WORLD,
         }
+    }
+
+    /// Whether the last save of a session would have found room without its access tokens.
+    fn note_shed(&self, session: usize, could_shed: bool) {
+        self.world.with(|state| {
+            let shed = &mut state.process(self.process).could_shed;
+            if could_shed {
+                shed.insert(session)
+            } else {
+                shed.remove(&session)
+            }
+        });
     }
 
     fn hindered(&self, session: usize) {
@@ -283,7 +296,16 @@ impl SessionStore for ModelStore {
             let facts = state.process(self.process);
             facts.saves_begun.insert(session, now);
         });
+        self.note_shed(session, false);
         let saved = self.save_as((key, session), record, replacing).await;
+        let is_full = saved
+            .as_ref()
+            .is_err_and(|error| error.kind() == StoreErrorKind::Full);
+        let room = self.world.settings.full_above;
+        self.note_shed(
+            session,
+            is_full && has_room_without_tokens(record, key, room),
+        );
         self.world.note_of(self.process, || {
             let outcome = saved.as_ref().map_err(StoreError::kind);
             format!("saved s{session} ({length} bytes): {outcome:?}")
@@ -362,6 +384,25 @@ impl SessionStore for ModelStore {
     fn record_limit(&self) -> usize {
         self.world.settings.record_limit
     }
+}
+
+/// Whether a record would be no longer than `room` without its access tokens.
+fn has_room_without_tokens(record: &SessionRecord, key: &SessionKey, room: usize) -> bool {
+    let writing = Writing {
+        version: record.version(),
+        keep_until: None,
+        limit: usize::MAX,
+        sheds_tokens: true,
+    };
+    let session = Session::read(record, key).ok();
+    let has_tokens = |session: &Session| {
+        let signed_in = session.signed_in.as_ref();
+        signed_in.is_some_and(|signed_in| !signed_in.tokens.is_empty())
+    };
+    let session = session.filter(has_tokens);
+    let shed = session.and_then(|session| session.write(key, writing).ok());
+    // And the time until which it is kept.
+    shed.is_some_and(|shed| shed.as_bytes().len() + 40 <= room)
 }
 
 /// Nothing is waited for as long as this.

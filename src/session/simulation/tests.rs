@@ -43,11 +43,7 @@ fn each_rule_that_is_switched_off_is_found() {
     let missed = Mutex::new(Vec::new());
     let work = || {
         while let Some(rule) = Rule::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let _off = rules::switch_off(*rule);
-            let found = (1..=SEARCHED).find_map(|seed| {
-                let violation = runner::schedule(seed, false).violation?;
-                Some((seed, violation))
-            });
+            let found = (1..=SEARCHED).find_map(|seed| found_without(*rule, seed));
             match found {
                 Some((seed, violation)) => println!("{rule:?}: seed {seed}: {violation}"),
                 None => missed.lock().unwrap().push(*rule),
@@ -60,6 +56,16 @@ fn each_rule_that_is_switched_off_is_found() {
     });
     let missed = missed.into_inner().unwrap();
     assert!(missed.is_empty(), "not found: {missed:?}");
+}
+
+/// The seed of a schedule that breaks a promise without `rule`, and keeps them with it.
+fn found_without(rule: Rule, seed: u64) -> Option<(u64, String)> {
+    let violation = {
+        let _off = rules::switch_off(rule);
+        runner::schedule(seed, false).violation?
+    };
+    let is_its_own = runner::schedule(seed, false).violation.is_none();
+    is_its_own.then_some((seed, violation))
 }
 
 fn number(variable: &str) -> Option<u64> {

@@ -1,7 +1,7 @@
 //! Everything that the parts of one schedule share.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -49,6 +49,8 @@ pub(super) struct ProcessFacts {
     pub(super) hindered_at: BTreeMap<usize, Instant>,
     /// Sessions that it has begun to save.
     pub(super) saves_begun: BTreeMap<usize, Instant>,
+    /// Sessions whose last save found no room, and would have without their access tokens.
+    pub(super) could_shed: BTreeSet<usize>,
     /// When it found last that the issuer answers.
     pub(super) probed_at: Option<Instant>,
 }

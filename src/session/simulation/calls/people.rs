@@ -1,6 +1,6 @@
 //! What people do: they sign in and out.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::Caller;
 use crate::{
@@ -122,18 +122,28 @@ impl Caller {
         let is_apart = world.settings.dialect.token_family == TokenFamily::PerAudience;
         let wrong = world.with(|state| {
             let wrong = is_impostor(state, signing, how);
+            let is_alone = state.calls.count_of(process) == 1;
+            let could_shed = state.process(process).could_shed.contains(&signing.session);
+            let is_waste = how == SignInEnd::OnlyHere && is_alone && could_shed;
             state.people.sign_ins[number].ended = Some((now, how));
             let before = same_persons(state, signing);
             // Where the store could not be read, clocks decide which of two came later.
-            let is_sure = world.executor.clock_spread().is_zero()
-                || !state.people.has_unwritten(signing.session);
+            let close = world.executor.clock_spread() + CLOSE;
+            let since = state.people.sign_ins[number].began.before(close);
+            let is_sure = !state.people.has_unwritten(signing.session, since);
             let end = (process, how, now);
             state.people.end_sign_in(signing.session, end, |expected| {
                 let next = expected_after(expected, number, (how, before), is_apart, signing);
                 if is_sure { next } else { Expected::Unclear }
             });
-            wrong
+            (wrong, is_waste)
         });
+        let (wrong, is_waste) = wrong;
+        if is_waste {
+            let what =
+                format!("sign-in {number} is not kept, and only its access tokens had no room");
+            world.violate(what);
+        }
         if wrong {
             let what =
                 format!("sign-in {number} is another person's, and only the same was let in");
@@ -180,7 +190,10 @@ impl Caller {
             let sign_out: &mut SignOut = &mut state.people.sign_outs[number];
             sign_out.ended = Some((now, is_done));
             let is_sure = is_done && !sign_out.was_lied_to;
-            state.people.end_sign_out(session, process, is_sure);
+            let began = sign_out.began;
+            state
+                .people
+                .end_sign_out(session, (process, began), is_sure);
         });
     }
 }
@@ -233,3 +246,6 @@ fn expected_after(
         (SignInEnd::Kept, _) => Expected::SignedIn(vec![number]),
     }
 }
+
+/// Clocks do not tell which of two sign-ins came later that are so close.
+const CLOSE: Duration = Duration::from_secs(1);

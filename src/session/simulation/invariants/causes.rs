@@ -80,7 +80,11 @@ pub(crate) fn earlier(
                 return Earlier::Uncertain(Cause::LeaseLost);
             }
             if earlier.process == process {
-                return Earlier::Wrong(format!("{} is redeemed by p{}, which has {next}", earlier.name, process.number()));
+                return Earlier::Wrong(format!(
+                    "{} is redeemed by p{}, which has {next}",
+                    earlier.name,
+                    process.number()
+                ));
             }
             if kept.is_some() {
                 return Earlier::Wrong(format!(

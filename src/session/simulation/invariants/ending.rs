@@ -6,6 +6,7 @@ use crate::session::simulation::{
     executor::ProcessId,
     issuer::Told,
     people::{Expected, SignInEnd},
+    scenario::NEWER,
     world::{State, World},
 };
 
@@ -71,6 +72,11 @@ pub(crate) fn check_signed_in(world: &World) {
 /// What was signed out of is revoked, where nothing was lost on the way.
 pub(crate) fn check(world: &World) {
     let wrong = world.with(|state| {
+        if state.people.has_to_be_left(0) {
+            let kept = state.shelf.kept(0);
+            let is_left = kept.is_some_and(|kept| kept.record.as_bytes() == NEWER.as_bytes());
+            return (!is_left).then(|| "a newer version's record was written over".to_owned());
+        }
         let mut all = 0..state.families.all.len();
         let alive = all.find(|number| has_to_be_revoked(world, state, *number));
         alive.map(|number| format!("family {number} was signed out of, and is alive"))
@@ -95,11 +101,15 @@ fn has_to_be_revoked(world: &World, state: &State, number: usize) -> bool {
         is_later && is_done && !sign_out.was_lied_to && !state.is_dead(sign_out.process)
     });
     // The good one was told to a process that could still revoke it.
-    let attempts = state.families.attempts.iter().filter(|attempt| attempt.name.family == number);
+    let attempts = state
+        .families
+        .attempts
+        .iter()
+        .filter(|attempt| attempt.name.family == number);
     let current = family.current(number);
-    let mut tells = attempts.clone().filter(|attempt| {
-        matches!(attempt.told, Some((_, Told::Tokens(Some(next)))) if next == current)
-    });
+    let mut tells = attempts.clone().filter(
+        |attempt| matches!(attempt.told, Some((_, Told::Tokens(Some(next)))) if next == current),
+    );
     let is_known = family.current == 0 || tells.any(|attempt| !state.is_dead(attempt.process));
     let was_lost = state.shelf.place(family.session).lost_at.is_some()
         || state.families.unrevoked.contains(&number)

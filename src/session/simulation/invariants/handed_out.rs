@@ -81,7 +81,11 @@ fn is_kept(world: &World, state: &State, access: &Access) -> Result<(), String> 
         return Ok(());
     }
     let why = why_unkept(&world.executor, state, sent.process, (access.session, told));
-    let was_lost = state.shelf.place(access.session).lost_at.is_some_and(|lost| lost >= told);
+    let was_lost = state
+        .shelf
+        .place(access.session)
+        .lost_at
+        .is_some_and(|lost| lost >= told);
     if why.is_none() && !was_lost {
         return Err(format!("is handed out before {next} is kept"));
     }

@@ -34,7 +34,14 @@ fn needless(world: &World, state: &State, sent: &Attempt) -> Option<String> {
     let session = state.families.all[sent.name.family].session;
     let load = state.people.last_load(sent.process, session)?;
     let is_sure = world.executor.clock_spread().is_zero() && !load.is_lie;
-    if !is_sure || state.calls.is_forced(sent.process, session) {
+    let mut asked = state.calls.asked(sent.process, session);
+    // Else it may be forced, or what a mark names that counts for nothing.
+    let is_wanted = asked.any(|it| it.request == sent.asked);
+    let is_forced = state
+        .calls
+        .asked(sent.process, session)
+        .any(|it| it.is_forced);
+    if !is_sure || !is_wanted || is_forced {
         return None;
     }
     let mentions = load.mentions.as_ref()?;
@@ -45,9 +52,15 @@ fn needless(world: &World, state: &State, sent: &Attempt) -> Option<String> {
         let asked = access.redemption.as_ref().map(|(_, asked)| asked);
         let is_fresh = sent.sent.since(access.issued) * 2 < access.lifetime;
         let known = (sent.process, *number);
-        is_of_it && asked == Some(&sent.asked) && is_fresh && !state.people.rejected.contains(&known)
+        is_of_it
+            && asked == Some(&sent.asked)
+            && is_fresh
+            && !state.people.rejected.contains(&known)
     })?;
-    Some(format!("{} is redeemed although at-{same} is as good as a new one", sent.name))
+    Some(format!(
+        "{} is redeemed although at-{same} is as good as a new one",
+        sent.name
+    ))
 }
 
 /// Whether sending this token again is as promised.
@@ -105,14 +118,19 @@ pub(crate) fn is_within_grace(world: &World, first: Instant, now: Instant) -> bo
 
 /// A refresh token that this process was told of before then, and that is the good one and not in the store.
 pub(crate) fn unwritten(state: &State, process: ProcessId, before: Instant) -> Option<TokenName> {
-    let own = state.families.attempts.iter().filter(|attempt| attempt.process == process);
+    let own = state
+        .families
+        .attempts
+        .iter()
+        .filter(|attempt| attempt.process == process);
     let told = own.filter_map(|attempt| match attempt.told {
         Some((at, Told::Tokens(Some(next)))) if at < before => Some(next),
         _ => None,
     });
     let mut told = told.filter(|name| {
         let family = &state.families.all[name.family];
-        let is_good = family.death.is_none() && !family.is_mixed_up && family.current == name.serial;
+        let is_good =
+            family.death.is_none() && !family.is_mixed_up && family.current == name.serial;
         let is_kept = state.shelf.first_kept(*name).is_some();
         let is_wanted = matches!(state.people.expected(family.session),
             Expected::SignedIn(sign_ins) if sign_ins.contains(&family.sign_in));

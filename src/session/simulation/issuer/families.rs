@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use crate::session::{
-    environment::RefreshRequest,
-    simulation::{
-        executor::{Instant, ProcessId},
-        invariants::causes::Cause,
-        settings::{Grace, Settings},
-        tokens::TokenName,
+use crate::{
+    scope::Scopes,
+    session::{
+        environment::RefreshRequest,
+        simulation::{
+            executor::{Instant, ProcessId},
+            invariants::causes::Cause,
+            program::PARAMETER,
+            settings::{Grace, Settings},
+            tokens::TokenName,
+        },
     },
 };
 
@@ -150,6 +154,16 @@ impl Request {
 }
 
 impl Request {
+    /// What an application asks for.
+    pub(crate) fn asked(audience: &str, scopes: &str, parameter: Option<&str>) -> Self {
+        let parameters = parameter.map(|value| (PARAMETER.to_owned(), value.to_owned()));
+        Self {
+            audience: audience.to_owned(),
+            scopes: Scopes::from_reply(scopes).to_string(),
+            parameters: parameters.into_iter().collect(),
+        }
+    }
+
     /// What an older version did not write down.
     pub(crate) fn unknown() -> Self {
         Self {

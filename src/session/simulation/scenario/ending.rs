@@ -64,7 +64,8 @@ impl Schedule {
             self.await_calls(" although nothing is wrong");
             self.world.with(|state| {
                 let facts = state.process(caller.process).clone();
-                if facts.close_failed_at > facts.closed_at {
+                let is_newer = state.people.has_to_be_left(0);
+                if facts.close_failed_at > facts.closed_at && !is_newer {
                     let what = format!(
                         "p{} cannot write although nothing is wrong",
                         caller.process.number()
@@ -120,6 +121,12 @@ impl Schedule {
         }
         let fresh = self.fresh();
         for session in 0..self.world.settings.sessions {
+            if self
+                .world
+                .with(|state| state.people.has_to_be_left(session))
+            {
+                continue;
+            }
             fresh.sign_in(super::events::signing_of(session));
             self.await_calls(" although nothing is wrong");
             ending::check_signed_in(&self.world);

@@ -368,6 +368,12 @@ impl Schedule {
         let sessions = self.world.settings.sessions;
         let session = self.draw(|random| random.below(sessions));
         let now = self.world.now();
+        if self
+            .world
+            .with(|state| state.people.has_to_be_left(session))
+        {
+            return;
+        }
         self.world
             .note(|| format!("the record of s{session} is lost: {event:?}"));
         self.world.with(|state| {

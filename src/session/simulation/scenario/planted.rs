@@ -14,7 +14,19 @@ impl Schedule {
         if self.world.settings.has_older_record {
             let has_lost_answer = self.draw(|random| random.percent(60));
             self.plant_older(has_lost_answer);
+        } else if self.world.settings.has_newer_record {
+            self.plant_newer();
         }
+    }
+
+    /// The first session is a newer version's: it is left as it is, whatever is asked of it.
+    fn plant_newer(&self) {
+        let (world, now) = (&self.world, self.world.now());
+        world.with(|state| {
+            state.shelf.plant(0, NEWER.as_bytes().to_vec(), now);
+            state.people.is_of_newer(0);
+        });
+        world.note(|| "s0 is of a newer version".to_owned());
     }
 
     /// The first session was signed in to, and perhaps redeemed for, by an older version of this crate.
@@ -65,6 +77,10 @@ impl Schedule {
         world.note(|| format!("s{session} is of an older version, lost: {has_lost_answer}"));
     }
 }
+
+/// A record of a form that is to come.
+pub(crate) const NEWER: &str =
+    r#"{"version":99,"write":"00000000000000aa","signed_in":"otherwise"}"#;
 
 /// A record of the form before this one, in which everything is covered.
 fn older_record(session: usize, unanswered: u32) -> String {
