@@ -131,9 +131,9 @@ fn is_not_over(
     let load = state.people.last_load(process, session).cloned();
     let lost_at = state.shelf.place(session).lost_at;
     // What it knows since then: it did it itself, or has loaded since.
-    let has_known = |by: ProcessId, ended: Instant, is_done: bool| {
+    let has_known = |by: ProcessId, (began, ended): (Instant, Instant), is_done: bool| {
         let is_own = by == process && ended < now && !stopped(world, process, ended);
-        let is_lost = lost_at.is_some_and(|lost| lost >= ended);
+        let is_lost = lost_at.is_some_and(|lost| lost >= began);
         let has_loaded = load.as_ref().is_some_and(|load| {
             let is_later = load.begun > ended && load.delivered < now;
             is_later && !load.is_lie && !stopped(world, process, load.delivered)
@@ -154,7 +154,7 @@ fn is_not_over(
         // One that failed ends with the next sign-in, which it must not end.
         let is_over =
             !is_done && (!was_known || state.people.has_signed_in_since(session, sign_out.began));
-        if is_later && was_told && !is_over && has_known(sign_out.process, ended, is_done) {
+        if is_later && was_told && !is_over && has_known(sign_out.process, (sign_out.began, ended), is_done) {
             return Err(format!(
                 "is handed out by p{} after a sign-out of p{}",
                 process.number(),
@@ -181,7 +181,7 @@ fn is_not_over(
                 || (how == SignInEnd::OnlyHere && was_kept && knew && !contested(one));
             counts
                 && replaces(one, own, access)
-                && has_known(one.process, ended, how == SignInEnd::Kept)
+                && has_known(one.process, (one.began, ended), how == SignInEnd::Kept)
         })
     });
     if replaced {
