@@ -5,7 +5,9 @@
 //! meantime. So a save that was superseded is made anew, and one that failed waits, by the same rules.
 
 use super::{
-    record::{Family, KeptToken, Mark, Session, SignInId, SignedIn},
+    record::{
+        Attempt, Family, FamilyId, KeptToken, Mark, MarkedRequest, Session, SignInId, SignedIn,
+    },
     rules::{Rule, holds},
     sign_in::SignIn,
     transition::{Transition, took},
@@ -25,7 +27,7 @@ pub(crate) enum Change {
     /// The person has signed out.
     SignOut(SignOut),
     /// A redemption is about to be sent. Never pending: what cannot be marked is not sent.
-    Mark { redeemed: Secret, mark: Mark },
+    Mark(MarkAttempt),
     /// A redemption was surely not made, so its mark is taken back.
     Unmark(Unmark),
     /// A redemption was answered.
@@ -34,24 +36,31 @@ pub(crate) enum Change {
     End { refused: Secret },
 }
 
-/// The person signed out of one sign-in.
+/// The person signed out.
 #[derive(Clone)]
 pub(crate) struct SignOut {
-    pub(crate) sign_in: SignInId,
+    /// The sign-ins that it ends, the last one last: what the process had seen when the person signed out.
+    pub(crate) ends: Vec<SignInId>,
     /// When the person signed out, by the wall clock, in milliseconds since the Unix epoch.
     pub(crate) since: u64,
     /// What was revoked already, or is about to be.
     pub(crate) revoked: Vec<Secret>,
 }
 
-/// A mark that counts for nothing.
+/// A redemption of this refresh token is about to be sent.
+#[derive(Clone)]
+pub(crate) struct MarkAttempt {
+    pub(crate) redeemed: Secret,
+    pub(crate) attempt: Attempt,
+    pub(crate) request: MarkedRequest,
+}
+
+/// An attempt that counts for nothing.
 #[derive(Clone)]
 pub(crate) struct Unmark {
     pub(crate) redeemed: Secret,
-    /// Which mark it is.
+    /// Which attempt it is.
     pub(crate) id: u64,
-    /// What stood there before it.
-    pub(crate) before: Option<Mark>,
     pub(crate) late_write: LateWrite,
 }
 
@@ -67,10 +76,12 @@ pub(crate) enum LateWrite {
 #[derive(Clone)]
 pub(crate) struct Rotation {
     pub(crate) redeemed: Secret,
-    /// The mark that it was sent with.
-    pub(crate) mark: u64,
+    /// The number of the attempt.
+    pub(crate) attempt: u64,
     /// The sign-in that it was sent under.
     pub(crate) sign_in: SignInId,
+    /// The family that it is of.
+    pub(crate) family: FamilyId,
     /// The new refresh token; nothing if the old one stays (RFC 6749 section 6).
     pub(crate) rotated: Option<Secret>,
     /// What was granted; nothing if the rest of the reply was unusable.
@@ -91,6 +102,8 @@ pub(crate) enum Applied {
     Waits,
     /// The person has signed out, and that counts.
     SignedOut,
+    /// Another person is signed in, and only the same one was to be.
+    OtherPerson,
     /// Another process was faster, and what it did counts.
     Overtaken,
 }
@@ -126,16 +139,17 @@ impl Change {
         match self {
             Self::SignIn(sign_in) => sign_in.apply(session, target),
             Self::SignOut(sign_out) => sign_out.apply(session, target),
-            Self::Mark { redeemed, mark } => {
-                let family = family_of(session, redeemed);
-                family.map_or(Applied::Overtaken, |family| {
-                    family.mark = Some(mark.clone());
-                    Applied::Entered
-                })
-            }
+            Self::Mark(mark) => mark.apply(session),
             Self::Unmark(unmark) => unmark.apply(session, target),
             Self::Rotation(rotation) => rotation.apply(session, target),
             Self::End { refused } => end(refused, session),
+        }
+    }
+
+    /// The store was asked to take it and has not said yes.
+    pub(crate) fn may_have_entered(&mut self) {
+        if let Self::SignIn(sign_in) = self {
+            sign_in.may_have_entered();
         }
     }
 
@@ -144,7 +158,7 @@ impl Change {
         match self {
             Self::SignIn(sign_in) => sign_in.refresh_token(),
             Self::Rotation(rotation) => rotation.rotated.as_ref(),
-            Self::SignOut(_) | Self::Mark { .. } | Self::Unmark(_) | Self::End { .. } => None,
+            Self::SignOut(_) | Self::Mark(_) | Self::Unmark(_) | Self::End { .. } => None,
         }
         .into_iter()
     }
@@ -154,7 +168,8 @@ impl SignOut {
     fn apply(&mut self, session: &mut Option<Session>, target: &mut Target<'_>) -> Applied {
         let Some(found) = session else {
             // A record that is gone may come back, as on a share that was not mounted: then it must find this.
-            *session = Some(Session::tombstone(self.sign_in, self.since));
+            let last = self.ends.last().copied().unwrap_or_default();
+            *session = Some(Session::tombstone(last, self.since));
             took(Transition::SignOutOverNothing);
             return Applied::Entered;
         };
@@ -162,9 +177,9 @@ impl SignOut {
             took(Transition::SignOutFound);
             return Applied::Found;
         };
-        let is_its_own = found.sign_in == self.sign_in || !holds(Rule::SignOutEndsItsOwn);
+        let is_its_own = self.ends.contains(&found.sign_in) || !holds(Rule::SignOutEndsItsOwn);
         if !is_its_own {
-            let parts = signed_in.tokens_up_to(self.sign_in);
+            let parts = signed_in.tokens_up_to(&self.ends);
             return self.end_parts(parts, session, target);
         }
         for token in signed_in.refresh_tokens() {
@@ -174,7 +189,7 @@ impl SignOut {
                 target.to_revoke.push(token.clone());
             }
         }
-        *found = Session::tombstone(self.sign_in, self.since);
+        *found = Session::tombstone(found.sign_in, self.since);
         took(Transition::SignOutEntered);
         Applied::Entered
     }
@@ -205,6 +220,20 @@ impl SignOut {
     }
 }
 
+impl MarkAttempt {
+    fn apply(&self, session: &mut Option<Session>) -> Applied {
+        let Some(family) = family_of(session, &self.redeemed) else {
+            return Applied::Overtaken;
+        };
+        let none = || Mark {
+            attempts: Vec::new(),
+            request: Some(self.request.clone()),
+        };
+        family.mark.get_or_insert_with(none).add(self.attempt);
+        Applied::Entered
+    }
+}
+
 impl Unmark {
     fn apply(&self, session: &mut Option<Session>, target: &Target<'_>) -> Applied {
         if session.is_none() {
@@ -212,11 +241,11 @@ impl Unmark {
             return Applied::Waits;
         }
         let marked = family_of(session, &self.redeemed)
-            .filter(|family| family.mark.as_ref().is_some_and(|mark| mark.id == self.id));
+            .filter(|family| family.mark.as_ref().is_some_and(|mark| mark.has(self.id)));
         let may_still_come = self.late_write == LateWrite::Over(target.version);
         match marked {
             Some(family) => {
-                family.mark.clone_from(&self.before);
+                family.unmark(self.id);
                 took(Transition::UnmarkEntered);
                 Applied::Entered
             }
@@ -245,12 +274,17 @@ impl Rotation {
             return Applied::SignedOut;
         };
         let is_of_this_sign_in = found.sign_in == self.sign_in;
-        self.enter(signed_in, is_of_this_sign_in, target.now)
+        self.enter(signed_in, is_of_this_sign_in, target)
     }
 
     /// The refresh token enters wherever its family is. The access token does not enter another sign-in: what
     /// the person proved there is not what it was issued for.
-    fn enter(&self, signed_in: &mut SignedIn, is_of_this_sign_in: bool, now: Moment) -> Applied {
+    fn enter(
+        &self,
+        signed_in: &mut SignedIn,
+        is_of_this_sign_in: bool,
+        target: &mut Target<'_>,
+    ) -> Applied {
         let family = if holds(Rule::RotationNeedsItsToken) {
             signed_in.family_of(&self.redeemed)
         } else {
@@ -266,7 +300,7 @@ impl Rotation {
                 return Applied::EnteredAside;
             }
             if let Some(token) = &self.token {
-                signed_in.keep(token.clone(), now);
+                signed_in.keep(token.clone(), target.now);
             }
             took(Transition::RotationEntered);
             return Applied::Entered;
@@ -285,18 +319,26 @@ impl Rotation {
             return Applied::EnteredAside;
         }
         took(Transition::RotationOvertaken);
+        let mut families = signed_in.families.iter();
+        let has_another =
+            families.any(|one| one.id() == self.family && one.refresh_token.is_some());
+        if !has_another {
+            // A sign-out has ended the family and not known of this token. Where another process has rotated
+            // it, revoking this one would end the good one too (RFC 7009 section 2.1).
+            target.to_revoke.extend(self.rotated.clone());
+        }
         Applied::Overtaken
     }
 }
 
 impl Rotation {
-    /// A new refresh token has no mark. The old one keeps that of another process, which has sent it since.
+    /// A new refresh token has no mark. The old one keeps the attempts of other processes since.
     fn settle_mark(&self, family: &mut Family) {
         if let Some(rotated) = &self.rotated {
             (family.refresh_token, family.mark) = (Some(rotated.clone()), None);
             return;
         }
-        family.mark.take_if(|mark| mark.id == self.mark);
+        family.settle(self.attempt);
         if !holds(Rule::OldTokenStays) {
             family.refresh_token = None;
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Wanted,
-    record::{Coverage, Family, KeptToken, Mark, MarkedRequest, SignInId, SignedIn},
+    record::{Coverage, FamilyId, KeptToken, Mark, MarkedRequest, SignInId, SignedIn},
     rules::{Rule, holds},
     state::{Current, State},
     transition::{Transition, took},
@@ -46,11 +46,10 @@ pub(crate) struct Plan {
     pub(crate) refresh_token: Secret,
     /// What is asked for: what is wanted, or what was asked for when the last answer was lost.
     pub(crate) request: MarkedRequest,
-    /// The mark to write before it is sent; its id is drawn when it is written.
-    pub(crate) mark: Mark,
-    /// What stands there now.
+    /// The mark that stands there now: then it is a repetition.
     pub(crate) before: Option<Mark>,
     pub(crate) sign_in: SignInId,
+    pub(crate) id: FamilyId,
     /// The only audience of its family; nothing if that serves all. It says which lock is taken.
     pub(crate) family: Option<Audience>,
 }
@@ -58,6 +57,21 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn is_repetition(&self) -> bool {
         self.before.is_some()
+    }
+
+    /// Whether it may still be sent: the grace period may have ended since it was planned.
+    pub(crate) fn is_timely(&self, dialect: &Dialect, now: Moment) -> bool {
+        let before = self.before.as_ref();
+        before.is_none_or(|before| may_repeat(before, dialect, now))
+    }
+
+    /// Which line of the table it is, once it is sent.
+    pub(crate) fn transition(&self) -> Transition {
+        match &self.before {
+            None => Transition::Redeemed,
+            Some(before) if before.attempts.len() <= REPETITIONS => Transition::RepeatedOnce,
+            Some(_) => Transition::RepeatedWithinGrace,
+        }
     }
 }
 
@@ -93,15 +107,17 @@ impl State {
             return Decision::Refuse(Error::login_required(&wanted.asked));
         };
         let only = family.audience.as_deref().map(Audience::from);
-        let Some((mark, request)) = mark(family, wanted, dialect, now) else {
+        let own = MarkedRequest::new(&wanted.asked, &wanted.parameters);
+        let before = family.mark.clone();
+        let Some(request) = request(before.as_ref(), own, dialect, now) else {
             return Decision::Lost { family: only };
         };
         Decision::Redeem(Plan {
             refresh_token,
             request,
-            mark,
-            before: family.mark.clone(),
+            before,
             sign_in,
+            id: family.id(),
             family: only,
         })
     }
@@ -128,23 +144,15 @@ impl State {
     }
 }
 
-/// The mark of the next redemption and what that asks for; nothing if there must be none.
-fn mark(
-    family: &Family,
-    wanted: &Wanted,
+/// What the next redemption asks for; nothing if there must be none.
+fn request(
+    before: Option<&Mark>,
+    own: MarkedRequest,
     dialect: &Dialect,
     now: Moment,
-) -> Option<(Mark, MarkedRequest)> {
-    let own = MarkedRequest::new(&wanted.asked, &wanted.parameters);
-    let Some(before) = &family.mark else {
-        let mark = Mark {
-            id: 0,
-            count: 1,
-            first_at: now.wall_milliseconds(),
-            request: Some(own.clone()),
-        };
-        took(Transition::Redeemed);
-        return Some((mark, own));
+) -> Option<MarkedRequest> {
+    let Some(before) = before else {
+        return Some(own);
     };
     let request = match &before.request {
         Some(_) if !holds(Rule::RepeatTheMarkedRequest) => own,
@@ -152,21 +160,13 @@ fn mark(
         None if holds(Rule::NamelessMarkIsNotRepeated) => return None,
         None => own,
     };
-    let is_in_grace = is_in_grace(before, dialect.refresh_grace, now);
-    let is_first = before.count <= REPETITIONS || !holds(Rule::RepeatOnce);
-    if !is_in_grace && !is_first {
-        return None;
-    }
-    took(if is_in_grace {
-        Transition::RepeatedWithinGrace
-    } else {
-        Transition::RepeatedOnce
-    });
-    let mark = Mark {
-        count: before.count.saturating_add(1),
-        ..before.clone()
-    };
-    Some((mark, request))
+    may_repeat(before, dialect, now).then_some(request)
+}
+
+/// Whether a redemption may be sent once more, whose answers were lost.
+fn may_repeat(mark: &Mark, dialect: &Dialect, now: Moment) -> bool {
+    let is_first = mark.attempts.len() <= REPETITIONS || !holds(Rule::RepeatOnce);
+    is_first || is_in_grace(mark, dialect.refresh_grace, now)
 }
 
 /// Whether the issuer still repeats its answer to the request that `mark` names.
@@ -178,7 +178,7 @@ fn is_in_grace(mark: &Mark, grace: Option<Duration>, now: Moment) -> bool {
         return true;
     }
     // A mark from the future was written under another clock, and says nothing about its age.
-    let age = now.wall_milliseconds().checked_sub(mark.first_at);
+    let age = now.wall_milliseconds().checked_sub(mark.first_at());
     age.is_some_and(|age| Duration::from_millis(age) < grace)
 }
 
@@ -214,4 +214,4 @@ fn covers(signed_in: &SignedIn, wanted: &Wanted, may_exceed: bool) -> Result<(),
 
 /// How often a redemption is repeated whose answer was lost, ever: RFC 9700 section 4.14.2 has the
 /// issuer revoke the whole family when a token is used twice, so a second repetition can only harm.
-const REPETITIONS: u32 = 1;
+const REPETITIONS: usize = 1;

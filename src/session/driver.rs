@@ -31,7 +31,10 @@ pub(super) struct Committed {
 /// What became of a save.
 pub(super) enum SaveOutcome {
     Saved(Arc<Loaded>),
-    Superseded,
+    /// Another version stands there. In doubt: the store gave an error, and may have taken this one before.
+    Superseded {
+        in_doubt: bool,
+    },
 }
 
 impl Sessions {
@@ -126,32 +129,34 @@ impl Sessions {
 
     /// Saves what the session is with `change`, over `loaded` or whatever is there by then.
     ///
-    /// `prepare` is asked each time before the change is applied to a record. What the store does not take
-    /// is pending afterwards.
+    /// What the store does not take is pending afterwards.
     pub(super) async fn commit(
         self: &Arc<Self>,
         open: &Arc<OpenSession>,
         mut loaded: Arc<Loaded>,
         mut change: Change,
-        mut prepare: impl FnMut(&mut Change) + Send,
     ) -> Committed {
         let mut sign_in = SignInId::UNKNOWN;
         for _ in 0..TRIES {
             let now = self.now();
             let mut current = open.state(|state| state.current(&loaded, now));
-            prepare(&mut change);
             let applied = open.state(|state| state.apply(&mut change, &mut current, &loaded, now));
             sign_in = current.revision();
             let unsaved = if applied.is_entered() {
                 match self.save(open, &loaded, &current).await {
                     Ok(SaveOutcome::Saved(_)) => None,
-                    Ok(SaveOutcome::Superseded) => match self.load(open).await {
-                        Ok(newer) => {
-                            loaded = newer;
-                            continue;
+                    Ok(SaveOutcome::Superseded { in_doubt }) => {
+                        if in_doubt {
+                            change.may_have_entered();
                         }
-                        Err(error) => Some(error),
-                    },
+                        match self.load(open).await {
+                            Ok(newer) => {
+                                loaded = newer;
+                                continue;
+                            }
+                            Err(error) => Some(error),
+                        }
+                    }
                     Err(error) => Some(error),
                 }
             } else {
@@ -185,6 +190,8 @@ impl Sessions {
         loaded: &Arc<Loaded>,
     ) {
         let now = self.now();
+        let mut change = change;
+        change.may_have_entered();
         open.state(|state| state.hold_pending(change, loaded, now));
         self.open.keep_unsaved(open);
     }
@@ -198,7 +205,7 @@ impl Sessions {
     ) -> Result<SaveOutcome, Error> {
         let Some(session) = &current.session else {
             // Nothing is applied to nothing.
-            return Ok(SaveOutcome::Superseded);
+            return Ok(SaveOutcome::Superseded { in_doubt: false });
         };
         let (count, changes) = open.state(|state| (state.seen_count(), state.changes()));
         let mut writing = self.writing(session, false);
@@ -210,6 +217,7 @@ impl Sessions {
             writing = self.writing(session, true);
             saved = self.save_once(open, session, loaded, writing).await;
         }
+        let in_doubt = saved.is_err();
         let saved = match saved {
             Err(error) => {
                 self.found_instead(open, loaded, writing.version, error)
@@ -219,7 +227,7 @@ impl Sessions {
         };
         if saved == Saved::Superseded && holds(Rule::MergeWhenSuperseded) {
             took(Transition::Superseded);
-            return Ok(SaveOutcome::Superseded);
+            return Ok(SaveOutcome::Superseded { in_doubt });
         }
         took(Transition::Saved);
         let now = self.now();
@@ -364,9 +372,6 @@ pub(super) fn over(open: &OpenSession, error: Error) -> Result<Arc<Loaded>, Erro
         .filter(|_| !is_newer(&error));
     over.ok_or(error)
 }
-
-/// Nothing has to be done before a change is applied.
-pub(super) fn unprepared(_change: &mut Change) {}
 
 fn newer() -> Error {
     Error::Store(StoreError::new(

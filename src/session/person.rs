@@ -59,31 +59,20 @@ impl Sessions {
         if let Some(token) = sign_in.token() {
             open.state(|state| state.requested(token, requested_at));
         }
-        let mut change = Change::SignIn(Box::new(sign_in));
+        let mut sign_in = Box::new(sign_in);
+        sign_in.after = open.state(|state| state.seen_sign_ins());
         let loaded = match self.load_or_over(open).await {
             Ok(loaded) => loaded,
             // Who the person has to be is not known, so this may be another one.
             Err(error) if same_person => return Err(error),
             Err(error) => {
-                if let Change::SignIn(sign_in) = &mut change {
-                    let last = open.state(|state| state.last_sign_in());
-                    sign_in.is_unread = last == SignInId::UNKNOWN;
-                    sign_in.over = (!sign_in.is_unread).then_some(last);
-                }
-                self.hold(open, change, &Arc::new(Loaded::UNREAD));
+                self.hold(open, Change::SignIn(sign_in), &Arc::new(Loaded::UNREAD));
                 self.forget_cached(open);
                 return Err(error.of_account(&account));
             }
         };
-        let committed = self
-            .commit(open, loaded, change, |change| {
-                if let Change::SignIn(sign_in) = change {
-                    // The person acts now: whatever is there is older.
-                    sign_in.over = None;
-                }
-            })
-            .await;
-        if committed.applied == Applied::Overtaken {
+        let committed = self.commit(open, loaded, Change::SignIn(sign_in)).await;
+        if committed.applied == Applied::OtherPerson {
             return Err(Error::protocol(first.as_ref(), Violation::OtherAccount));
         }
         open.state(|state| state.serve(id));
@@ -102,7 +91,7 @@ impl Sessions {
     pub(crate) async fn sign_out(self: &Arc<Self>, open: &Arc<OpenSession>) -> Result<(), Error> {
         // Before anything is awaited: from now on nothing of it is handed out here.
         let now = self.now();
-        open.state(|state| state.sign_out(state.last_sign_in(), now));
+        open.state(|state| state.sign_out(now));
         self.open.keep_unsaved(open);
         self.forget_cached(open);
         let (sessions, own) = (Arc::clone(self), Arc::clone(open));
@@ -146,7 +135,8 @@ impl Sessions {
             let current = state.current(loaded, now);
             let in_force = current.revision();
             if is_first && in_force != SignInId::UNKNOWN {
-                state.sign_out(in_force, now);
+                state.saw_sign_in(in_force);
+                state.sign_out(now);
                 return state.current(loaded, now);
             }
             current

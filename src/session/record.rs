@@ -7,9 +7,9 @@ mod written;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use family::{Coverage, Family};
+pub(crate) use family::{Coverage, Family, FamilyId};
 pub(crate) use kept::{KeptToken, granted};
-pub(crate) use mark::{Mark, MarkedRequest};
+pub(crate) use mark::{Attempt, Mark, MarkedRequest};
 pub(crate) use written::{Unusable, Writing};
 
 use crate::{
@@ -166,11 +166,11 @@ impl SignedIn {
         self.lineage.drain(..surplus);
     }
 
-    /// The refresh tokens of families that were there when `sign_in` was the last; nothing if it is not
+    /// The refresh tokens of families that were there when one of `sign_ins` was the last; nothing if none is
     /// among those whose families are kept.
-    pub(crate) fn tokens_up_to(&self, sign_in: SignInId) -> Vec<Secret> {
+    pub(crate) fn tokens_up_to(&self, sign_ins: &[SignInId]) -> Vec<Secret> {
         let position = |wanted: SignInId| self.lineage.iter().position(|one| *one == wanted);
-        let Some(last) = position(sign_in) else {
+        let Some(last) = sign_ins.iter().filter_map(|one| position(*one)).max() else {
             return Vec::new();
         };
         // One that is not in the lineage any more is older than all that are.
@@ -181,11 +181,16 @@ impl SignedIn {
             .collect()
     }
 
-    /// Remembers that `refresh_token` is in use no more, for the sign-out.
-    pub(crate) fn replace(&mut self, refresh_token: Secret) {
+    /// Remembers that `refresh_token` is in use no more, for the sign-out; whether that is new.
+    pub(crate) fn replace(&mut self, refresh_token: Secret) -> bool {
+        let mut replaced = self.replaced.iter();
+        if replaced.any(|one| one.expose() == refresh_token.expose()) {
+            return false;
+        }
         self.replaced.push(refresh_token);
         let surplus = self.replaced.len().saturating_sub(REPLACED);
         self.replaced.drain(..surplus);
+        true
     }
 
     /// The scopes of every audience that the sign-in covers.

@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     OpenSession, SessionToken, Sessions, Wanted,
-    change::{Applied, Change, LateWrite, Rotation, Unmark},
+    change::{Applied, Change, LateWrite, MarkAttempt, Rotation, Unmark},
     decision::{Adopted, Decision, Plan},
-    driver::{Committed, SaveOutcome, contended, unprepared},
+    driver::{Committed, SaveOutcome, contended},
     environment::{Redeemed, RefreshRequest, within},
-    record::{KeptToken, Mark, MarkedRequest, SignInId, granted},
+    record::{Attempt, KeptToken, MarkedRequest, SignInId, granted},
     refused::{in_other_words, is_refused, is_unknown},
     rules::{Rule, holds},
     state::{Loaded, State},
@@ -210,6 +210,11 @@ impl Sessions {
             self.unmark(open, plan, marked).await;
             return Err(lock_lost());
         }
+        // Nothing is awaited from here on until it is sent.
+        if !plan.is_timely(self.issuer.dialect(), self.now()) && holds(Rule::RepeatInTime) {
+            self.unmark(open, plan, marked).await;
+            return Ok(Some(Round::Again));
+        }
         self.send(open, wanted, plan, marked).await
     }
 
@@ -232,13 +237,12 @@ impl Sessions {
         if !holds(Rule::MarkBeforeRedeeming) {
             return Ok(Some(Marked { id, loaded }));
         }
-        let mut change = Change::Mark {
+        let at = now.wall_milliseconds();
+        let mut change = Change::Mark(MarkAttempt {
             redeemed: plan.refresh_token.clone(),
-            mark: Mark {
-                id,
-                ..plan.mark.clone()
-            },
-        };
+            attempt: Attempt { id, at },
+            request: plan.request.clone(),
+        });
         let mut current = open.state(|state| state.current(&loaded, now));
         let applied = open.state(|state| state.apply(&mut change, &mut current, &loaded, now));
         if !applied.is_entered() {
@@ -246,7 +250,7 @@ impl Sessions {
         }
         match self.save(open, &loaded, &current).await {
             Ok(SaveOutcome::Saved(loaded)) => Ok(Some(Marked { id, loaded })),
-            Ok(SaveOutcome::Superseded) => Ok(None),
+            Ok(SaveOutcome::Superseded { .. }) => Ok(None),
             Err(_) if !holds(Rule::NoMarkNoRedemption) => Ok(Some(Marked { id, loaded })),
             Err(error) => {
                 // The write may still come, and a mark that was never sent would use up the repetition.
@@ -273,6 +277,7 @@ impl Sessions {
             in_background: wanted.in_background,
             is_forced: wanted.is_forced,
         };
+        took(plan.transition());
         let redeemed = self.issuer.redeem(&plan.refresh_token, &request);
         let Redeemed { reply, rotated } = redeemed.await;
         let error = match reply {
@@ -286,14 +291,15 @@ impl Sessions {
             took(Transition::Salvaged);
             let rotation = Rotation {
                 redeemed: plan.refresh_token.clone(),
-                mark: marked.id,
+                attempt: marked.id,
                 sign_in: plan.sign_in,
+                family: plan.id.clone(),
                 rotated: Some(rotated),
                 granted: None,
                 token: None,
             };
             let change = Change::Rotation(Box::new(rotation));
-            self.commit(open, marked.loaded, change, unprepared).await;
+            self.commit(open, marked.loaded, change).await;
             return Err(error);
         }
         if is_refused(&error) {
@@ -333,7 +339,7 @@ impl Sessions {
             // Whose tokens these are is not known, and the old one is spent: a sign-in is needed.
             let refused = plan.refresh_token.clone();
             let change = Change::End { refused };
-            self.commit(open, marked.loaded, change, unprepared).await;
+            self.commit(open, marked.loaded, change).await;
             return Err(error);
         }
         let identity = signed_in.map_or_else(Scopes::none, |signed_in| {
@@ -347,8 +353,9 @@ impl Sessions {
         }
         let rotation = Rotation {
             redeemed: plan.refresh_token.clone(),
-            mark: marked.id,
+            attempt: marked.id,
             sign_in: plan.sign_in,
+            family: plan.id.clone(),
             rotated: reply.refresh_token.clone(),
             granted: Some((asked.audience, granted.difference(&identity))),
             token,
@@ -372,7 +379,7 @@ impl Sessions {
         change: Change,
     ) -> Committed {
         if holds(Rule::PersistBeforeHandingUp) {
-            return self.commit(open, loaded, change, unprepared).await;
+            return self.commit(open, loaded, change).await;
         }
         self.hold(open, change, &loaded);
         self.settle_later(open);
@@ -394,7 +401,7 @@ impl Sessions {
     ) -> Result<Option<Round>, Error> {
         let refused = plan.refresh_token.clone();
         let change = Change::End { refused };
-        let committed = self.commit(open, marked.loaded, change, unprepared).await;
+        let committed = self.commit(open, marked.loaded, change).await;
         if !committed.applied.is_entered() {
             // Another process has put another token there: that is the one.
             took(Transition::RefusedOther);
@@ -415,7 +422,7 @@ impl Sessions {
     async fn unmark(self: &Arc<Self>, open: &Arc<OpenSession>, plan: &Plan, marked: Marked) {
         let change = plan.unmark(marked.id, LateWrite::Impossible);
         // What the store does not take is pending, and settled later.
-        let _ = self.commit(open, marked.loaded, change, unprepared).await;
+        let _ = self.commit(open, marked.loaded, change).await;
     }
 }
 
@@ -424,7 +431,6 @@ impl Plan {
         Change::Unmark(Unmark {
             redeemed: self.refresh_token.clone(),
             id,
-            before: self.before.clone(),
             late_write,
         })
     }

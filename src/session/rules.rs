@@ -27,6 +27,8 @@ pub(crate) enum Rule {
     RepeatWithinGrace,
     /// The grace period counts from the first mark.
     GraceFromTheFirstMark,
+    /// Whether the grace period lasts is asked once more right before the refresh token is sent.
+    RepeatInTime,
     /// Nothing is repeated before the issuer answers at all.
     ProbeBeforeRepeating,
     /// What surely was not redeemed takes its mark back.
@@ -125,6 +127,7 @@ mod switches {
             Self::RepeatOnce,
             Self::RepeatWithinGrace,
             Self::GraceFromTheFirstMark,
+            Self::RepeatInTime,
             Self::ProbeBeforeRepeating,
             Self::UnmarkUnredeemed,
             Self::MarkStaysInDoubt,

@@ -32,10 +32,10 @@ pub(crate) struct LoginTokens {
 #[derive(Clone)]
 pub(crate) struct SignIn {
     pub(crate) id: SignInId,
-    /// The sign-in that was there when the person signed in, once that is known.
-    pub(crate) over: Option<SignInId>,
-    /// Whether the store could not be read then: what is found there first may have come before or after.
-    pub(crate) is_unread: bool,
+    /// The sign-ins that were there before it: what the process had seen when the person signed in.
+    pub(crate) after: Vec<SignInId>,
+    /// Whether the person signs in right now: then whatever is there is older.
+    acts_now: bool,
     /// When the person signed in, by the wall clock.
     since: u64,
     pub(crate) account: Account,
@@ -64,8 +64,8 @@ impl SignIn {
         let kept = |asked| KeptToken::of(&login.reply, asked, &Parameters::none(), rule);
         Self {
             id,
-            over: None,
-            is_unread: false,
+            after: Vec::new(),
+            acts_now: true,
             since: login.reply.requested_at.wall_milliseconds(),
             same_person,
             is_beside,
@@ -86,7 +86,11 @@ impl SignIn {
         self.family.refresh_token.as_ref()
     }
 
-    pub(super) fn apply(&mut self, session: &mut Option<Session>, target: &Target<'_>) -> Applied {
+    pub(super) fn apply(
+        &mut self,
+        session: &mut Option<Session>,
+        target: &mut Target<'_>,
+    ) -> Applied {
         let found = session.as_ref();
         if let Some(found) = found.filter(|found| found.sign_in == self.id) {
             took(Transition::SignInFound);
@@ -99,11 +103,10 @@ impl SignIn {
         let is_other = known.is_some_and(|known| self.account.may_be_other_than(&known.account));
         if is_other && self.same_person && holds(Rule::SamePersonSignsIn) {
             took(Transition::SignInOfOther);
-            return Applied::Overtaken;
+            return Applied::OtherPerson;
         }
         if !self.is_later_than(found) && holds(Rule::LaterSignInWins) {
-            took(Transition::SignInOvertaken);
-            return Applied::Overtaken;
+            return self.give_way(session, target);
         }
         took(match found.map(|found| found.signed_in.is_some()) {
             None => Transition::SignInOverNothing,
@@ -119,20 +122,41 @@ impl SignIn {
         Applied::Entered
     }
 
-    /// Whether this sign-in came after what is found.
+    /// The store was asked to take it and has not said yes: what is found from now on may have come later.
+    pub(super) fn may_have_entered(&mut self) {
+        self.acts_now = false;
+    }
+
+    /// Whether this sign-in came after what is found: what this process had seen before is older, and between
+    /// this sign-in and others the clocks decide.
     fn is_later_than(&mut self, found: Option<&Session>) -> bool {
-        let there = found.map_or(SignInId::UNKNOWN, |found| found.sign_in);
-        if there == SignInId::UNKNOWN && self.is_unread {
+        let Some(found) = found.filter(|found| found.sign_in != SignInId::UNKNOWN) else {
             return true;
+        };
+        let is_later =
+            self.acts_now || self.after.contains(&found.sign_in) || found.since < self.since;
+        if is_later && self.acts_now {
+            self.after.push(found.sign_in);
         }
-        if self.is_unread {
-            // Two machines' clocks decide, where nothing else can.
-            self.is_unread = false;
-            let is_older = found.is_none_or(|found| found.since <= self.since);
-            self.over = Some(if is_older { there } else { SignInId::UNKNOWN });
+        is_later
+    }
+
+    /// Another sign-in or a sign-out came later. The refresh token is of no use, and a sign-out has to know it.
+    fn give_way(&self, session: &mut Option<Session>, target: &mut Target<'_>) -> Applied {
+        took(Transition::SignInOvertaken);
+        let Some(refresh_token) = self.refresh_token().cloned() else {
+            return Applied::Overtaken;
+        };
+        let found = session.as_mut().and_then(|found| found.signed_in.as_mut());
+        let Some(signed_in) = found else {
+            target.to_revoke.push(refresh_token);
+            return Applied::SignedOut;
+        };
+        if signed_in.replace(refresh_token) {
+            Applied::EnteredAside
+        } else {
+            Applied::Found
         }
-        let over = *self.over.get_or_insert(there);
-        there == over || there == SignInId::UNKNOWN
     }
 
     /// What the session is with this sign-in, where `before` was there.

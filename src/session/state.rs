@@ -40,6 +40,9 @@ pub(crate) struct State {
     over: Option<Arc<Loaded>>,
     numbers: u64,
     seen: Seen,
+    /// The sign-ins that were seen in force, the last one last: what a person does here comes after them,
+    /// whichever of them a store shows later.
+    sign_ins: Vec<SignInId>,
     /// The sign-in whose tokens this process has handed out.
     serving: Option<SignInId>,
     /// Access tokens that an API has refused, or that are to be forgotten.
@@ -59,8 +62,6 @@ struct Seen {
     revision: SignInId,
     /// The version of the record; nothing if there was none, or if nothing was seen yet.
     version: Option<Version>,
-    /// The last sign-in that was in force. A record that is gone may come back.
-    sign_in: SignInId,
     /// How often something was seen: a load that took long tells nothing new.
     count: u64,
     at: Option<Moment>,
@@ -198,6 +199,9 @@ impl State {
     }
 
     fn push(&mut self, change: Change) {
+        if let Change::SignIn(sign_in) = &change {
+            self.saw_sign_in(sign_in.id);
+        }
         self.numbers += 1;
         let number = self.numbers;
         self.pending.push(Pending { number, change });
@@ -210,30 +214,31 @@ impl State {
         self.saw(count, loaded, now);
     }
 
-    /// The person signs out: from now on nothing of what is known here is handed out.
+    /// The person signs out of all that was seen: from now on nothing of it is handed out.
     ///
     /// The refresh tokens that no record holds are to be revoked.
-    pub(crate) fn sign_out(&mut self, sign_in: SignInId, now: Moment) {
+    pub(crate) fn sign_out(&mut self, now: Moment) {
         self.serving = None;
-        let known = self
+        let ends = self.sign_ins.clone();
+        let is_pending = self
             .pending
             .iter()
-            .flat_map(|it| it.change.refresh_tokens());
-        let revoked: Vec<Secret> = known.cloned().collect();
-        let is_pending = self.pending.iter().any(
-            |pending| matches!(&pending.change, Change::SignOut(known) if known.sign_in == sign_in),
-        );
-        if sign_in != SignInId::UNKNOWN && !is_pending && holds(Rule::SignOutCountsAtOnce) {
-            self.to_revoke.extend(revoked.iter().cloned());
-            let since = now.wall_milliseconds();
-            self.push(Change::SignOut(SignOut {
-                sign_in,
-                since,
-                revoked,
-            }));
-            self.seen.revision = SignInId::UNKNOWN;
-            self.seen.count += 1;
+            .any(|pending| matches!(&pending.change, Change::SignOut(known) if known.ends == ends));
+        if ends.is_empty() || is_pending || !holds(Rule::SignOutCountsAtOnce) {
+            return;
         }
+        let known = self.pending.iter();
+        let known = known.flat_map(|pending| pending.change.refresh_tokens());
+        let revoked: Vec<Secret> = known.cloned().collect();
+        self.to_revoke.extend(revoked.iter().cloned());
+        let since = now.wall_milliseconds();
+        self.push(Change::SignOut(SignOut {
+            ends,
+            since,
+            revoked,
+        }));
+        self.seen.revision = SignInId::UNKNOWN;
+        self.seen.count += 1;
     }
 
     /// Whether there is something that the store does not have.
@@ -241,11 +246,15 @@ impl State {
         !self.pending.is_empty()
     }
 
-    /// What the pending changes are over, if one of them is worth more than to know nothing: that the person
-    /// has signed out says nothing of who may have signed in since.
+    /// What the pending changes are over, if that is worth more than to know nothing: they bring a sign-in, or
+    /// belong to one. That the person has signed out says nothing of who may have signed in since.
     pub(crate) fn over(&self) -> Option<Arc<Loaded>> {
-        let brings =
-            |pending: &Pending| !matches!(pending.change, Change::SignOut(_) | Change::Unmark(_));
+        let is_signed_in = self.over.as_ref()?.signed_in().is_some();
+        let brings = |pending: &Pending| match pending.change {
+            Change::SignIn(_) => true,
+            Change::Rotation(_) | Change::End { .. } => is_signed_in,
+            Change::SignOut(_) | Change::Unmark(_) | Change::Mark(_) => false,
+        };
         let is_worth_more = self.pending.iter().any(brings);
         self.over.clone().filter(|_| is_worth_more)
     }
@@ -255,14 +264,21 @@ impl State {
         std::mem::take(&mut self.to_revoke)
     }
 
-    /// The last sign-in that this process has seen in force, pending ones included.
-    pub(crate) fn last_sign_in(&self) -> SignInId {
-        let pending = self.pending.iter().rev();
-        let mut sign_ins = pending.filter_map(|pending| match &pending.change {
-            Change::SignIn(sign_in) => Some(sign_in.id),
-            _ => None,
-        });
-        sign_ins.next().unwrap_or(self.seen.sign_in)
+    /// The sign-ins that this process has seen in force, pending ones included; the last one last.
+    pub(crate) fn seen_sign_ins(&self) -> Vec<SignInId> {
+        self.sign_ins.clone()
+    }
+
+    /// Takes note of a sign-in that is in force.
+    pub(crate) fn saw_sign_in(&mut self, sign_in: SignInId) {
+        if sign_in == SignInId::UNKNOWN || self.sign_ins.last() == Some(&sign_in) {
+            return;
+        }
+        self.sign_ins.retain(|seen| *seen != sign_in);
+        if self.sign_ins.len() >= SIGN_INS {
+            self.sign_ins.remove(0);
+        }
+        self.sign_ins.push(sign_in);
     }
 
     pub(crate) fn revision(&self) -> SignInId {
@@ -293,10 +309,7 @@ impl State {
         (self.seen.revision, self.seen.version) = (revision, version);
         self.seen.count += 1;
         self.seen.at = Some(now);
-        // A record that is gone may come back; a tombstone ends what was in force.
-        if session.is_some() {
-            self.seen.sign_in = revision;
-        }
+        self.saw_sign_in(revision);
     }
 
     /// When the session was last seen.
@@ -362,6 +375,9 @@ impl State {
         });
     }
 }
+
+/// So many sign-ins are remembered.
+const SIGN_INS: usize = 16;
 
 /// How many refused access tokens of a session are remembered.
 const REJECTED: usize = 16;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Mark, SignInId};
+use super::{Attempt, Mark, SignInId};
 use crate::{
     scope::{Audience, Scopes},
     secret::{self, Secret},
@@ -31,7 +31,21 @@ pub(crate) struct Family {
     pub(super) unanswered: u32,
 }
 
+/// Which family of a session: a sign-in brings one for each API, or one for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FamilyId {
+    sign_in: SignInId,
+    audience: Option<String>,
+}
+
 impl Family {
+    pub(crate) fn id(&self) -> FamilyId {
+        FamilyId {
+            sign_in: self.sign_in,
+            audience: self.audience.clone(),
+        }
+    }
+
     pub(crate) fn new(
         audience: Option<String>,
         refresh_token: Option<Secret>,
@@ -62,12 +76,34 @@ impl Family {
     pub(super) fn read_older_mark(&mut self) {
         let count = std::mem::take(&mut self.unanswered);
         if count > 0 {
-            self.mark = Some(Mark {
-                id: 0,
-                count,
-                first_at: 0,
-                request: None,
-            });
+            let attempts = vec![Attempt { id: 0, at: 0 }; count.min(2) as usize];
+            let request = None;
+            self.mark = Some(Mark { attempts, request });
+        }
+    }
+
+    /// The attempt with this number counts for nothing.
+    pub(crate) fn unmark(&mut self, id: u64) {
+        let Some(mark) = &mut self.mark else {
+            return;
+        };
+        mark.attempts.retain(|attempt| attempt.id != id);
+        if mark.attempts.is_empty() {
+            self.mark = None;
+        }
+    }
+
+    /// The attempt with this number was answered, and the refresh token stays: those before it count for
+    /// nothing either.
+    pub(crate) fn settle(&mut self, id: u64) {
+        let Some(mark) = &mut self.mark else {
+            return;
+        };
+        let position = mark.attempts.iter().position(|attempt| attempt.id == id);
+        mark.attempts
+            .drain(..position.map_or(0, |position| position + 1));
+        if mark.attempts.is_empty() {
+            self.mark = None;
         }
     }
 

@@ -311,6 +311,6 @@ mod tests {
         let session = Session::read(&record, &key()).unwrap();
         assert_eq!(session.revision(), SignInId(5));
         let mark = session.signed_in.unwrap().families[0].mark.clone().unwrap();
-        assert_eq!((mark.count, mark.request), (1, None));
+        assert_eq!((mark.attempts.len(), mark.request), (1, None));
     }
 }

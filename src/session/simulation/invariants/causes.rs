@@ -3,6 +3,7 @@
 use crate::session::simulation::{
     executor::{Executor, Instant, ProcessId},
     issuer::{Attempt, Told},
+    people::SignInEnd,
     world::{State, World},
 };
 
@@ -98,6 +99,17 @@ pub(crate) fn earlier(
             )
         }
     }
+}
+
+/// Whether the clocks decide about this session, and differ: between a sign-in that the store has not taken
+/// and what its process has not seen nothing else can.
+pub(crate) fn is_misdated(world: &World, state: &State, session: usize) -> bool {
+    let mut sign_ins = state.people.sign_ins.iter();
+    let is_dated = sign_ins.any(|one| {
+        let is_kept = one.ended.is_some_and(|(_, how)| how == SignInEnd::Kept);
+        one.session == session && !is_kept
+    });
+    is_dated && !world.executor.clock_spread().is_zero()
 }
 
 /// What kept a process from saving what it was told then.

@@ -86,6 +86,9 @@ pub(crate) fn check(world: &World) {
     }
 }
 
+/// So many sign-ins after it a record surely remembers a refresh token that it holds no more.
+const REMEMBERED: usize = 7;
+
 fn has_to_be_revoked(world: &World, state: &State, number: usize) -> bool {
     let family = &state.families.all[number];
     let sign_in = &state.people.sign_ins[family.sign_in];
@@ -100,6 +103,12 @@ fn has_to_be_revoked(world: &World, state: &State, number: usize) -> bool {
         let is_later = sign_out.began > signed_in;
         is_later && is_done && !sign_out.was_lied_to && !state.is_dead(sign_out.process)
     });
+    // A record remembers eight that were replaced: those before end by the issuer's own time limit.
+    let mut replacing = state.people.sign_ins.iter().filter(|one| {
+        let is_between = first.is_some_and(|sign_out| one.began < sign_out.began);
+        one.session == family.session && one.began > sign_in.began && is_between
+    });
+    let is_remembered = replacing.nth(REMEMBERED).is_none();
     // The good one was told to a process that could still revoke it.
     let attempts = state
         .families
@@ -116,5 +125,6 @@ fn has_to_be_revoked(world: &World, state: &State, number: usize) -> bool {
         || family.is_mixed_up;
     // Replaced ones are left out of a record that has no room for them.
     let has_room = world.settings.record_limit > 1 << 16;
-    family.death.is_none() && is_signed_out && is_known && !was_lost && has_room
+    let is_owed = is_signed_out && is_known && is_remembered;
+    family.death.is_none() && is_owed && !was_lost && has_room
 }

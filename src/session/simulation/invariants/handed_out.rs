@@ -3,7 +3,7 @@
 use crate::{
     session::simulation::{
         executor::{Instant, ProcessId},
-        invariants::causes::why_unkept,
+        invariants::causes::{is_misdated, why_unkept},
         issuer::{Access, Told},
         people::{SignIn, SignInEnd},
         tokens::access_number,
@@ -140,6 +140,7 @@ fn is_not_over(
         });
         !is_lost && (is_own || (is_done && has_loaded))
     };
+    let is_misdated = is_misdated(world, state, session);
     for sign_out in &state.people.sign_outs {
         let Some((ended, is_done)) = sign_out.ended else {
             continue;
@@ -154,7 +155,12 @@ fn is_not_over(
         // One that failed ends with the next sign-in, which it must not end.
         let is_over =
             !is_done && (!was_known || state.people.has_signed_in_since(session, sign_out.began));
-        if is_later && was_told && !is_over && has_known(sign_out.process, (sign_out.began, ended), is_done) {
+        if is_later
+            && was_told
+            && !is_over
+            && !is_misdated
+            && has_known(sign_out.process, (sign_out.began, ended), is_done)
+        {
             return Err(format!(
                 "is handed out by p{} after a sign-out of p{}",
                 process.number(),
@@ -170,20 +176,21 @@ fn is_not_over(
         })
     };
     let mut later = state.people.sign_ins.iter();
-    let replaced = later.any(|one| {
-        let ended = one
-            .ended
-            .filter(|_| one.session == session && one.began > signed_in);
-        ended.is_some_and(|(ended, how)| {
-            let knew = own.family.is_some_and(|family| one.known.contains(&family));
-            // Of two that the store did not take, the one that it takes first counts.
-            let counts = how == SignInEnd::Kept
-                || (how == SignInEnd::OnlyHere && was_kept && knew && !contested(one));
-            counts
-                && replaces(one, own, access)
-                && has_known(one.process, (one.began, ended), how == SignInEnd::Kept)
-        })
-    });
+    let replaced = !is_misdated
+        && later.any(|one| {
+            let ended = one
+                .ended
+                .filter(|_| one.session == session && one.began > signed_in);
+            ended.is_some_and(|(ended, how)| {
+                let knew = own.family.is_some_and(|family| one.known.contains(&family));
+                // Of two that the store did not take, the one that it takes first counts.
+                let counts = how == SignInEnd::Kept
+                    || (how == SignInEnd::OnlyHere && was_kept && knew && !contested(one));
+                counts
+                    && replaces(one, own, access)
+                    && has_known(one.process, (one.began, ended), how == SignInEnd::Kept)
+            })
+        });
     if replaced {
         return Err(format!(
             "is handed out by p{} although a sign-in has replaced it",

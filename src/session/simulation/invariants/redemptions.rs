@@ -1,10 +1,10 @@
 //! Each refresh token is redeemed once; again only as promised; and a family ends for a reason that has a
 //! name.
 
-use super::causes::{Cause, Earlier, earlier};
+use super::causes::{Cause, Earlier, earlier, is_misdated};
 use crate::session::simulation::{
     executor::{Instant, ProcessId},
-    issuer::{Attempt, Origin, Outcome, Told},
+    issuer::{Attempt, Death, Origin, Outcome, Told},
     people::Expected,
     tokens::TokenName,
     world::{State, World},
@@ -197,11 +197,13 @@ fn cause(world: &World, state: &State, attempt: usize) -> Result<Cause, String> 
 
 /// Looks at a revocation: whatever is in use is none of its business.
 pub(crate) fn check_revoked(world: &World, name: TokenName) {
+    let now = world.now();
     let wrong = world.with(|state| {
         let family = &mut state.families.all[name.family];
         if family.death.is_some() {
             family.cause.get_or_insert(Cause::Ended);
         }
+        let family = &state.families.all[name.family];
         let (session, own) = (family.session, family.sign_in);
         let sign_in = &state.people.sign_ins[own];
         let is_not_before = |ended: Option<Instant>| ended.is_none_or(|at| at >= sign_in.began);
@@ -214,7 +216,15 @@ pub(crate) fn check_revoked(world: &World, name: TokenName) {
             number != own && one.session == session && is_not_before(one.ended.map(|(at, _)| at))
         });
         let was_refused = sign_in.has_failed();
-        let is_wanted = is_signed_out || is_replaced || was_refused;
+        // Nothing more is lost where it had ended before, or where its record was.
+        let had_ended = match family.death {
+            Some(Death::Revoked { at, .. }) => at < now,
+            Some(Death::Reuse { .. } | Death::Ended) => true,
+            None => false,
+        };
+        let was_lost = state.shelf.place(session).lost_at.is_some();
+        let is_excused = had_ended || was_lost || is_misdated(world, state, session);
+        let is_wanted = is_signed_out || is_replaced || was_refused || is_excused;
         (!is_wanted).then(|| format!("{name} is revoked, and nobody has signed out"))
     });
     if let Some(wrong) = wrong {

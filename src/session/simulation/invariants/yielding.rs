@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::causes::is_misdated;
 use crate::{
     account::Account,
     error::Error,
@@ -38,7 +39,7 @@ pub(crate) fn check_refused(world: &World, asking: &Asking, error: &Error) {
         let is_quiet = asking.quiet_since.is_some()
             && asking.quiet_since == state.people.quiet_since(asking.session);
         let is_away = state.weather.since(Trouble::Away).is_some();
-        if !is_quiet || is_away {
+        if !is_quiet || is_away || is_misdated(world, state, asking.session) {
             return None;
         }
         let Expected::SignedIn(sign_ins) = state.people.expected(asking.session) else {
@@ -76,7 +77,7 @@ pub(crate) fn check_account(
         let is_quiet = asking.quiet_since.is_some()
             && asking.quiet_since == state.people.quiet_since(asking.session);
         let is_away = state.weather.since(Trouble::Away).is_some();
-        if !is_quiet || is_away {
+        if !is_quiet || is_away || is_misdated(world, state, asking.session) {
             return None;
         }
         let who = || format!("p{} finds s{}", asking.process.number(), asking.session);
