@@ -179,7 +179,7 @@ impl SignOut {
         };
         let is_its_own = self.ends.contains(&found.sign_in) || !holds(Rule::SignOutEndsItsOwn);
         if !is_its_own {
-            let parts = signed_in.tokens_up_to(&self.ends);
+            let parts = signed_in.tokens_of(&self.ends);
             return self.end_parts(parts, session, target);
         }
         for token in signed_in.refresh_tokens() {
@@ -308,7 +308,12 @@ impl Rotation {
         let own = self.rotated.as_ref();
         if own.is_some_and(|rotated| signed_in.family_of(rotated).is_some()) {
             took(Transition::RotationFound);
-            return Applied::Found;
+            // The access token is of its own sign-in alone, here as above.
+            return if is_of_this_sign_in {
+                Applied::Found
+            } else {
+                Applied::Overtaken
+            };
         }
         let mut replaced = signed_in.replaced.iter_mut();
         if let Some(replaced) = replaced.find(|one| is_same(one, &self.redeemed))

@@ -231,8 +231,9 @@ impl Sessions {
         }
         took(Transition::Saved);
         let now = self.now();
+        let made = (count, loaded.version);
         let loaded = Arc::new(Loaded::new(writing.version, session.clone(), changes));
-        open.state(|state| state.saved(&current.ahead, count, &loaded, now));
+        open.state(|state| state.saved(&current.ahead, made, &loaded, now));
         Ok(SaveOutcome::Saved(loaded))
     }
 

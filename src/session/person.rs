@@ -75,7 +75,7 @@ impl Sessions {
         if committed.applied == Applied::OtherPerson {
             return Err(Error::protocol(first.as_ref(), Violation::OtherAccount));
         }
-        open.state(|state| state.serve(id));
+        open.state(|state| state.serve(committed.sign_in));
         // What was cached before is of the sign-in that this one replaces.
         self.forget_cached(open);
         match committed.unsaved {

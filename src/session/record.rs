@@ -61,9 +61,6 @@ pub(crate) struct SignedIn {
         with = "secret::written::list"
     )]
     pub(crate) replaced: Vec<Secret>,
-    /// The sign-ins whose families may be among these, the oldest first; the last is the session's own.
-    #[serde(default)]
-    pub(crate) lineage: Vec<SignInId>,
     pub(crate) tokens: Vec<KeptToken>,
 }
 
@@ -159,24 +156,11 @@ impl SignedIn {
         self.tokens.drain(..surplus);
     }
 
-    /// A sign-in has come to those whose families are kept.
-    pub(crate) fn descend(&mut self, sign_in: SignInId) {
-        self.lineage.push(sign_in);
-        let surplus = self.lineage.len().saturating_sub(LINEAGE);
-        self.lineage.drain(..surplus);
-    }
-
-    /// The refresh tokens of families that were there when one of `sign_ins` was the last; nothing if none is
-    /// among those whose families are kept.
-    pub(crate) fn tokens_up_to(&self, sign_ins: &[SignInId]) -> Vec<Secret> {
-        let position = |wanted: SignInId| self.lineage.iter().position(|one| *one == wanted);
-        let Some(last) = sign_ins.iter().filter_map(|one| position(*one)).max() else {
-            return Vec::new();
-        };
-        // One that is not in the lineage any more is older than all that are.
-        let is_older = |family: &&Family| position(family.sign_in).is_none_or(|own| own <= last);
-        let older = self.families.iter().filter(is_older);
-        older
+    /// The refresh tokens that one of `sign_ins` has brought.
+    pub(crate) fn tokens_of(&self, sign_ins: &[SignInId]) -> Vec<Secret> {
+        let families = self.families.iter();
+        families
+            .filter(|family| sign_ins.contains(&family.sign_in))
             .filter_map(|family| family.refresh_token.clone())
             .collect()
     }
@@ -209,9 +193,6 @@ const KEPT_TOKENS: usize = 64;
 /// So many replaced refresh tokens are remembered: a person who steps up all day does not fill the
 /// record with them. Those before end by the issuer's own time limit.
 const REPLACED: usize = 8;
-
-/// So many sign-ins beside each other are told apart.
-const LINEAGE: usize = 16;
 
 /// For so long a store keeps that a person has signed out, in seconds: a day.
 const TOMBSTONE: u64 = 24 * 60 * 60;

@@ -248,18 +248,24 @@ impl Sessions {
         if !applied.is_entered() {
             return Ok(None);
         }
-        match self.save(open, &loaded, &current).await {
+        let saved = self.save(open, &loaded, &current).await;
+        // A mark that was written and never sent would use up the repetition.
+        let late_write = match &saved {
+            Ok(SaveOutcome::Superseded { in_doubt: true }) => Some(LateWrite::Impossible),
+            Err(_) => Some(LateWrite::Over(loaded.version)),
+            Ok(_) => None,
+        };
+        if let Some(late_write) = late_write
+            && holds(Rule::UnmarkUnsent)
+            && holds(Rule::NoMarkNoRedemption)
+        {
+            self.hold(open, plan.unmark(id, late_write), &loaded);
+        }
+        match saved {
             Ok(SaveOutcome::Saved(loaded)) => Ok(Some(Marked { id, loaded })),
             Ok(SaveOutcome::Superseded { .. }) => Ok(None),
             Err(_) if !holds(Rule::NoMarkNoRedemption) => Ok(Some(Marked { id, loaded })),
-            Err(error) => {
-                // The write may still come, and a mark that was never sent would use up the repetition.
-                if holds(Rule::UnmarkUnsent) {
-                    let late_write = LateWrite::Over(loaded.version);
-                    self.hold(open, plan.unmark(id, late_write), &loaded);
-                }
-                Err(error)
-            }
+            Err(error) => Err(error),
         }
     }
 

@@ -28,6 +28,15 @@ pub(crate) struct LoginTokens {
     pub(crate) account: Account,
 }
 
+/// When a sign-in came, beside what is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Later,
+    /// Earlier, and for an API that what is found says nothing of.
+    Beside,
+    Earlier,
+}
+
 /// A person has signed in.
 #[derive(Clone)]
 pub(crate) struct SignIn {
@@ -100,12 +109,17 @@ impl SignIn {
             };
         }
         let known = found.and_then(|found| found.signed_in.as_ref());
+        if known.is_some_and(|known| known.families.iter().any(|it| it.sign_in == self.id)) {
+            took(Transition::SignInFound);
+            return Applied::Found;
+        }
         let is_other = known.is_some_and(|known| self.account.may_be_other_than(&known.account));
         if is_other && self.same_person && holds(Rule::SamePersonSignsIn) {
             took(Transition::SignInOfOther);
             return Applied::OtherPerson;
         }
-        if !self.is_later_than(found) && holds(Rule::LaterSignInWins) {
+        let order = self.order(found);
+        if order == Order::Earlier && holds(Rule::LaterSignInWins) {
             return self.give_way(session, target);
         }
         took(match found.map(|found| found.signed_in.is_some()) {
@@ -113,10 +127,14 @@ impl SignIn {
             Some(false) => Transition::SignInOverTombstone,
             Some(true) => Transition::SignInOverOlder,
         });
-        let before = session.take().and_then(|session| session.signed_in);
+        let before = session.take();
+        let since = before.as_ref().map_or(0, |before| before.since);
+        let sign_in = before.as_ref().filter(|_| order == Order::Beside);
+        let sign_in = sign_in.map_or(self.id, |before| before.sign_in);
+        let before = before.and_then(|before| before.signed_in);
         *session = Some(Session {
-            sign_in: self.id,
-            since: self.since,
+            sign_in,
+            since: self.since.max(since),
             signed_in: Some(self.replacing(before, target.now)),
         });
         Applied::Entered
@@ -129,16 +147,31 @@ impl SignIn {
 
     /// Whether this sign-in came after what is found: what this process had seen before is older, and between
     /// this sign-in and others the clocks decide.
-    fn is_later_than(&mut self, found: Option<&Session>) -> bool {
+    fn order(&mut self, found: Option<&Session>) -> Order {
         let Some(found) = found.filter(|found| found.sign_in != SignInId::UNKNOWN) else {
-            return true;
+            return Order::Later;
         };
-        let is_later =
-            self.acts_now || self.after.contains(&found.sign_in) || found.since < self.since;
-        if is_later && self.acts_now {
+        if self.acts_now {
             self.after.push(found.sign_in);
         }
-        is_later
+        if self.after.contains(&found.sign_in) || found.since < self.since {
+            Order::Later
+        } else if self.stands_beside(found) {
+            Order::Beside
+        } else {
+            Order::Earlier
+        }
+    }
+
+    /// Whether both count: the same person has signed in for other APIs, which have refresh tokens of their own.
+    fn stands_beside(&self, found: &Session) -> bool {
+        let Some(found) = found.signed_in.as_ref().filter(|_| self.is_beside) else {
+            return false;
+        };
+        let own = |family: &&Family| family.audience == self.family.audience;
+        let is_older = |family: &Family| self.after.contains(&family.sign_in);
+        let is_newest = found.families.iter().filter(own).all(is_older);
+        found.account.is_surely(&self.account) && is_newest
     }
 
     /// Another sign-in or a sign-out came later. The refresh token is of no use, and a sign-out has to know it.
@@ -166,7 +199,6 @@ impl SignIn {
             identity_scopes: self.identity_scopes.to_string(),
             families: Vec::new(),
             replaced: Vec::new(),
-            lineage: Vec::new(),
             tokens: Vec::new(),
         };
         let mut family = self.family.clone();
@@ -188,7 +220,6 @@ impl SignIn {
             }
         }
         signed_in.families.push(family);
-        signed_in.descend(self.id);
         if let Some(token) = &self.token {
             signed_in.keep(token.clone(), now);
         }
@@ -215,7 +246,6 @@ impl SignIn {
         if stays {
             took(Transition::SignInBeside);
             signed_in.families = others;
-            signed_in.lineage.clone_from(&before.lineage);
         } else {
             ended.extend(others);
         }

@@ -76,6 +76,15 @@ struct Age {
     on_both_clocks: Moment,
 }
 
+impl Pending {
+    fn sign_in(&self) -> Option<SignInId> {
+        match &self.change {
+            Change::SignIn(sign_in) => Some(sign_in.id),
+            _ => None,
+        }
+    }
+}
+
 impl Loaded {
     const ABSENT: Self = Self {
         version: None,
@@ -198,8 +207,10 @@ impl State {
         }
     }
 
-    fn push(&mut self, change: Change) {
-        if let Change::SignIn(sign_in) = &change {
+    fn push(&mut self, mut change: Change) {
+        if let Change::SignIn(sign_in) = &mut change {
+            let earlier = self.pending.iter();
+            sign_in.after.extend(earlier.filter_map(Pending::sign_in));
             self.saw_sign_in(sign_in.id);
         }
         self.numbers += 1;
@@ -207,10 +218,20 @@ impl State {
         self.pending.push(Pending { number, change });
     }
 
-    /// The store has taken these changes, as a part of `loaded`, by a save that began at `count`.
-    pub(crate) fn saved(&mut self, taken: &[u64], count: u64, loaded: &Arc<Loaded>, now: Moment) {
+    /// The store has taken these changes, as a part of `loaded`, by a save that began at `count` and replaced
+    /// this version.
+    pub(crate) fn saved(
+        &mut self,
+        taken: &[u64],
+        (count, replaced): (u64, Option<Version>),
+        loaded: &Arc<Loaded>,
+        now: Moment,
+    ) {
         self.pending
             .retain(|pending| !taken.contains(&pending.number));
+        // What was seen meanwhile is older, if it is what the save has replaced.
+        let is_replaced = self.seen.version == replaced;
+        let count = if is_replaced { self.seen.count } else { count };
         self.saw(count, loaded, now);
     }
 
@@ -309,6 +330,10 @@ impl State {
         (self.seen.revision, self.seen.version) = (revision, version);
         self.seen.count += 1;
         self.seen.at = Some(now);
+        let signed_in = session.and_then(|session| session.signed_in.as_ref());
+        for family in signed_in.iter().flat_map(|signed_in| &signed_in.families) {
+            self.saw_sign_in(family.sign_in);
+        }
         self.saw_sign_in(revision);
     }
 
@@ -377,7 +402,7 @@ impl State {
 }
 
 /// So many sign-ins are remembered.
-const SIGN_INS: usize = 16;
+const SIGN_INS: usize = 32;
 
 /// How many refused access tokens of a session are remembered.
 const REJECTED: usize = 16;

@@ -72,8 +72,11 @@ impl Family {
         own.is_some_and(|own| own.expose() == refresh_token.expose())
     }
 
-    /// The mark of an older version, as one that names no request.
-    pub(super) fn read_older_mark(&mut self) {
+    /// As an older version wrote it: the sign-in is the record's, and the mark names no request.
+    pub(super) fn read_older(&mut self, sign_in: SignInId) {
+        if self.sign_in == SignInId::UNKNOWN {
+            self.sign_in = sign_in;
+        }
         let count = std::mem::take(&mut self.unanswered);
         if count > 0 {
             let attempts = vec![Attempt { id: 0, at: 0 }; count.min(2) as usize];

@@ -72,13 +72,8 @@ impl Session {
             if session.sign_in == SignInId::UNKNOWN {
                 session.sign_in = SignInId(record.version().get().get());
             }
-            let sign_in = session.sign_in;
-            signed_in
-                .families
-                .iter_mut()
-                .for_each(Family::read_older_mark);
-            if signed_in.lineage.is_empty() {
-                signed_in.descend(sign_in);
+            for family in &mut signed_in.families {
+                family.read_older(session.sign_in);
             }
         }
         Ok(session)
@@ -108,7 +103,7 @@ impl Session {
         let mut session = self.clone();
         let tokens = session.take_tokens();
         let mut bytes = session.serialised(key, writing)?;
-        for shed in [Self::shed_marked_requests, Self::shed_replaced] {
+        for shed in [Self::shed_replaced, Self::shed_marked_requests] {
             if bytes.len() > writing.limit {
                 shed(&mut session);
                 bytes = session.serialised(key, writing)?;
@@ -266,7 +261,6 @@ mod tests {
                 identity_scopes: String::new(),
                 families: vec![family],
                 replaced: Vec::new(),
-                lineage: Vec::new(),
                 tokens,
             }),
         }

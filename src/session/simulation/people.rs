@@ -66,6 +66,8 @@ pub(super) struct SignIn {
     pub(super) known: Vec<usize>,
     /// Whether it was told who it is.
     pub(super) is_named: bool,
+    /// Whether another person was to be refused.
+    pub(super) same_person: bool,
     pub(super) began: Instant,
     pub(super) ended: Option<(Instant, SignInEnd)>,
 }
@@ -291,6 +293,16 @@ impl People {
     pub(super) fn signs_out(&self, process: ProcessId, session: usize) -> bool {
         let mut sign_outs = self.sign_outs.iter();
         sign_outs.any(|one| one.process == process && one.session == session)
+    }
+
+    /// When a person has ended doing something last.
+    pub(super) fn changed_at(&self, session: usize) -> Option<Instant> {
+        let sign_ins = self.sign_ins.iter().filter(|it| it.session == session);
+        let sign_outs = self.sign_outs.iter().filter(|it| it.session == session);
+        let ended = sign_ins.filter_map(|it| it.ended.map(|(at, _)| at));
+        ended
+            .chain(sign_outs.filter_map(|it| it.ended.map(|(at, _)| at)))
+            .max()
     }
 
     /// Whether anybody has begun to sign in since then.

@@ -73,6 +73,7 @@ impl Caller {
                 audiences,
                 known,
                 is_named: signing.is_named,
+                same_person: signing.same_person,
                 began: now,
                 ended: None,
             });

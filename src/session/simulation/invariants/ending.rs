@@ -103,6 +103,10 @@ fn has_to_be_revoked(world: &World, state: &State, number: usize) -> bool {
         let is_later = sign_out.began > signed_in;
         is_later && is_done && !sign_out.was_lied_to && !state.is_dead(sign_out.process)
     });
+    // A sign-in at the same time may have replaced it: then the next sign-out has to.
+    let current = family.current(number);
+    let kept = state.shelf.kept(family.session);
+    let is_left = kept.is_some_and(|kept| kept.mentions.refresh.contains(&current));
     // A record remembers eight that were replaced: those before end by the issuer's own time limit.
     let mut replacing = state.people.sign_ins.iter().filter(|one| {
         let is_between = first.is_some_and(|sign_out| one.began < sign_out.began);
@@ -115,7 +119,6 @@ fn has_to_be_revoked(world: &World, state: &State, number: usize) -> bool {
         .attempts
         .iter()
         .filter(|attempt| attempt.name.family == number);
-    let current = family.current(number);
     let mut tells = attempts.clone().filter(
         |attempt| matches!(attempt.told, Some((_, Told::Tokens(Some(next)))) if next == current),
     );
@@ -125,6 +128,6 @@ fn has_to_be_revoked(world: &World, state: &State, number: usize) -> bool {
         || family.is_mixed_up;
     // Replaced ones are left out of a record that has no room for them.
     let has_room = world.settings.record_limit > 1 << 16;
-    let is_owed = is_signed_out && is_known && is_remembered;
+    let is_owed = is_signed_out && is_known && is_remembered && !is_left;
     family.death.is_none() && is_owed && !was_lost && has_room
 }

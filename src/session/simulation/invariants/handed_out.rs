@@ -186,7 +186,10 @@ fn is_not_over(
                 // Of two that the store did not take, the one that it takes first counts.
                 let counts = how == SignInEnd::Kept
                     || (how == SignInEnd::OnlyHere && was_kept && knew && !contested(one));
+                // Over another person's session it comes to nothing, once that is read.
+                let is_refused = one.same_person && one.person != own.person;
                 counts
+                    && !is_refused
                     && replaces(one, own, access)
                     && has_known(one.process, (one.began, ended), how == SignInEnd::Kept)
             })

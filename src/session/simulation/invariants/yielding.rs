@@ -81,6 +81,13 @@ pub(crate) fn check_account(
             return None;
         }
         let who = || format!("p{} finds s{}", asking.process.number(), asking.session);
+        // What its process cannot have read it does not know.
+        let load = state.people.last_load(asking.process, asking.session);
+        let changed = state.people.changed_at(asking.session);
+        let has_read = load.is_some_and(|load| !load.is_lie && Some(load.begun) >= changed);
+        if !has_read {
+            return None;
+        }
         match (state.people.expected(asking.session), account) {
             (Expected::Nobody, Some(_)) => Some(format!("{} signed in, after a sign-out", who())),
             (Expected::SignedIn(_), None) => Some(format!("{} signed out, after a sign-in", who())),
@@ -111,7 +118,7 @@ pub(crate) fn is_owed(world: &World, state: &State, process: ProcessId, sign_in:
     }
     // As this process has read it.
     let load = state.people.last_load(process, sign_in.session);
-    let Some(load) = load.filter(|load| !load.is_lie) else {
+    let Some(load) = load.filter(|load| !load.is_lie && load.delivered < world.now()) else {
         return false;
     };
     let Some(kept) = load.mentions.as_ref().and_then(|it| it.of(number)) else {

@@ -64,6 +64,7 @@ impl Schedule {
                 audiences: covers,
                 known: Vec::new(),
                 is_named: true,
+                same_person: false,
                 began: now,
                 ended: Some((now, SignInEnd::Kept)),
             });
