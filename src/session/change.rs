@@ -189,7 +189,8 @@ impl SignOut {
                 target.to_revoke.push(token.clone());
             }
         }
-        *found = Session::tombstone(found.sign_in, self.since);
+        let since = self.since.max(found.since + 1);
+        *found = Session::tombstone(found.sign_in, since);
         took(Transition::SignOutEntered);
         Applied::Entered
     }

@@ -40,13 +40,19 @@ pub(super) enum SaveOutcome {
 impl Sessions {
     /// The record as it is in the store now.
     pub(super) async fn load(&self, open: &OpenSession) -> Result<Arc<Loaded>, Error> {
-        let (count, changes) = open.state(|state| (state.seen_count(), state.changes()));
-        let loaded = self.load_unseen(open, changes).await.inspect_err(|_| {
-            took(Transition::LoadFailed);
-        })?;
-        let now = self.now();
-        open.state(|state| state.saw(count, &loaded, now));
-        Ok(loaded)
+        let mut tries = 0;
+        loop {
+            let (count, changes) = open.state(|state| (state.seen_count(), state.changes()));
+            let loaded = self.load_unseen(open, changes).await.inspect_err(|_| {
+                took(Transition::LoadFailed);
+            })?;
+            let now = self.now();
+            tries += 1;
+            // Something else was seen meanwhile: which of both is newer only another load can tell.
+            if open.state(|state| state.saw(count, &loaded, now)) || tries >= LOADS {
+                return Ok(loaded);
+            }
+        }
     }
 
     async fn load_unseen(&self, open: &OpenSession, changes: u64) -> Result<Arc<Loaded>, Error> {
@@ -392,6 +398,9 @@ pub(super) fn contended() -> Error {
         "other processes kept changing the session",
     ))
 }
+
+/// How often a record is loaded because something else was seen meanwhile.
+const LOADS: usize = 3;
 
 /// How often a change is made anew because another process was faster. One family has one writer at a
 /// time, so that each of these is another family's, a sign-in or a sign-out.

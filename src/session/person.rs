@@ -61,6 +61,7 @@ impl Sessions {
         }
         let mut sign_in = Box::new(sign_in);
         sign_in.after = open.state(|state| state.seen_sign_ins());
+        sign_in.comes_after(open.state(|state| state.since()));
         let loaded = match self.load_or_over(open).await {
             Ok(loaded) => loaded,
             // Who the person has to be is not known, so this may be another one.

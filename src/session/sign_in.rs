@@ -145,6 +145,11 @@ impl SignIn {
         self.acts_now = false;
     }
 
+    /// It is dated after what was seen before it, also where another machine's clock is ahead.
+    pub(super) fn comes_after(&mut self, since: u64) {
+        self.since = self.since.max(since.saturating_add(1));
+    }
+
     /// Whether this sign-in came after what is found: what this process had seen before is older, and between
     /// this sign-in and others the clocks decide.
     fn order(&mut self, found: Option<&Session>) -> Order {
@@ -153,8 +158,10 @@ impl SignIn {
         };
         if self.acts_now {
             self.after.push(found.sign_in);
+            self.comes_after(found.since);
         }
-        if self.after.contains(&found.sign_in) || found.since < self.since {
+        let is_seen = found.signed_in.is_some() && self.after.contains(&found.sign_in);
+        if is_seen || found.since < self.since {
             Order::Later
         } else if self.stands_beside(found) {
             Order::Beside

@@ -43,6 +43,8 @@ pub(crate) struct State {
     /// The sign-ins that were seen in force, the last one last: what a person does here comes after them,
     /// whichever of them a store shows later.
     sign_ins: Vec<SignInId>,
+    /// When the last of what was seen happened, as [`Session::since`].
+    since: u64,
     /// The sign-in whose tokens this process has handed out.
     serving: Option<SignInId>,
     /// Access tokens that an API has refused, or that are to be forgotten.
@@ -232,7 +234,7 @@ impl State {
         // What was seen meanwhile is older, if it is what the save has replaced.
         let is_replaced = self.seen.version == replaced;
         let count = if is_replaced { self.seen.count } else { count };
-        self.saw(count, loaded, now);
+        let _is_last = self.saw(count, loaded, now);
     }
 
     /// The person signs out of all that was seen: from now on nothing of it is handed out.
@@ -252,7 +254,7 @@ impl State {
         let known = known.flat_map(|pending| pending.change.refresh_tokens());
         let revoked: Vec<Secret> = known.cloned().collect();
         self.to_revoke.extend(revoked.iter().cloned());
-        let since = now.wall_milliseconds();
+        let since = now.wall_milliseconds().max(self.since + 1);
         self.push(Change::SignOut(SignOut {
             ends,
             since,
@@ -290,6 +292,11 @@ impl State {
         self.sign_ins.clone()
     }
 
+    /// When the last of what was seen happened, as [`Session::since`].
+    pub(crate) fn since(&self) -> u64 {
+        self.since
+    }
+
     /// Takes note of a sign-in that is in force.
     pub(crate) fn saw_sign_in(&mut self, sign_in: SignInId) {
         if sign_in == SignInId::UNKNOWN || self.sign_ins.last() == Some(&sign_in) {
@@ -316,20 +323,27 @@ impl State {
         self.seen.count
     }
 
-    /// Takes note of what a load or a save that began at `count` has found; a slow one tells nothing new.
-    pub(crate) fn saw(&mut self, count: u64, loaded: &Arc<Loaded>, now: Moment) {
-        if self.seen.count == count {
+    /// Takes note of what a load or a save that began at `count` has found; whether nothing else was seen
+    /// since then.
+    pub(crate) fn saw(&mut self, count: u64, loaded: &Arc<Loaded>, now: Moment) -> bool {
+        let is_last = self.seen.count == count;
+        if is_last {
             let current = self.current(loaded, now);
             self.note(loaded.version, current.session.as_ref(), now);
             self.over = self.has_pending().then(|| Arc::clone(loaded));
         }
+        is_last
     }
 
     fn note(&mut self, version: Option<Version>, session: Option<&Session>, now: Moment) {
         let revision = session.map_or(SignInId::UNKNOWN, Session::revision);
+        // What says nothing new outdates no load that is under way.
+        if (self.seen.revision, self.seen.version) != (revision, version) {
+            self.seen.count += 1;
+        }
         (self.seen.revision, self.seen.version) = (revision, version);
-        self.seen.count += 1;
         self.seen.at = Some(now);
+        self.since = self.since.max(session.map_or(0, |session| session.since));
         let signed_in = session.and_then(|session| session.signed_in.as_ref());
         for family in signed_in.iter().flat_map(|signed_in| &signed_in.families) {
             self.saw_sign_in(family.sign_in);

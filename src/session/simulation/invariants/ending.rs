@@ -101,7 +101,13 @@ fn has_to_be_revoked(world: &World, state: &State, number: usize) -> bool {
     let is_signed_out = first.is_some_and(|sign_out| {
         let is_done = sign_out.ended.is_some_and(|(_, is_done)| is_done);
         let is_later = sign_out.began > signed_in;
-        is_later && is_done && !sign_out.was_lied_to && !state.is_dead(sign_out.process)
+        // Of two at one time one has the refresh tokens.
+        let mut all = state.people.sign_outs.iter();
+        let is_dead = all.any(|one| {
+            let is_beside = one.session == family.session && one.began >= signed_in;
+            is_beside && state.is_dead(one.process)
+        });
+        is_later && is_done && !sign_out.was_lied_to && !is_dead
     });
     // A sign-in at the same time may have replaced it: then the next sign-out has to.
     let current = family.current(number);

@@ -186,10 +186,19 @@ fn is_not_over(
                 // Of two that the store did not take, the one that it takes first counts.
                 let counts = how == SignInEnd::Kept
                     || (how == SignInEnd::OnlyHere && was_kept && knew && !contested(one));
+                // Of two at one time either may count.
+                let overlaps = |other: &SignIn| {
+                    let is_before = other.began <= ended;
+                    is_before && other.ended.is_none_or(|(at, _)| at >= one.began)
+                };
+                let is_alone = state.people.sign_ins.iter().all(|other| {
+                    std::ptr::eq(other, one) || other.session != session || !overlaps(other)
+                });
                 // Over another person's session it comes to nothing, once that is read.
                 let is_refused = one.same_person && one.person != own.person;
                 counts
                     && !is_refused
+                    && is_alone
                     && replaces(one, own, access)
                     && has_known(one.process, (one.began, ended), how == SignInEnd::Kept)
             })

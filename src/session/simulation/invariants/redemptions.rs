@@ -225,7 +225,8 @@ pub(crate) fn check_revoked(world: &World, name: TokenName) {
             None => false,
         };
         let was_lost = state.shelf.place(session).lost_at.is_some();
-        let is_excused = had_ended || was_lost || is_misdated(world, state, session);
+        let is_excused =
+            had_ended || was_lost || family.is_mixed_up || is_misdated(world, state, session);
         let is_wanted = is_signed_out || is_replaced || was_refused || is_excused;
         (!is_wanted).then(|| format!("{name} is revoked, and nobody has signed out"))
     });

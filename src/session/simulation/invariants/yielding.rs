@@ -124,7 +124,7 @@ pub(crate) fn is_owed(world: &World, state: &State, process: ProcessId, sign_in:
     let Some(kept) = load.mentions.as_ref().and_then(|it| it.of(number)) else {
         return sign_in.ended.is_some_and(|(ended, _)| load.begun > ended);
     };
-    let lost = lost(state, (sign_in.session, kept), world.now());
+    let lost = lost(world, state, (sign_in.session, kept));
     let grace = world.settings.dialect.refresh_grace.unwrap_or_default();
     let spread = world.executor.clock_spread() + ON_ITS_WAY;
     let is_within_grace = |first: &Instant| world.now().since(*first) + spread <= grace;
@@ -133,7 +133,9 @@ pub(crate) fn is_owed(world: &World, state: &State, process: ProcessId, sign_in:
 
 /// When redemptions of this token may have been lost: sent without a known outcome, or marked by a process
 /// that was killed, or has not yet been able to take its mark back.
-fn lost(state: &State, (session, name): (usize, TokenName), now: Instant) -> Vec<Instant> {
+fn lost(world: &World, state: &State, (session, name): (usize, TokenName)) -> Vec<Instant> {
+    let now = world.now();
+    let comes_late = world.settings.troubles.contains(&Trouble::SavesLate);
     let mut lost: Vec<Instant> = Vec::new();
     for attempt in state
         .families
@@ -158,12 +160,14 @@ fn lost(state: &State, (session, name): (usize, TokenName), now: Instant) -> Vec
             .is_some_and(|begun| *begun >= last_sent);
         let closed = facts.closed_at.unwrap_or_default();
         let hindered = facts.hindered_at.get(&session);
-        let is_hindered = hindered.is_some_and(|at| *at >= kept_since && *at >= closed);
+        let is_hindered =
+            hindered.is_some_and(|at| *at >= kept_since && (*at >= closed || comes_late));
         let has_lost_lock = state
             .locks
             .has_run_out(*process, session, (kept_since, now));
         if has_marked && (facts.killed_at.is_some() || is_hindered || has_lost_lock) {
-            lost.push(last_sent);
+            // Each may have left several.
+            lost.extend([last_sent; 2]);
         }
     }
     lost.sort_unstable();
