@@ -174,8 +174,14 @@ impl SignOut {
             return Applied::Entered;
         };
         let Some(signed_in) = &found.signed_in else {
-            took(Transition::SignOutFound);
-            return Applied::Found;
+            if found.since >= self.since {
+                took(Transition::SignOutFound);
+                return Applied::Found;
+            }
+            // The later one counts against sign-ins that no store has taken yet.
+            found.since = self.since;
+            took(Transition::SignOutOverTombstone);
+            return Applied::Entered;
         };
         let is_its_own = self.ends.contains(&found.sign_in) || !holds(Rule::SignOutEndsItsOwn);
         if !is_its_own {

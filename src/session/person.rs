@@ -92,7 +92,7 @@ impl Sessions {
     pub(crate) async fn sign_out(self: &Arc<Self>, open: &Arc<OpenSession>) -> Result<(), Error> {
         // Before anything is awaited: from now on nothing of it is handed out here.
         let now = self.now();
-        open.state(|state| state.sign_out(now));
+        open.state(|state| state.sign_out_of_seen(now));
         self.open.keep_unsaved(open);
         self.forget_cached(open);
         let (sessions, own) = (Arc::clone(self), Arc::clone(open));
@@ -134,9 +134,8 @@ impl Sessions {
         let now = self.now();
         open.state(|state| {
             let current = state.current(loaded, now);
-            let in_force = current.revision();
-            if is_first && in_force != SignInId::UNKNOWN {
-                state.saw_sign_in(in_force);
+            if is_first && current.session.is_some() {
+                state.saw_sign_in(current.revision());
                 state.sign_out(now);
                 return state.current(loaded, now);
             }

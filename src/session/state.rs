@@ -237,6 +237,14 @@ impl State {
         let _is_last = self.saw(count, loaded, now);
     }
 
+    /// As [`sign_out`](Self::sign_out), if anything was seen to sign out of.
+    pub(crate) fn sign_out_of_seen(&mut self, now: Moment) {
+        self.serving = None;
+        if !self.sign_ins.is_empty() {
+            self.sign_out(now);
+        }
+    }
+
     /// The person signs out of all that was seen: from now on nothing of it is handed out.
     ///
     /// The refresh tokens that no record holds are to be revoked.
@@ -247,7 +255,7 @@ impl State {
             .pending
             .iter()
             .any(|pending| matches!(&pending.change, Change::SignOut(known) if known.ends == ends));
-        if ends.is_empty() || is_pending || !holds(Rule::SignOutCountsAtOnce) {
+        if is_pending || !holds(Rule::SignOutCountsAtOnce) {
             return;
         }
         let known = self.pending.iter();

@@ -12,10 +12,11 @@ pub(crate) enum Transition {
     SignInFound,
     SignInOfOther,
     SignInOvertaken,
-    /// A sign-out met its own sign-in; its tombstone; nothing; another sign-in that keeps parts of its own;
+    /// A sign-out met its own sign-in; its tombstone; an older one; nothing; another sign-in that keeps parts of its own;
     /// another one.
     SignOutEntered,
     SignOutFound,
+    SignOutOverTombstone,
     SignOutOverNothing,
     SignOutOfParts,
     SignOutOvertaken,
@@ -105,6 +106,7 @@ mod coverage {
             Self::SignInOvertaken,
             Self::SignOutEntered,
             Self::SignOutFound,
+            Self::SignOutOverTombstone,
             Self::SignOutOverNothing,
             Self::SignOutOfParts,
             Self::SignOutOvertaken,

@@ -7,8 +7,9 @@ use crate::{
     dialect::TokenFamily,
     error::Error,
     session::simulation::{
+        executor::ProcessId,
         issuer::{Access, NewFamily, Origin, login_reply, subject},
-        people::{Expected, SignIn, SignInEnd, SignOut},
+        people::{Expected, Load, SignIn, SignInEnd, SignOut},
         program::{Kept, Login},
         session_name,
         world::State,
@@ -122,7 +123,7 @@ impl Caller {
         });
         let is_apart = world.settings.dialect.token_family == TokenFamily::PerAudience;
         let wrong = world.with(|state| {
-            let wrong = is_impostor(state, signing, how);
+            let wrong = is_impostor(state, process, signing, how);
             let is_alone = state.calls.count_of(process) == 1;
             let could_shed = state.process(process).could_shed.contains(&signing.session);
             let is_waste = how == SignInEnd::OnlyHere && is_alone && could_shed;
@@ -200,13 +201,16 @@ impl Caller {
 }
 
 /// Whether somebody else was let in where only the same person may be.
-fn is_impostor(state: &State, signing: &Signing, how: SignInEnd) -> bool {
+fn is_impostor(state: &State, process: ProcessId, signing: &Signing, how: SignInEnd) -> bool {
     let is_in = matches!(how, SignInEnd::Kept | SignInEnd::OnlyHere);
     let Expected::SignedIn(known) = state.people.expected(signing.session) else {
         return false;
     };
     // Its own beginning is the only one since.
-    let is_clear = state.people.is_clear(signing.session) && !state.shelf.is_away;
+    let was_lie = |load: &Load| load.is_lie;
+    let load = state.people.last_load(process, signing.session);
+    let is_away = state.shelf.is_away || load.is_some_and(was_lie);
+    let is_clear = state.people.is_clear(signing.session) && !is_away;
     let is_other = |known: &usize| {
         let known = &state.people.sign_ins[*known];
         known.is_named && known.person != signing.person

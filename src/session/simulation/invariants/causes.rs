@@ -73,6 +73,10 @@ pub(crate) fn earlier(
             // What came into the store after this process has read it is not known to it.
             let load = state.people.last_load(process, session);
             let read = load.map_or(now, |load| load.delivered);
+            // Nor what came after it began to write its mark.
+            let facts = state.processes.get(&process);
+            let marked = facts.and_then(|facts| facts.saves_begun.get(&session).copied());
+            let read = marked.map_or(read, |marked| read.min(marked));
             let kept = state.shelf.first_kept(next).filter(|kept| *kept <= read);
             if lost_at.is_some_and(|lost| lost >= kept.unwrap_or(told)) {
                 return Earlier::Uncertain(Cause::StoreLost);
@@ -133,6 +137,11 @@ pub(crate) fn why_unkept(
     let has_stopped = executor.has_stopped_since(process, told);
     let is_hindered = was_away || has_stopped || hindered.is_some_and(|at| *at >= told);
     is_hindered.then_some(Cause::StoreRefused)
+}
+
+/// Whether `sent` comes from a process that stood still after it had asked whether its lock is held.
+pub(crate) fn is_without_lock(world: &World, state: &State, sent: &Attempt) -> bool {
+    has_lost_lease(&world.executor, state, sent.process, sent, sent.sent)
 }
 
 /// Whether the lock under which `process` redeems ran out while it stood still after it had asked.

@@ -104,7 +104,8 @@ fn has_to_be_revoked(world: &World, state: &State, number: usize) -> bool {
         // Of two at one time one has the refresh tokens.
         let mut all = state.people.sign_outs.iter();
         let is_dead = all.any(|one| {
-            let is_beside = one.session == family.session && one.began >= signed_in;
+            let was_over = one.ended.is_some_and(|(ended, _)| ended < signed_in);
+            let is_beside = one.session == family.session && !was_over;
             is_beside && state.is_dead(one.process)
         });
         is_later && is_done && !sign_out.was_lied_to && !is_dead

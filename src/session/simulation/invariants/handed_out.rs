@@ -85,7 +85,7 @@ fn is_kept(world: &World, state: &State, access: &Access) -> Result<(), String> 
         .shelf
         .place(access.session)
         .lost_at
-        .is_some_and(|lost| lost >= told);
+        .is_some_and(|lost| lost >= sent.sent);
     if why.is_none() && !was_lost {
         return Err(format!("is handed out before {next} is kept"));
     }
@@ -136,7 +136,7 @@ fn is_not_over(
         let is_lost = lost_at.is_some_and(|lost| lost >= began);
         let has_loaded = load.as_ref().is_some_and(|load| {
             let is_later = load.begun > ended && load.delivered < now;
-            is_later && !load.is_lie && !stopped(world, process, load.delivered)
+            is_later && !load.is_lie && !stopped(world, process, load.begun)
         });
         !is_lost && (is_own || (is_done && has_loaded))
     };

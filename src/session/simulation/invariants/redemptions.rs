@@ -1,7 +1,7 @@
 //! Each refresh token is redeemed once; again only as promised; and a family ends for a reason that has a
 //! name.
 
-use super::causes::{Cause, Earlier, earlier, is_misdated};
+use super::causes::{Cause, Earlier, earlier, is_misdated, is_without_lock};
 use crate::session::simulation::{
     executor::{Instant, ProcessId},
     issuer::{Attempt, Death, Origin, Outcome, Told},
@@ -91,7 +91,9 @@ fn repetition(world: &World, state: &mut State, sent: &Attempt) -> Result<(), St
         return needless(world, state, sent).map_or(Ok(()), Err);
     };
     state.families.repetitions += 1;
-    if first.request != sent.request {
+    // Who was stopped with the lock, or has lost its record, knows nothing of what was sent meanwhile.
+    let is_known = first.excuse != Some(Cause::LeaseLost) && !is_without_lock(world, state, sent);
+    if first.request != sent.request && is_known {
         return Err(format!(
             "{name} is repeated for {:?}, and was sent for {:?}",
             sent.request, first.request
@@ -102,7 +104,7 @@ fn repetition(world: &World, state: &mut State, sent: &Attempt) -> Result<(), St
             "{name} is repeated while the issuer answers nothing"
         ));
     }
-    if uncertain.len() > 1 && !is_within_grace(world, first.sent, sent.sent) {
+    if uncertain.len() > 1 && is_known && !is_within_grace(world, first.sent, sent.sent) {
         let count = uncertain.len();
         return Err(format!(
             "{name} is sent again although {count} answers were lost"

@@ -149,7 +149,9 @@ fn lost(world: &World, state: &State, (session, name): (usize, TokenName)) -> Ve
             _ => lost.push(attempt.sent),
         }
     }
-    let kept_since = state.shelf.first_kept(name).unwrap_or_default();
+    let kept = state.shelf.first_kept(name).unwrap_or_default();
+    let told = state.families.told(name).unwrap_or(kept);
+    let kept_since = kept.min(told);
     for (process, facts) in &state.processes {
         let attempts = state.families.attempts.iter();
         let own = attempts.filter(|one| one.process == *process && one.name == name);

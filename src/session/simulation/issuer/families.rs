@@ -209,6 +209,18 @@ impl Families {
         }
     }
 
+    /// When a process was first told of a refresh token, by a redemption.
+    pub(crate) fn told(&self, name: TokenName) -> Option<Instant> {
+        let told = self
+            .attempts
+            .iter()
+            .filter_map(|attempt| match attempt.told {
+                Some((at, Told::Tokens(Some(next)))) if next == name => Some(at),
+                _ => None,
+            });
+        told.min()
+    }
+
     /// Redeems, as this schedule's issuer does.
     pub(crate) fn redeem(
         &mut self,
