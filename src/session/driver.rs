@@ -252,9 +252,6 @@ impl Sessions {
         error: StoreError,
     ) -> Result<Saved, Error> {
         took(Transition::SaveFailed);
-        if !holds(Rule::FindOwnWrite) {
-            return Err(Error::Store(error));
-        }
         let key = self.key(open);
         let Ok(found) = self.limited(self.store.load(&key)).await else {
             return Err(Error::Store(error));

@@ -211,7 +211,7 @@ impl Sessions {
             return Err(lock_lost());
         }
         // Nothing is awaited from here on until it is sent.
-        if !plan.is_timely(self.issuer.dialect(), self.now()) && holds(Rule::RepeatInTime) {
+        if !plan.is_timely(self.issuer.dialect(), self.now()) {
             self.unmark(open, plan, marked).await;
             return Ok(Some(Round::Again));
         }

@@ -27,8 +27,6 @@ pub(crate) enum Rule {
     RepeatWithinGrace,
     /// The grace period counts from the first mark.
     GraceFromTheFirstMark,
-    /// Whether the grace period lasts is asked once more right before the refresh token is sent.
-    RepeatInTime,
     /// Nothing is repeated before the issuer answers at all.
     ProbeBeforeRepeating,
     /// What surely was not redeemed takes its mark back.
@@ -47,8 +45,6 @@ pub(crate) enum Rule {
     EndOnlyTheRefused,
     /// A save that was superseded is made anew from what is there.
     MergeWhenSuperseded,
-    /// A failed save that is found in the store was made.
-    FindOwnWrite,
     /// A rotation enters only where its family still holds the token that was redeemed.
     RotationNeedsItsToken,
     /// A sign-out ends the sign-in that it was made for, and no later one.
@@ -127,7 +123,6 @@ mod switches {
             Self::RepeatOnce,
             Self::RepeatWithinGrace,
             Self::GraceFromTheFirstMark,
-            Self::RepeatInTime,
             Self::ProbeBeforeRepeating,
             Self::UnmarkUnredeemed,
             Self::MarkStaysInDoubt,
@@ -137,7 +132,6 @@ mod switches {
             Self::OldTokenStays,
             Self::EndOnlyTheRefused,
             Self::MergeWhenSuperseded,
-            Self::FindOwnWrite,
             Self::RotationNeedsItsToken,
             Self::SignOutEndsItsOwn,
             Self::SignOutCountsAtOnce,

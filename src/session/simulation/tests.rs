@@ -76,7 +76,7 @@ fn number(variable: &str) -> Option<u64> {
 const SHORT: u64 = 1000;
 
 /// So many are enough to find that a rule is missing.
-const SEARCHED: u64 = 800;
+const SEARCHED: u64 = 1000;
 
 /// A long run says how far it is after so many.
 const TOLD_EVERY: u64 = 10_000;
