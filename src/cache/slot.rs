@@ -14,7 +14,7 @@ use arc_swap::{ArcSwapOption, Guard};
 pub(super) use entry::Flight;
 pub(crate) use entry::{Entry, State};
 pub(crate) use place::Place;
-use room::drop_one;
+use room::{Crowd, drop_one};
 
 use super::{key::KeyRef, lock};
 use crate::{
@@ -34,7 +34,9 @@ pub(crate) struct Slot {
     bare: Entry,
     /// Those who do, at most [`SCOPE_SETS`]; copied on write, since they change rarely.
     named: ArcSwapOption<Vec<Arc<Entry>>>,
-    changing: Mutex<()>,
+    /// More of them; locked by whoever changes either.
+    crowd: Mutex<Crowd>,
+    is_crowded: AtomicBool,
     /// How many flights, handles and waiting calls need it; or that it is no longer in the index.
     pins: AtomicU32,
     /// Whether it was found since its turn to go came last.
@@ -68,7 +70,8 @@ impl Slot {
             parameters: key.parameters.clone(),
             bare: Entry::new(Scopes::none(), Arc::clone(nothing)),
             named: ArcSwapOption::empty(),
-            changing: Mutex::new(()),
+            crowd: Mutex::default(),
+            is_crowded: AtomicBool::new(false),
             pins: AtomicU32::new(0),
             is_used: AtomicBool::new(false),
         }
@@ -109,12 +112,24 @@ impl Slot {
         if scopes.is_empty() {
             return Some(Place::bare(self));
         }
-        let named = self.named.load();
-        let entry = find(named.as_deref()?, scopes)?;
+        let listed = self.listed(scopes);
+        let entry = match listed {
+            None if self.is_crowded.load(Ordering::Acquire) => {
+                let crowd = lock(&self.crowd);
+                // It may have moved up in between.
+                crowd.find(scopes).cloned().or_else(|| self.listed(scopes))
+            }
+            listed => listed,
+        };
         Some(Place {
             slot: Arc::clone(self),
-            named: Some(Arc::clone(entry)),
+            named: Some(entry?),
         })
+    }
+
+    fn listed(&self, scopes: &Scopes) -> Option<Arc<Entry>> {
+        let named = self.named.load();
+        find(named.as_deref()?, scopes).cloned()
     }
 
     /// Where `scopes` have a token of their own, from now on.
@@ -122,25 +137,60 @@ impl Slot {
         if let Some(place) = self.existing(scopes) {
             return place;
         }
-        let _changing = lock(&self.changing);
-        if let Some(place) = self.existing(scopes) {
-            return place;
-        }
-        let mut named = self
-            .named
-            .load_full()
-            .as_deref()
-            .cloned()
-            .unwrap_or_default();
-        // More than one has to go where many were needed at once.
-        while named.len() >= SCOPE_SETS && drop_one(&mut named, now) {}
-        let entry = Arc::new(Entry::new(scopes.clone(), Arc::new(Token::nothing())));
-        named.push(Arc::clone(&entry));
-        self.named.store(Some(Arc::new(named)));
+        let mut crowd = lock(&self.crowd);
+        let known = self.listed(scopes);
+        let entry = known.or_else(|| crowd.find(scopes).cloned());
+        let entry = entry.unwrap_or_else(|| {
+            let entry = Arc::new(Entry::new(scopes.clone(), Arc::new(Token::nothing())));
+            let has_room = self.named.load().as_deref().map_or(0, Vec::len) < SCOPE_SETS;
+            if has_room {
+                self.list(&entry, &mut crowd, now);
+            } else {
+                crowd.add(Arc::clone(&entry));
+            }
+            entry
+        });
+        self.thin_out(&mut crowd, now);
         Place {
             slot: Arc::clone(self),
             named: Some(entry),
         }
+    }
+
+    /// A flight for `entry` has landed: with a token it moves up to those that a hit finds.
+    pub(super) fn settle(&self, entry: &Arc<Entry>, now: Moment) {
+        if !self.is_crowded.load(Ordering::Acquire) {
+            return;
+        }
+        let mut crowd = lock(&self.crowd);
+        let may_move_up = entry.current().freshness.is_usable(now) && crowd.holds(entry);
+        if may_move_up && self.list(entry, &mut crowd, now) {
+            crowd.remove(entry.scopes());
+        }
+        self.thin_out(&mut crowd, now);
+    }
+
+    /// Lists `entry` among those that a hit finds, if there is room or can be made.
+    fn list(&self, entry: &Arc<Entry>, crowd: &mut Crowd, now: Moment) -> bool {
+        let named = self.named.load_full();
+        let mut named = named.as_deref().cloned().unwrap_or_default();
+        if named.len() >= SCOPE_SETS {
+            let (has_room, refused) = drop_one(&mut named, now);
+            if !has_room {
+                return false;
+            }
+            if let Some(refused) = refused {
+                crowd.add(refused);
+            }
+        }
+        named.push(Arc::clone(entry));
+        self.named.store(Some(Arc::new(named)));
+        true
+    }
+
+    fn thin_out(&self, crowd: &mut Crowd, now: Moment) {
+        crowd.thin_out(now);
+        self.is_crowded.store(!crowd.is_empty(), Ordering::Release);
     }
 
     /// The usable token that answers `scopes`: the one fetched for exactly these, else the smallest
@@ -207,17 +257,23 @@ impl Slot {
     /// Shows every token that there is.
     pub(super) fn tokens(&self, mut show: impl FnMut(&Token)) {
         show(&self.bare.current());
-        for entry in self.named.load().iter().flat_map(|named| named.iter()) {
-            show(&entry.current());
-        }
+        self.each_named(|entry| show(&entry.current()));
     }
 
     /// Forgets every token and failure; what is in the air publishes nothing.
     pub(super) fn clear(&self, sequence: u64) {
         self.bare.clear(sequence);
+        self.each_named(|entry| entry.clear(sequence));
+    }
+
+    /// Shows every scope set that there is.
+    fn each_named(&self, mut show: impl FnMut(&Entry)) {
+        // Locked first: none moves up unseen.
+        let crowd = lock(&self.crowd);
         for entry in self.named.load().iter().flat_map(|named| named.iter()) {
-            entry.clear(sequence);
+            show(entry);
         }
+        crowd.iter().for_each(|entry| show(entry));
     }
 
     /// Keeps it in the index; false if it is no longer there.
@@ -272,14 +328,9 @@ impl Slot {
     }
 
     fn has_live_failure(&self, now: Moment) -> bool {
-        let is_live = |entry: &Entry| entry.has_live_failure(now);
-        is_live(&self.bare)
-            || self
-                .named
-                .load()
-                .iter()
-                .flat_map(|named| named.iter())
-                .any(|entry| is_live(entry))
+        let mut is_live = self.bare.has_live_failure(now);
+        self.each_named(|entry| is_live |= entry.has_live_failure(now));
+        is_live
     }
 }
 
