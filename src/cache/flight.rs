@@ -216,26 +216,25 @@ impl TokenCache {
         let Some(pinned) = Pinned::new(&self.index, place.slot()) else {
             return Launch::Closed;
         };
-        let id = self.next_sequence();
-        let landing = Landing::new(id, &runtime);
+        let landing = Landing::new(self.next_sequence(), &runtime);
         let before = state
             .airborne()
             .filter(|current| current.is_forced && kind.is_forced)
             .map(|current| current.landing.clone());
         let is_queued = before.is_some();
         let flight = Flight {
-            id,
+            id: landing.id(),
             is_forced: kind.is_forced,
             overdue_from: self.overdue_after(if is_queued { 2 } else { 1 }),
             landing: landing.clone(),
         };
         state.announce(flight, is_queued);
-        lock(&self.in_flight).insert(id, landing.clone());
+        lock(&self.in_flight).insert(landing.id(), landing.clone());
         let flying = Flying {
             cache: Arc::clone(self),
             place: place.clone(),
             _pinned: pinned,
-            id,
+            id: landing.id(),
             sequence: 0,
             kind,
             landing: landing.clone(),

@@ -146,6 +146,7 @@ impl Discovery {
     fn land(&self, id: u64, started: Moment, fetched: Result<Metadata, Error>) -> Outcome {
         let mut state = self.reads.state();
         state.flight.take_if(|flight| flight.id() == id);
+        // Overdue, and another one has brought it.
         let is_late = id < state.published;
         match fetched {
             Ok(metadata) => {
@@ -167,6 +168,7 @@ impl Discovery {
                 );
                 Ok(metadata)
             }
+            Err(error) if is_late => Err(error),
             Err(error) => {
                 let pause = state.failures.add(&error, self.clock.now());
                 drop(state);
