@@ -2,9 +2,11 @@
 //!
 //! `reqwest` and `oauth2` appear in this room and nowhere above it.
 
+mod carrier;
 mod client_authentication;
 mod device;
 mod discovery;
+mod flight;
 mod grant;
 mod issuer;
 pub(crate) mod keys;
@@ -15,16 +17,18 @@ mod transport;
 mod wire;
 
 use std::{
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
+pub(crate) use carrier::Carrier;
 pub use client_authentication::ClientAuthentication;
 pub(crate) use device::DeviceAuthorization;
 pub(crate) use discovery::GivenEndpoints;
 pub(crate) use grant::{Grant, GrantKind};
 pub(crate) use issuer::{Issuer, is_allowed_endpoint, without_credentials};
 pub(crate) use retry::Replay;
+pub use transport::Connections;
 pub(crate) use transport::{HttpSettings, Proxy, Transport};
 use url::Url;
 pub(crate) use wire::LIFETIME_MAX;
@@ -46,8 +50,9 @@ use retry::RetryPolicy;
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     transport: Transport,
-    /// Without kept connections, for requests from a runtime that ends with them.
-    apart: OnceLock<Transport>,
+    /// With a new connection for each request, for those that must not be sent over one that has ended
+    /// without a word: what they present may be used up.
+    apart: Transport,
     discovery: Arc<Discovery>,
     keys: KeySource,
     credentials: Credentials,
@@ -68,6 +73,8 @@ pub(crate) struct EndpointSettings {
     pub(crate) dialect: Dialect,
     pub(crate) audiences: AudienceRule,
     pub(crate) retries: u32,
+    /// How long the metadata may be read.
+    pub(crate) flight_timeout: Duration,
     pub(crate) clock: TimeSource,
 }
 
@@ -95,18 +102,16 @@ pub(crate) struct TokenReply {
 impl Endpoint {
     pub(crate) fn new(transport: Transport, settings: EndpointSettings) -> Self {
         let retries = RetryPolicy::new(settings.retries);
-        let discovery = Discovery::new(settings.issuer, settings.given, settings.clock.clone());
+        let clock = &settings.clock;
+        let limit = settings.flight_timeout;
+        let discovery = Discovery::new(settings.issuer, settings.given, limit, clock.clone());
         let discovery = Arc::new(discovery);
-        let keys = KeySource::through(
-            Arc::clone(&discovery),
-            transport.clone(),
-            settings.clock.clone(),
-        );
+        let keys = KeySource::through(Arc::clone(&discovery), &transport, clock.clone());
         Self {
             keys,
             discovery,
+            apart: transport.without_pool(),
             transport,
-            apart: OnceLock::new(),
             credentials: Credentials {
                 client_id: settings.client_id,
                 secret: settings.client_secret,
@@ -200,7 +205,7 @@ impl Endpoint {
 
     fn transport(&self, is_apart: bool) -> &Transport {
         if is_apart {
-            self.apart.get_or_init(|| self.transport.without_pool())
+            &self.apart
         } else {
             &self.transport
         }

@@ -4,4 +4,5 @@ pub mod caching;
 pub mod consent;
 pub mod defaults;
 pub mod stores;
+pub mod tenants;
 pub mod testing;

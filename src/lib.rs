@@ -166,6 +166,7 @@
 //! - [`guide::testing`]: your own tests, with a clock that you move and an issuer that misbehaves.
 //! - [`guide::consent`]: people, consent, and how a session stays alive.
 //! - [`guide::stores`]: sessions in a database of your own, and a suite that says whether it is right.
+//! - [`guide::tenants`]: a client for each of many tenants, what they cost and share.
 //! - [`guide::defaults`]: every number with its reason.
 //!
 //! # Features
@@ -219,7 +220,7 @@ pub use client::{
     DEFAULT_WAIT_TIMEOUT, People, Session,
 };
 pub use dialect::{AudienceParameter, Dialect, TokenFamily};
-pub use endpoint::ClientAuthentication;
+pub use endpoint::{ClientAuthentication, Connections};
 pub use error::{
     ConsentRequired, Denied, DeniedReason, Error, InvalidRequest, IssuerAnswer, LoginRequired,
     NotCached, ProtocolViolation, StepUpRequired, StoreError, StoreErrorKind, Unavailable,

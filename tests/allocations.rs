@@ -89,3 +89,29 @@ async fn awaited<T>(call: impl Future<Output = Result<T, Error>>) -> u64 {
     })
     .await
 }
+
+#[test]
+fn the_eight_hundredth_scope_set_costs_no_more_than_the_fiftieth() {
+    let client = client();
+    let mut handles = Vec::with_capacity(1000);
+    let mut cost = |n: usize| {
+        let request = TokenRequest::new(BANKING).scope(format!("set:{n:04}"));
+        measure(|| handles.push(client.audience(request))).bytes_total
+    };
+    let costs: Vec<_> = (0..=800).map(&mut cost).collect();
+    let (fiftieth, eight_hundredth) = (costs[50], costs[800]);
+    assert!(
+        eight_hundredth <= 2 * fiftieth,
+        "{fiftieth} B, then {eight_hundredth} B"
+    );
+}
+
+#[test]
+fn a_client_that_is_built_sets_up_no_tls() {
+    let built = measure(|| {
+        let client = Client::for_application("https://tenant.example", "app_1");
+        drop(client.build().unwrap());
+    });
+    // The system's certificates alone take several times as much.
+    assert!(built.bytes_total < 128 * 1024, "{} B", built.bytes_total);
+}

@@ -106,7 +106,11 @@ impl TokenCache {
             Boarding::Token(token) => Ok(AccessToken::new(token, Source::Cache)),
             Boarding::Refused(error) => Err(error),
             Boarding::Waiting(landing) => {
-                let outcome = landing.wait().await.clone();
+                let Some(outcome) = landing.outcome().await else {
+                    // It may land yet, and is published then unless another one was faster.
+                    place.entry().abandon(landing.id());
+                    return None;
+                };
                 outcome.map(|token| {
                     let source = token.came_from;
                     AccessToken::new(token, source)

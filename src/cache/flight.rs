@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Handle, sync::SetOnce};
+use tokio::{runtime::Handle, select, sync::SetOnce};
 
 use super::{
     Guard, TokenCache,
@@ -19,6 +19,7 @@ use super::{
 use flying::Flying;
 
 use crate::{
+    endpoint::Carrier,
     error::{Error, Unavailable, UnavailableReason},
     request::CacheMode,
     time::{Clock, Moment, SystemClock},
@@ -29,7 +30,58 @@ use crate::{
 pub(crate) type Outcome = Result<Arc<Token>, Error>;
 
 /// Where a flight ends: set once, and seen by everybody who waits for it.
-pub(crate) type Landing = Arc<SetOnce<Outcome>>;
+#[derive(Clone)]
+pub(crate) struct Landing(Arc<Strip>);
+
+struct Strip {
+    id: u64,
+    outcome: SetOnce<Outcome>,
+    carrier: Carrier,
+}
+
+impl Landing {
+    fn new(id: u64, runtime: &Handle) -> Self {
+        Self(Arc::new(Strip {
+            id,
+            outcome: SetOnce::new(),
+            carrier: Carrier::new(runtime.clone()),
+        }))
+    }
+
+    /// Waits for the end of the flight, however long that takes.
+    pub(super) async fn wait(&self) -> &Outcome {
+        self.0.outcome.wait().await
+    }
+
+    /// Waits for the end of the flight; nothing if its runtime stands still, and this is another one.
+    pub(super) async fn outcome(&self) -> Option<Outcome> {
+        if self.0.carrier.is_here() {
+            return Some(self.wait().await.clone());
+        }
+        // Apart, since ten thousand callers may wait, and this is larger.
+        let outcome = async {
+            select! {
+                biased;
+                outcome = self.wait() => Some(outcome.clone()),
+                () = self.0.carrier.stalled() => None,
+            }
+        };
+        Box::pin(outcome).await
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    fn is_known(&self) -> bool {
+        self.0.outcome.initialized()
+    }
+
+    fn tell(&self, outcome: Outcome) {
+        // Said once: what comes later changes nothing for those who were told.
+        let _late = self.0.outcome.set(outcome);
+    }
+}
 
 /// What becomes of a call that found no token.
 pub(super) enum Boarding {
@@ -164,29 +216,28 @@ impl TokenCache {
         let Some(pinned) = Pinned::new(&self.index, place.slot()) else {
             return Launch::Closed;
         };
-        let landing = Landing::default();
-        let id = self.next_sequence();
+        let landing = Landing::new(self.next_sequence(), &runtime);
         let before = state
             .airborne()
             .filter(|current| current.is_forced && kind.is_forced)
-            .map(|current| Arc::clone(&current.landing));
+            .map(|current| current.landing.clone());
         let is_queued = before.is_some();
         let flight = Flight {
-            id,
+            id: landing.id(),
             is_forced: kind.is_forced,
             overdue_from: self.overdue_after(if is_queued { 2 } else { 1 }),
-            landing: Arc::clone(&landing),
+            landing: landing.clone(),
         };
         state.announce(flight, is_queued);
-        lock(&self.in_flight).insert(id, Arc::clone(&landing));
+        lock(&self.in_flight).insert(landing.id(), landing.clone());
         let flying = Flying {
             cache: Arc::clone(self),
             place: place.clone(),
             _pinned: pinned,
-            id,
+            id: landing.id(),
             sequence: 0,
             kind,
-            landing: Arc::clone(&landing),
+            landing: landing.clone(),
         };
         // A runtime that has ended drops the flight here and now, and that takes the lock.
         drop(state);
@@ -202,7 +253,7 @@ fn joinable(state: &State, is_forced: bool) -> Option<Landing> {
     } else {
         state.airborne()
     };
-    flight.map(|flight| Arc::clone(&flight.landing))
+    flight.map(|flight| flight.landing.clone())
 }
 
 /// How much later than its limit a flight may land on a busy machine before it is given up for lost.

@@ -13,7 +13,7 @@ mod turns;
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -46,7 +46,8 @@ pub(super) struct Index {
     names: Names,
     /// The application's slots with parameters of their own; a session knows its slots itself.
     with_parameters: SlotNames,
-    bound: Cache<u64, Arc<Page>, RandomState>,
+    /// Made for the first page: a client of a few audiences has none.
+    bound: OnceLock<Bound>,
     /// The page that fills up.
     filling: Mutex<Vec<Arc<Slot>>>,
     page_size: usize,
@@ -62,37 +63,44 @@ pub(super) struct Index {
     clock: TimeSource,
 }
 
+/// What says which page's turn to go has come.
+type Bound = Cache<u64, Arc<Page>, RandomState>;
+
 impl Index {
     pub(super) fn new(capacity: u64, clock: TimeSource) -> Arc<Self> {
-        let due = Arc::<Mutex<Vec<_>>>::default();
-        let coming_due = Arc::clone(&due);
-        let bound = Cache::builder()
-            .max_capacity(capacity)
-            .weigher(|_id, page: &Arc<Page>| page.weight())
-            .eviction_policy(EvictionPolicy::lru())
-            .eviction_listener(move |_id, page, cause| {
-                if cause == RemovalCause::Size {
-                    // `moka` holds locks of its own here: what is to be done is done after it.
-                    lock(&coming_due).push(page);
-                }
-            })
-            .build_with_hasher(RandomState::default());
         Arc::new(Self {
             map: HashMap::with_hasher(RandomState::default()),
             front: Front::new(),
             names: Names::default(),
             with_parameters: SlotNames::default(),
-            bound,
+            bound: OnceLock::new(),
             filling: Mutex::default(),
             page_size: turns::page_size(capacity),
             pages: AtomicU64::new(0),
-            due,
+            due: Arc::default(),
             parked: Mutex::default(),
             inserted: AtomicU64::new(0),
             evictions: AtomicU64::new(0),
             capacity,
             nothing: Arc::new(Token::nothing()),
             clock,
+        })
+    }
+
+    fn bound(&self) -> &Bound {
+        self.bound.get_or_init(|| {
+            let coming_due = Arc::clone(&self.due);
+            Cache::builder()
+                .max_capacity(self.capacity)
+                .weigher(|_id, page: &Arc<Page>| page.weight())
+                .eviction_policy(EvictionPolicy::lru())
+                .eviction_listener(move |_id, page, cause| {
+                    if cause == RemovalCause::Size {
+                        // `moka` holds locks of its own here: what is to be done is done after it.
+                        lock(&coming_due).push(page);
+                    }
+                })
+                .build_with_hasher(RandomState::default())
         })
     }
 

@@ -1,6 +1,7 @@
 //! One audience of one principal: its tokens by scope set.
 
 mod entry;
+mod named;
 mod place;
 mod room;
 
@@ -14,9 +15,9 @@ use arc_swap::{ArcSwapOption, Guard};
 pub(super) use entry::Flight;
 pub(crate) use entry::{Entry, State};
 pub(crate) use place::Place;
-use room::drop_one;
+use room::Crowd;
 
-use super::{key::KeyRef, lock};
+use super::key::KeyRef;
 use crate::{
     request::{CacheMode, Details, Parameters},
     scope::{Audience, Scopes},
@@ -34,7 +35,9 @@ pub(crate) struct Slot {
     bare: Entry,
     /// Those who do, at most [`SCOPE_SETS`]; copied on write, since they change rarely.
     named: ArcSwapOption<Vec<Arc<Entry>>>,
-    changing: Mutex<()>,
+    /// More of them; locked by whoever changes either.
+    crowd: Mutex<Crowd>,
+    is_crowded: AtomicBool,
     /// How many flights, handles and waiting calls need it; or that it is no longer in the index.
     pins: AtomicU32,
     /// Whether it was found since its turn to go came last.
@@ -68,7 +71,8 @@ impl Slot {
             parameters: key.parameters.clone(),
             bare: Entry::new(Scopes::none(), Arc::clone(nothing)),
             named: ArcSwapOption::empty(),
-            changing: Mutex::new(()),
+            crowd: Mutex::default(),
+            is_crowded: AtomicBool::new(false),
             pins: AtomicU32::new(0),
             is_used: AtomicBool::new(false),
         }
@@ -102,45 +106,6 @@ impl Slot {
         let named = self.named.load();
         let entry = find(named.as_deref()?, scopes)?;
         Some(entry.current())
-    }
-
-    /// Where `scopes` have a token of their own, if they ever had.
-    pub(super) fn existing(self: &Arc<Self>, scopes: &Scopes) -> Option<Place> {
-        if scopes.is_empty() {
-            return Some(Place::bare(self));
-        }
-        let named = self.named.load();
-        let entry = find(named.as_deref()?, scopes)?;
-        Some(Place {
-            slot: Arc::clone(self),
-            named: Some(Arc::clone(entry)),
-        })
-    }
-
-    /// Where `scopes` have a token of their own, from now on.
-    pub(super) fn place(self: &Arc<Self>, scopes: &Scopes, now: Moment) -> Place {
-        if let Some(place) = self.existing(scopes) {
-            return place;
-        }
-        let _changing = lock(&self.changing);
-        if let Some(place) = self.existing(scopes) {
-            return place;
-        }
-        let mut named = self
-            .named
-            .load_full()
-            .as_deref()
-            .cloned()
-            .unwrap_or_default();
-        // More than one has to go where many were needed at once.
-        while named.len() >= SCOPE_SETS && drop_one(&mut named, now) {}
-        let entry = Arc::new(Entry::new(scopes.clone(), Arc::new(Token::nothing())));
-        named.push(Arc::clone(&entry));
-        self.named.store(Some(Arc::new(named)));
-        Place {
-            slot: Arc::clone(self),
-            named: Some(entry),
-        }
     }
 
     /// The usable token that answers `scopes`: the one fetched for exactly these, else the smallest
@@ -207,17 +172,13 @@ impl Slot {
     /// Shows every token that there is.
     pub(super) fn tokens(&self, mut show: impl FnMut(&Token)) {
         show(&self.bare.current());
-        for entry in self.named.load().iter().flat_map(|named| named.iter()) {
-            show(&entry.current());
-        }
+        self.each_named(|entry| show(&entry.current()));
     }
 
     /// Forgets every token and failure; what is in the air publishes nothing.
     pub(super) fn clear(&self, sequence: u64) {
         self.bare.clear(sequence);
-        for entry in self.named.load().iter().flat_map(|named| named.iter()) {
-            entry.clear(sequence);
-        }
+        self.each_named(|entry| entry.clear(sequence));
     }
 
     /// Keeps it in the index; false if it is no longer there.
@@ -272,14 +233,9 @@ impl Slot {
     }
 
     fn has_live_failure(&self, now: Moment) -> bool {
-        let is_live = |entry: &Entry| entry.has_live_failure(now);
-        is_live(&self.bare)
-            || self
-                .named
-                .load()
-                .iter()
-                .flat_map(|named| named.iter())
-                .any(|entry| is_live(entry))
+        let mut is_live = self.bare.has_live_failure(now);
+        self.each_named(|entry| is_live |= entry.has_live_failure(now));
+        is_live
     }
 }
 

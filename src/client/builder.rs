@@ -12,7 +12,7 @@ use crate::{
     cache::RefreshAhead,
     dialect::{AudienceRule, Dialect},
     endpoint::{
-        CONNECT_TIMEOUT, ClientAuthentication, HttpSettings, Proxy, REQUEST_TIMEOUT,
+        CONNECT_TIMEOUT, ClientAuthentication, Connections, HttpSettings, Proxy, REQUEST_TIMEOUT,
         without_credentials,
     },
     flow::BoxedFlow,
@@ -60,6 +60,7 @@ pub struct ClientBuilder<Built = Client> {
     wait_timeout: Duration,
     retries: u32,
     http: HttpSettings,
+    connections: Connections,
     clock: TimeSource,
     names: FieldNames,
     built: PhantomData<fn() -> Built>,
@@ -113,6 +114,7 @@ impl<Built> ClientBuilder<Built> {
                 proxy: Proxy::System,
                 root_certificates: Vec::new(),
             },
+            connections: Connections::new(),
             clock: TimeSource::default(),
             names: FieldNames {
                 issuer: "issuer",
@@ -225,6 +227,12 @@ impl<Built> ClientBuilder<Built> {
     /// Trusts the certificates in `pem` as well as the system's.
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.http.root_certificates.push(pem.into());
+        self
+    }
+
+    /// The connections to use, with other clients; its own by default.
+    pub fn connections(mut self, connections: &Connections) -> Self {
+        self.connections = connections.clone();
         self
     }
 

@@ -1,11 +1,11 @@
 //! Where the issuer's endpoints are: read once, kept for a day, read again when one has moved.
 
 mod document;
+mod reading;
 
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
-use tokio::{sync::Mutex, time::timeout};
 use url::Url;
 
 use super::{
@@ -17,6 +17,8 @@ use crate::{
     error::{Error, UnavailableReason, Violation},
     time::{Moment, TimeSource},
 };
+pub(super) use reading::Reading;
+use reading::Reads;
 
 /// Endpoints that were configured instead of discovered.
 #[derive(Clone, Debug)]
@@ -57,8 +59,9 @@ pub(super) struct Discovery {
     issuer: Issuer,
     given: Option<Arc<Metadata>>,
     known: ArcSwapOption<Known>,
-    /// Held over a read: whoever waits for it finds the result, or the failure, when it gets it.
-    reading: Mutex<Failures>,
+    reads: Reads,
+    /// How long one read may take, with whatever is tried again.
+    limit: Duration,
     clock: TimeSource,
 }
 
@@ -68,15 +71,13 @@ struct Known {
     until: Moment,
 }
 
-/// The reads that failed since the last good one.
-#[derive(Debug, Default)]
-struct Failures {
-    last: Option<(Error, Moment)>,
-    count: u32,
-}
-
 impl Discovery {
-    pub(super) fn new(issuer: Issuer, given: Option<GivenEndpoints>, clock: TimeSource) -> Self {
+    pub(super) fn new(
+        issuer: Issuer,
+        given: Option<GivenEndpoints>,
+        limit: Duration,
+        clock: TimeSource,
+    ) -> Self {
         let given = given.map(|given| {
             Arc::new(Metadata {
                 token_endpoint: Some(given.token_endpoint),
@@ -93,7 +94,8 @@ impl Discovery {
             issuer,
             given,
             known: ArcSwapOption::empty(),
-            reading: Mutex::default(),
+            reads: Reads::default(),
+            limit,
             clock,
         }
     }
@@ -109,7 +111,7 @@ impl Discovery {
 
     /// The metadata: what was given, what is known for less than a day, or what the issuer says now.
     pub(super) async fn metadata(
-        &self,
+        self: &Arc<Self>,
         transport: &Transport,
         how: Reading,
     ) -> Result<Arc<Metadata>, Error> {
@@ -121,45 +123,13 @@ impl Discovery {
                 self.renewed(transport, how, &known.metadata).await
             }
             Some(known) => Ok(Arc::clone(&known.metadata)),
-            None => {
-                let mut failures = self.reading.lock().await;
-                match self.known.load_full() {
-                    Some(known) => Ok(Arc::clone(&known.metadata)),
-                    None => self.read(transport, how, &mut failures).await,
-                }
-            }
-        }
-    }
-
-    /// Reads the metadata again, by one caller and within seconds; till then what was known is used.
-    ///
-    /// An issuer that is down for a moment has not moved, so this delays nobody for long.
-    async fn renewed(
-        &self,
-        transport: &Transport,
-        how: Reading,
-        known: &Arc<Metadata>,
-    ) -> Result<Arc<Metadata>, Error> {
-        let Ok(mut failures) = self.reading.try_lock() else {
-            return Ok(Arc::clone(known));
-        };
-        let read = timeout(RENEWAL_TIMEOUT, self.read(transport, how, &mut failures)).await;
-        match read {
-            Ok(Ok(metadata)) => Ok(metadata),
-            // Another issuer answers at this address now: that is no passing trouble.
-            Ok(Err(error)) if is_another_issuer(&error) => Err(error),
-            Ok(Err(_)) => Ok(Arc::clone(known)),
-            Err(_elapsed) => {
-                let error = Error::unavailable(UnavailableReason::Timeout);
-                self.remember(&error, &mut failures);
-                Ok(Arc::clone(known))
-            }
+            None => self.read(transport, how, None).await,
         }
     }
 
     /// Reads the metadata again because an endpoint of `used` is gone; nothing if nothing changed.
     pub(super) async fn replace(
-        &self,
+        self: &Arc<Self>,
         transport: &Transport,
         how: Reading,
         used: &Arc<Metadata>,
@@ -167,49 +137,9 @@ impl Discovery {
         if self.given.is_some() {
             return Ok(None);
         }
-        let mut failures = self.reading.lock().await;
-        let newer = match self.known.load_full() {
-            // Somebody else noticed first.
-            Some(known) if !Arc::ptr_eq(&known.metadata, used) => Arc::clone(&known.metadata),
-            _ => self.read(transport, how, &mut failures).await?,
-        };
+        let newer = self.read(transport, how, Some(used)).await?;
         let has_moved = newer.token_endpoint != used.token_endpoint;
         Ok(has_moved.then_some(newer))
-    }
-
-    async fn read(
-        &self,
-        transport: &Transport,
-        how: Reading,
-        failures: &mut Failures,
-    ) -> Result<Arc<Metadata>, Error> {
-        let now = self.clock.now();
-        if let Some((error, until)) = &failures.last
-            && !now.has_reached(*until)
-            && (!how.is_forced || asked_pause(error).is_some())
-        {
-            return Err(error.with_wait_left(now.until(*until)));
-        }
-        let fetched = self.fetch(transport, how).await;
-        let metadata = Arc::new(fetched.inspect_err(|error| self.remember(error, failures))?);
-        *failures = Failures::default();
-        self.known.store(Some(Arc::new(Known {
-            metadata: Arc::clone(&metadata),
-            until: now.plus(KEPT_FOR),
-        })));
-        tracing::debug!(
-            issuer = self.issuer(), token_endpoint = ?metadata.token_endpoint.as_ref().map(Url::as_str),
-            "issuer metadata read"
-        );
-        Ok(metadata)
-    }
-
-    fn remember(&self, error: &Error, failures: &mut Failures) {
-        let backoff = FAILURE_MAX.min(Duration::from_secs(1 << failures.count.min(6)));
-        let pause = asked_pause(error).unwrap_or(backoff);
-        failures.count += 1;
-        failures.last = Some((error.clone(), self.clock.now().plus(pause)));
-        tracing::debug!(issuer = self.issuer(), %error, ?pause, "issuer metadata not read");
     }
 
     /// What was read less than a day ago, if anything was.
@@ -259,21 +189,6 @@ impl Discovery {
     }
 }
 
-/// How the metadata is read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reading {
-    pub(super) policy: RetryPolicy,
-    /// Whether a remembered failure is passed, if the issuer did not ask for patience.
-    pub(super) is_forced: bool,
-}
-
-fn is_another_issuer(error: &Error) -> bool {
-    let Error::Protocol(violation) = error else {
-        return false;
-    };
-    matches!(violation.violation(), Violation::WrongIssuer { .. })
-}
-
 /// The answer at `location`, or the last error of as many tries as are allowed.
 async fn get(transport: &Transport, how: Reading, location: &str) -> Result<Answer, Error> {
     let mut attempts = how.policy.attempts(Replay::Safe);
@@ -284,14 +199,6 @@ async fn get(transport: &Transport, how: Reading, location: &str) -> Result<Answ
             return outcome;
         }
     }
-}
-
-/// How long the issuer asked to be left alone, if it did.
-fn asked_pause(error: &Error) -> Option<Duration> {
-    let Error::Unavailable(unavailable) = error else {
-        return None;
-    };
-    unavailable.patience()
 }
 
 /// Metadata is read again after a day: endpoints move rarely, and a move is noticed by a 404 at once.

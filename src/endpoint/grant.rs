@@ -62,7 +62,7 @@ pub(crate) enum GrantKind<'a> {
 }
 
 impl GrantKind<'_> {
-    /// Whether it shares no connection, since it is sent from a runtime that ends with them.
+    /// Whether it has a connection of its own, since it must not be lost on one that has ended.
     pub(super) fn is_apart(&self) -> bool {
         matches!(
             self,

@@ -1,7 +1,7 @@
 //! The issuer's public keys: fetched by one flight for all, refreshed ahead, kept through an outage.
 
 mod fetch;
-mod flight;
+mod land;
 mod pause;
 
 use std::{
@@ -9,10 +9,10 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use super::transport::HttpSettings;
 #[cfg(feature = "resource-server")]
 pub(crate) use super::transport::Proxy;
-use super::{discovery::Discovery, issuer::Issuer, transport::Transport};
+pub(crate) use super::transport::{Connections, Fault, HttpSettings, Transport};
+use super::{discovery::Discovery, flight::Flight, issuer::Issuer};
 use crate::{
     error::{Error, UnavailableReason},
     jwt::KeySet,
@@ -20,8 +20,7 @@ use crate::{
 };
 use arc_swap::ArcSwapOption;
 use fetch::Location;
-use flight::Flight;
-use pause::pause;
+use tokio::time::timeout;
 
 /// Where the keys of one issuer come from. Clones share what they know.
 #[derive(Clone, Debug)]
@@ -30,6 +29,8 @@ pub(crate) struct KeySource(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     discovery: Arc<Discovery>,
+    /// Keeps no connection: with a request in eight minutes nothing is saved by one. One that went silent
+    /// would hold up the return of an issuer.
     transport: Transport,
     clock: TimeSource,
     known: ArcSwapOption<Known>,
@@ -51,7 +52,10 @@ struct Known {
 /// What those look at who do not find fresh keys.
 #[derive(Debug, Default)]
 struct State {
-    flight: Option<Flight>,
+    flight: Option<Flight<Landed>>,
+    departures: u64,
+    /// The departure of the flight whose keys are known: older ones come too late.
+    published: u64,
     /// Why the last flight failed, and how long nobody tries again.
     failure: Option<(Error, Moment)>,
     failures: u32,
@@ -60,31 +64,33 @@ struct State {
     location: Option<Location>,
 }
 
-/// A setting that cannot work: its name, what is wrong, and the fix.
-pub(crate) type Fault = (&'static str, String, &'static str);
-
 impl KeySource {
     /// Prepares to fetch the keys of `issuer`. Nothing is sent.
     #[cfg_attr(
         not(any(test, feature = "resource-server")),
         expect(dead_code, reason = "a verifier begins with it")
     )]
-    pub(crate) fn new(issuer: &str, http: &HttpSettings, clock: TimeSource) -> Result<Self, Fault> {
+    pub(crate) fn new(
+        issuer: &str,
+        http: &HttpSettings,
+        connections: &Connections,
+        clock: TimeSource,
+    ) -> Result<Self, Fault> {
         let issuer = Issuer::new(issuer).map_err(|(problem, fix)| ("issuer", problem, fix))?;
-        let transport = Transport::keeping(&issuer, http, clock.clone(), KEPT_CONNECTIONS)?;
-        let discovery = Discovery::new(issuer, None, clock.clone());
-        Ok(Self::through(Arc::new(discovery), transport, clock))
+        let transport = Transport::new(&issuer, http, connections, clock.clone())?;
+        let discovery = Discovery::new(issuer, None, FLIGHT_TIMEOUT, clock.clone());
+        Ok(Self::through(Arc::new(discovery), &transport, clock))
     }
 
     /// Prepares to fetch the keys of an issuer whose metadata is read anyway.
     pub(super) fn through(
         discovery: Arc<Discovery>,
-        transport: Transport,
+        transport: &Transport,
         clock: TimeSource,
     ) -> Self {
         Self(Arc::new(Shared {
             discovery,
-            transport,
+            transport: transport.without_pool(),
             clock,
             known: ArcSwapOption::empty(),
             state: Mutex::default(),
@@ -119,11 +125,7 @@ impl KeySource {
         let patience = stale
             .as_ref()
             .map_or(PATIENCE_WITHOUT, |_| PATIENCE_WITH_STALE);
-        let failure = match self.join(now, Reason::Life) {
-            Ok(Joined::Flying(flight)) => flight.landed(patience).await.err(),
-            Ok(Joined::Needless) => None,
-            Err(remembered) => Some(remembered),
-        };
+        let failure = self.ride(Reason::Life, patience).await.err();
         match (failure, stale) {
             (None, _) => self.published(),
             (Some(_outage), Some(stale)) => Ok(Arc::clone(&stale.keys)),
@@ -143,10 +145,28 @@ impl KeySource {
         if let Some(keys) = self.fresh(now).filter(is_newer) {
             return Ok(Some(keys));
         }
-        if let Joined::Flying(flight) = self.join(now, Reason::UnknownKey)? {
-            flight.landed(PATIENCE_WITHOUT).await?;
-        }
+        self.ride(Reason::UnknownKey, PATIENCE_WITHOUT).await?;
         Ok(Some(self.published()?).filter(is_newer))
+    }
+
+    /// Waits for the flight that `reason` is good for, if it is for any; if that is lost with its
+    /// runtime, for the next.
+    async fn ride(&self, reason: Reason, patience: Duration) -> Landed {
+        for _ in 0..ROUNDS {
+            let Joined::Flying(flight) = self.join(self.0.clock.now(), reason)? else {
+                return Ok(());
+            };
+            // Whoever comes later waits no longer. On another runtime it takes its time to find out
+            // whether the flight can land at all.
+            let since = Some(flight.age()).filter(|_| flight.is_carried_here());
+            let left = patience.saturating_sub(since.unwrap_or_default());
+            match timeout(left, flight.landed()).await {
+                Err(_elapsed) => return Err(Error::unavailable(UnavailableReason::Timeout)),
+                Ok(Some(landed)) => return landed,
+                Ok(None) => self.0.give_up(&flight),
+            }
+        }
+        Err(Error::unavailable(UnavailableReason::Abandoned))
     }
 
     /// The flight that is under way, or one that starts now if `reason` is a good one.
@@ -174,7 +194,15 @@ impl KeySource {
             }
             state.next_for_unknown = Some(now.plus(UNKNOWN_KEY_PAUSE));
         }
-        let flight = Flight::depart(Arc::clone(&self.0))?;
+        state.departures += 1;
+        let (id, shared) = (state.departures, Arc::clone(&self.0));
+        let flight = Flight::depart(id, FLIGHT_TIMEOUT, async move {
+            let started = shared.clock.now();
+            let fetched = timeout(FLIGHT_TIMEOUT, shared.fetch()).await;
+            let fetched = fetched
+                .unwrap_or_else(|_elapsed| Err(Error::unavailable(UnavailableReason::Timeout)));
+            shared.land(id, started, fetched)
+        })?;
         state.flight = Some(flight.clone());
         Ok(Joined::Flying(flight))
     }
@@ -186,6 +214,9 @@ impl KeySource {
     }
 }
 
+/// How a flight ends; the keys it has brought are published.
+type Landed = Result<(), Error>;
+
 /// Why keys are to be fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reason {
@@ -196,7 +227,7 @@ enum Reason {
 }
 
 enum Joined {
-    Flying(Flight),
+    Flying(Flight<Landed>),
     /// What is known is new enough.
     Needless,
 }
@@ -212,56 +243,7 @@ impl Shared {
             .as_ref()
             .is_none_or(|known| now.has_reached(known.ahead_from))
     }
-
-    /// Takes note of how a flight that started at `started` ended.
-    fn land(&self, started: Moment, fetched: Result<KeySet, Error>) -> Result<(), Error> {
-        let mut state = self.state();
-        match fetched {
-            Ok(keys) => {
-                (state.failure, state.failures) = (None, 0);
-                self.publish(started, keys);
-                Ok(())
-            }
-            Err(error) => {
-                // They may have moved, whatever answers at the old address or does not: the next try
-                // begins with the metadata.
-                state.location = None;
-                let pause = pause(state.failures, &error);
-                state.failures = state.failures.saturating_add(1);
-                state.failure = Some((error.clone(), self.clock.now().plus(pause)));
-                tracing::warn!(
-                    issuer = self.discovery.issuer(), %error, ?pause,
-                    has_old_keys = self.known.load().is_some(),
-                    "the issuer's keys could not be fetched"
-                );
-                Err(error.with_wait_left(pause))
-            }
-        }
-    }
-
-    fn publish(&self, started: Moment, keys: KeySet) {
-        tracing::debug!(
-            issuer = self.discovery.issuer(),
-            keys = keys.len(),
-            skipped = keys.skipped(),
-            "the issuer's keys were fetched"
-        );
-        // Who has verified with the same keys need not do it again.
-        let same = self.known.load_full().map(|known| Arc::clone(&known.keys));
-        let same = same.filter(|known| **known == keys);
-        self.known.store(Some(Arc::new(Known {
-            keys: same.unwrap_or_else(|| Arc::new(keys)),
-            ahead_from: started.plus(LIFE.mul_f64(AHEAD_AT)),
-            until: started.plus(LIFE),
-            stale_until: started.plus(STALE_MAX),
-        })));
-    }
 }
-
-/// With a request in eight minutes nothing is saved by a connection that is kept. One of HTTP/2 that
-/// went silent would be tried again and again, and hold up the return of an issuer for as long as the
-/// system believes in it.
-const KEPT_CONNECTIONS: usize = 0;
 
 /// How long keys are used without asking again: a key that the issuer removes stops working within
 /// this time, and the issuer is asked six times an hour.
@@ -283,6 +265,12 @@ const PATIENCE_WITH_STALE: Duration = Duration::from_secs(2);
 
 /// How long a request waits for keys without which it cannot be answered.
 const PATIENCE_WITHOUT: Duration = Duration::from_secs(5);
+
+/// Metadata and keys are two small documents.
+const FLIGHT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// So many flights are waited for that are lost with their runtimes, one after the other.
+const ROUNDS: u32 = 3;
 
 #[cfg(test)]
 mod tests;

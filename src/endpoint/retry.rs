@@ -71,10 +71,11 @@ fn may_retry(error: &Error, replay: Replay) -> bool {
         UnavailableReason::Interrupted
         | UnavailableReason::Issuer
         | UnavailableReason::UnusableBody => replay == Replay::Safe && !asked_for_patience,
-        // After a timeout the flight has no time left; after a 429 another request makes it worse.
-        UnavailableReason::Timeout
-        | UnavailableReason::RateLimited
-        | UnavailableReason::Abandoned => false,
+        // An issuer that is slow is asked no sooner for being asked twice. A kept connection, however, may
+        // have ended without a word, and the next request gets another one.
+        UnavailableReason::Timeout => replay == Replay::Safe && unavailable.is_on_kept_connection(),
+        // After a 429 another request makes it worse.
+        UnavailableReason::RateLimited | UnavailableReason::Abandoned => false,
     }
 }
 

@@ -1,6 +1,10 @@
-//! The HTTP client, built once with its limits.
+//! One request and its whole answer, within limits.
 
-use std::{error::Error as StdError, fmt, time::Duration};
+mod connections;
+mod line;
+mod settings;
+
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, Request, StatusCode, header::DATE, header::RETRY_AFTER};
 use zeroize::Zeroizing;
@@ -11,41 +15,18 @@ use crate::{
     time::TimeSource,
 };
 
-/// What the builder lets a user set about HTTP.
-#[derive(Clone, Debug)]
-pub(crate) struct HttpSettings {
-    pub(crate) connect_timeout: Duration,
-    pub(crate) request_timeout: Duration,
-    pub(crate) proxy: Proxy,
-    pub(crate) root_certificates: Vec<Vec<u8>>,
-}
+pub use connections::Connections;
+use connections::Pool;
+use line::Line;
+pub(crate) use settings::{Fault, HttpSettings, Proxy};
 
-/// Which proxy requests go through. `Debug` hides its address, which may hold a password.
-#[derive(Clone)]
-pub(crate) enum Proxy {
-    /// What the system's settings and the usual environment variables say.
-    System,
-    None,
-    Url(String),
-}
-
-impl fmt::Debug for Proxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::System => "System",
-            Self::None => "None",
-            Self::Url(_) => "Url(hidden)",
-        })
-    }
-}
-
-/// The HTTP client of one issuer.
+/// How one client's requests get to its issuer. Clones share connections, where they keep any.
 #[derive(Clone, Debug)]
 pub(crate) struct Transport {
-    http: reqwest::Client,
+    pool: Arc<Pool>,
+    line: Arc<Line>,
+    keeps_connections: bool,
     clock: TimeSource,
-    issuer: Issuer,
-    settings: HttpSettings,
 }
 
 /// A complete answer, whatever its status.
@@ -57,37 +38,26 @@ pub(super) struct Answer {
 }
 
 impl Transport {
-    /// Builds the client; the error names the setting that is at fault, and the fix.
+    /// Checks the settings; the error names the one that is at fault, and the fix. No client is built
+    /// before the first request.
     pub(crate) fn new(
         issuer: &Issuer,
         settings: &HttpSettings,
+        connections: &Connections,
         clock: TimeSource,
     ) -> Result<Self, Fault> {
-        Self::keeping(issuer, settings, clock, KEPT_CONNECTIONS)
-    }
-
-    /// Builds a client that keeps so many idle connections to each host.
-    pub(super) fn keeping(
-        issuer: &Issuer,
-        settings: &HttpSettings,
-        clock: TimeSource,
-        kept_connections: usize,
-    ) -> Result<Self, Fault> {
-        let http = client(issuer, settings, kept_connections)?;
         Ok(Self {
-            http,
+            pool: connections.pool(issuer, settings)?,
+            line: Arc::default(),
+            keeps_connections: true,
             clock,
-            issuer: issuer.clone(),
-            settings: settings.clone(),
         })
     }
 
-    /// The same without kept connections, which end with the runtime that they were made in.
+    /// The same with a new connection for each request.
     pub(super) fn without_pool(&self) -> Self {
-        let http = client(&self.issuer, &self.settings, 0);
         Self {
-            // The same settings have made one client already.
-            http: http.unwrap_or_else(|_| self.http.clone()),
+            keeps_connections: false,
             ..self.clone()
         }
     }
@@ -98,8 +68,36 @@ impl Transport {
         request: Request<Vec<u8>>,
         limit: usize,
     ) -> Result<Answer, Error> {
+        let kept = if self.keeps_connections && !self.line.is_shunned() {
+            self.pool.kept().map_err(unusable)?
+        } else {
+            None
+        };
+        let Some(kept) = kept else {
+            let apart = self.pool.apart().map_err(unusable)?;
+            return self.exchange(&apart, request, limit, false).await;
+        };
+        let outcome = self
+            .exchange(&kept, request, limit, self.line.is_warm())
+            .await;
+        match &outcome {
+            Ok(_) => self.line.answered(),
+            Err(error) if is_timeout(error) => self.line.was_silent(),
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    async fn exchange(
+        &self,
+        http: &reqwest::Client,
+        request: Request<Vec<u8>>,
+        limit: usize,
+        is_warm: bool,
+    ) -> Result<Answer, Error> {
+        let unreached = |error| unreached(error, is_warm);
         let request = reqwest::Request::try_from(request).map_err(unreached)?;
-        let response = self.http.execute(request).await.map_err(unreached)?;
+        let response = http.execute(request).await.map_err(unreached)?;
         let status = response.status();
         let retry_after = self.retry_after(response.headers());
         let body = match read_body(response, limit).await {
@@ -143,53 +141,13 @@ impl Transport {
     }
 }
 
-/// Builds one HTTP client.
-fn client(
-    issuer: &Issuer,
-    settings: &HttpSettings,
-    kept_connections: usize,
-) -> Result<reqwest::Client, Fault> {
-    let mut builder = reqwest::Client::builder()
-        .user_agent(USER_AGENT)
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .connect_timeout(settings.connect_timeout)
-        .timeout(settings.request_timeout)
-        .pool_max_idle_per_host(kept_connections);
-    builder = match &settings.proxy {
-        // What is meant for this machine must not leave it.
-        _ if issuer.is_loopback() => builder.no_proxy(),
-        Proxy::System => builder,
-        Proxy::None => builder.no_proxy(),
-        Proxy::Url(url) => {
-            let fix = "write it as http://host:port";
-            let proxy = reqwest::Proxy::all(url).map_err(|error| {
-                (
-                    "proxy",
-                    format!("not a proxy URL ({})", error.without_url()),
-                    fix,
-                )
-            })?;
-            builder.proxy(proxy)
-        }
-    };
-    let certificates = certificates(&settings.root_certificates)?;
-    builder = if issuer.is_loopback() && issuer.as_str().starts_with("http:") {
-        // Nothing is encrypted, so that a machine without certificates will do.
-        builder.tls_certs_only(certificates)
-    } else {
-        builder.tls_certs_merge(certificates)
-    };
-    let fix = "install the system's certificates (ca-certificates), or check root_certificate";
-    builder.build().map_err(|error| ("TLS", chain(&error), fix))
-}
-
 /// The whole body, up to `limit` bytes.
 async fn read_body(
     mut response: reqwest::Response,
     limit: usize,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut body = Zeroizing::new(Vec::with_capacity(EXPECTED_BODY));
+    let unreached = |error| unreached(error, false);
     while let Some(chunk) = response.chunk().await.map_err(unreached)? {
         if body.len() + chunk.len() > limit {
             return Err(Error::protocol(None, Violation::TooLarge(limit)));
@@ -215,27 +173,6 @@ fn head_is_enough(status: StatusCode, error: &Error) -> bool {
     }
 }
 
-/// A setting that cannot work: its name, what is wrong, and the fix.
-type Fault = (&'static str, String, &'static str);
-
-/// The certificates in these PEM files.
-fn certificates(files: &[Vec<u8>]) -> Result<Vec<reqwest::Certificate>, Fault> {
-    let (field, fix) = (
-        "root_certificate",
-        "pass the bytes of a PEM file with one or more certificates",
-    );
-    let mut certificates = Vec::new();
-    for pem in files {
-        let bundle = reqwest::Certificate::from_pem_bundle(pem)
-            .map_err(|error| (field, format!("not PEM ({error})"), fix))?;
-        if bundle.is_empty() {
-            return Err((field, "there is no certificate in it".to_owned(), fix));
-        }
-        certificates.extend(bundle);
-    }
-    Ok(certificates)
-}
-
 /// Makes room without leaving an unwiped copy behind, as a plain reallocation would.
 fn grow(body: &mut Zeroizing<Vec<u8>>, more: usize) {
     if body.capacity() - body.len() < more {
@@ -246,7 +183,7 @@ fn grow(body: &mut Zeroizing<Vec<u8>>, more: usize) {
 }
 
 /// There is no complete answer: could it have arrived at the issuer?
-fn unreached(error: reqwest::Error) -> Error {
+fn unreached(error: reqwest::Error, is_warm: bool) -> Error {
     // A timeout while connecting is both: nothing was sent.
     let reason = if error.is_connect() || error.is_builder() {
         UnavailableReason::Connect
@@ -255,31 +192,29 @@ fn unreached(error: reqwest::Error) -> Error {
     } else {
         UnavailableReason::Interrupted
     };
-    Error::Unavailable(Unavailable::caused_by(reason, error.without_url()))
+    let unavailable = Unavailable::caused_by(reason, error.without_url());
+    Error::Unavailable(if is_warm {
+        unavailable.on_kept_connection()
+    } else {
+        unavailable
+    })
 }
 
-/// An error and its causes in one line.
-fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
+fn is_timeout(error: &Error) -> bool {
+    matches!(error, Error::Unavailable(unavailable)
+        if unavailable.reason() == UnavailableReason::Timeout)
 }
 
-const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "-rust/", env!("CARGO_PKG_VERSION"));
+/// What is wrong with this machine shows at the first request.
+fn unusable((field, problem, fix): Fault) -> Error {
+    Error::request(format!("{field}: {problem}; {fix}"))
+}
 
 /// A longer `Retry-After` is cut to this: a typing error at the issuer must not last for days.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 
 /// Holds a usual token reply without growing.
 const EXPECTED_BODY: usize = 4096;
-
-/// Idle connections that are kept for each host, as `reqwest` has it.
-const KEPT_CONNECTIONS: usize = usize::MAX;
 
 #[cfg(test)]
 mod tests {
@@ -293,7 +228,8 @@ mod tests {
             root_certificates: Vec::new(),
         };
         let issuer = Issuer::new("http://127.0.0.1").unwrap();
-        let transport = Transport::new(&issuer, &settings, TimeSource::default()).unwrap();
+        let (connections, clock) = (Connections::new(), TimeSource::default());
+        let transport = Transport::new(&issuer, &settings, &connections, clock).unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(RETRY_AFTER, retry_after.parse().unwrap());
         if let Some(date) = date {

@@ -169,10 +169,7 @@ impl<T: Send + 'static> Visit<T> {
         let (method, target) = (request.next(), request.next().unwrap_or_default());
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let is_answer = is_answer(query);
-        // A page of another host that was made to resolve to this machine has its own name here.
-        let host = header(head, "host");
-        let hosts = ["127.0.0.1", "[::1]", "localhost"].map(|host| format!("{host}:{}", self.port));
-        let is_here = host.is_some_and(|host| hosts.iter().any(|here| here == host));
+        let is_here = header(head, "host").is_some_and(|host| is_here(host, self.port));
         if path != self.path || !is_here || !is_answer || !is_page_load(head) {
             Target::Stray
         } else if method == Some("GET") {
@@ -181,6 +178,19 @@ impl<T: Send + 'static> Visit<T> {
             Target::WrongMethod
         }
     }
+}
+
+/// Whether a browser that was sent to `port` on this machine says this of where it is. A page of another
+/// host that was made to resolve to this machine has its own name there.
+fn is_here(host: &str, port: u16) -> bool {
+    let here = ["127.0.0.1", "[::1]", "localhost"];
+    let name = match host.strip_suffix(&format!(":{port}")) {
+        Some(name) => name,
+        // RFC 9110 section 4.2.1: the port that http has by itself is left out.
+        None if port == 80 => host,
+        None => return false,
+    };
+    here.contains(&name)
 }
 
 enum Target<'h> {
@@ -229,8 +239,9 @@ fn unbound(error: &io::Error) -> Error {
     ))
 }
 
-/// No browser's request to a loopback port is longer, in bytes: a code and a state are short.
-const HEAD_LIMIT: usize = 16 * 1024;
+/// No browser's request to a loopback port is longer, in bytes: a code and a state are short, and the
+/// cookies of everything else that this machine serves come along, whatever its port (RFC 6265 section 8.5).
+const HEAD_LIMIT: usize = 128 * 1024;
 
 /// How much of a head is read at a time at least, in bytes.
 const READ_AT_ONCE: usize = 4 * 1024;
@@ -246,6 +257,28 @@ mod tests {
     use tokio::io::AsyncWriteExt;
 
     use super::*;
+
+    #[test]
+    fn the_port_that_browsers_leave_out_is_no_other_host() {
+        for (host, port) in [
+            ("127.0.0.1", 80),
+            ("localhost", 80),
+            ("[::1]", 80),
+            ("127.0.0.1:80", 80),
+            ("localhost:8080", 8080),
+        ] {
+            assert!(is_here(host, port), "{host} {port}");
+        }
+        for (host, port) in [
+            ("127.0.0.1", 8080),
+            ("127.0.0.1:80", 8080),
+            ("elsewhere.example", 80),
+            ("127.0.0.1.elsewhere.example", 80),
+            ("", 80),
+        ] {
+            assert!(!is_here(host, port), "{host} {port}");
+        }
+    }
 
     /// Takes an answer whose state is `right`; counts nothing else.
     fn judge() -> Judge<String> {
@@ -458,6 +491,15 @@ mod tests {
         let (port, answer) = listening().await;
         let request = get(port, "/callback?state=right&code=c").replace("127.0.0.1", "[::1]");
         let _ = send("[::1]", port, &request).await;
+        answer.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_cookies_of_all_that_this_machine_serves_are_no_hindrance() {
+        let (port, answer) = listening().await;
+        let cookies = format!("\r\nCookie: a={}\r\n\r\n", "x".repeat(100 * 1024));
+        let request = get(port, "/callback?state=right&code=c").replace("\r\n\r\n", &cookies);
+        let _ = send("127.0.0.1", port, &request).await;
         answer.await.unwrap().unwrap();
     }
 

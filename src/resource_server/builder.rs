@@ -8,7 +8,7 @@ use super::{
     verifier::{Parts, Verifier},
 };
 use crate::{
-    endpoint::keys::{HttpSettings, KeySource, Proxy},
+    endpoint::keys::{Connections, HttpSettings, KeySource, Proxy},
     jwt::{Algorithm, Headers},
     time::{Clock, TimeSource},
 };
@@ -19,6 +19,7 @@ pub struct VerifierBuilder {
     rules: Rules,
     remembered: usize,
     http: HttpSettings,
+    connections: Connections,
     clock: TimeSource,
 }
 
@@ -40,6 +41,7 @@ impl VerifierBuilder {
                 proxy: Proxy::System,
                 root_certificates: Vec::new(),
             },
+            connections: Connections::new(),
             clock: TimeSource::default(),
         }
     }
@@ -97,6 +99,13 @@ impl VerifierBuilder {
         self
     }
 
+    /// What to share a set-up of TLS with: other verifiers, and clients; nothing by default. A verifier
+    /// keeps no connection.
+    pub fn connections(mut self, connections: &Connections) -> Self {
+        self.connections = connections.clone();
+        self
+    }
+
     /// The clock to ask; the machine's by default.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = TimeSource::Other(Arc::new(clock));
@@ -122,7 +131,12 @@ impl VerifierBuilder {
             let fix = "allow at least one, or leave the default";
             return Err(wrong(("algorithms", "the list is empty".to_owned(), fix)));
         }
-        let keys = KeySource::new(&self.rules.issuer, &self.http, self.clock.clone());
+        let keys = KeySource::new(
+            &self.rules.issuer,
+            &self.http,
+            &self.connections,
+            self.clock.clone(),
+        );
         Ok(Verifier::new(Parts {
             keys: keys.map_err(wrong)?,
             rules: self.rules,

@@ -93,6 +93,12 @@ fn each_wrong_setting_is_named_with_its_fix() {
             "PEM",
             good().root_certificate("no certificate"),
         ),
+        (
+            "root_certificate",
+            "authority",
+            good()
+                .root_certificate("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+        ),
     ];
     for (field, fix, builder) in rows {
         let shown = format!("{builder:?}");

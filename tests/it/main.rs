@@ -14,6 +14,7 @@ mod bounded;
 mod building;
 mod circle;
 mod client_authentication;
+mod connections;
 mod device;
 mod discovery;
 mod errors;

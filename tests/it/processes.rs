@@ -109,6 +109,6 @@ async fn a_holder_that_is_killed_in_a_redemption_stalls_nobody_and_loses_nothing
     holder.kill().unwrap();
     holder.wait().unwrap();
     let next = spawn(&emulator, &path);
-    let done = tokio::time::timeout(Duration::from_secs(20), succeeded(next));
+    let done = tokio::time::timeout(crate::support::HANGS, succeeded(next));
     assert!(done.await.unwrap(), "the lock was free at once");
 }

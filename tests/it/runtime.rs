@@ -17,7 +17,7 @@ use intelliauth::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-use crate::support::{Server, Source, at_once, joined, spawn_calls};
+use crate::support::{HANGS, Server, Source, at_once, joined, spawn_calls};
 
 #[expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 fn runtime() -> Runtime {
@@ -32,7 +32,7 @@ fn is_abandoned(error: &Error) -> bool {
     matches!(error, Error::Unavailable(u) if u.reason() == UnavailableReason::Abandoned)
 }
 
-/// Runs a future on this thread, outside of any runtime. Gives up after ten seconds.
+/// Runs a future on a thread of its own, outside of any runtime.
 #[expect(clippy::expect_used, reason = "a failure here is a failed test")]
 fn outside<F: Future + Send + 'static>(future: F) -> F::Output
 where
@@ -40,9 +40,7 @@ where
 {
     let (sender, result) = std::sync::mpsc::channel();
     std::thread::spawn(move || sender.send(block_on(future)));
-    result
-        .recv_timeout(Duration::from_secs(10))
-        .expect("it hangs")
+    result.recv_timeout(HANGS).expect("it hangs")
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {

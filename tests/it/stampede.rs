@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use intelliauth::{CacheMode, Client, ManualClock, Source as From, TokenRequest, TokenResponse};
 
-use crate::support::{DISCOVERY_PATH, Server, Source, at_once, spawn_calls};
+use crate::support::{DISCOVERY_PATH, HANGS, Server, Source, at_once, spawn_calls};
 
 const SLOW: Duration = Duration::from_millis(300);
 
@@ -202,7 +202,7 @@ async fn whatever_happens_at_once_everybody_gets_the_right_token_and_all_flights
         for task in tasks {
             task.await.unwrap();
         }
-        let closing = tokio::time::timeout(Duration::from_secs(10), client.close());
+        let closing = tokio::time::timeout(HANGS, client.close());
         assert!(closing.await.is_ok(), "a flight was lost");
         // Time stands still in flight: what lands is always usable.
         clock.advance(Duration::from_secs(37));

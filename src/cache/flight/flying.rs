@@ -119,6 +119,7 @@ impl Flying {
         }
         let entry = self.place.entry();
         entry.land(self.id, self.sequence, admitted, now);
+        self.place.settle(now);
         self.report(admitted, now);
         let outcome = match (&admitted.error, &admitted.token) {
             (None, Some(token)) => Ok(Arc::clone(token)),
@@ -129,8 +130,7 @@ impl Flying {
     }
 
     fn tell(&self, outcome: Outcome) {
-        // Said once: what comes later changes nothing for those who were told.
-        let _late = self.landing.set(outcome);
+        self.landing.tell(outcome);
     }
 
     /// The error as it will be returned from now on: with the time to come back.
@@ -188,7 +188,7 @@ fn issuer_wide(unavailable: &Unavailable) -> Option<Duration> {
 
 impl Drop for Flying {
     fn drop(&mut self) {
-        let is_silent = !self.landing.initialized();
+        let is_silent = !self.landing.is_known();
         if is_silent && std::thread::panicking() {
             // The flow panicked, and would again: a failure like any other, remembered for a while.
             self.land(&Error::unavailable(UnavailableReason::Abandoned).into());

@@ -58,7 +58,7 @@ impl Index {
         let slots = std::mem::take(&mut *filling).into_boxed_slice();
         drop(filling);
         let id = self.pages.fetch_add(1, Ordering::Relaxed);
-        self.bound.insert(id, Arc::new(Page(slots)));
+        self.bound().insert(id, Arc::new(Page(slots)));
     }
 
     /// Offers a few of the slots whose turn came while they were needed, if they no longer are.
@@ -80,7 +80,7 @@ impl Index {
         let now = self.clock.now();
         let mut left = SPARED_AT_ONCE;
         loop {
-            self.bound.run_pending_tasks();
+            self.bound().run_pending_tasks();
             let due = std::mem::take(&mut *lock(&self.due));
             if due.is_empty() {
                 return;

@@ -190,6 +190,10 @@ impl Entry {
         };
         let unrest = state.unrest.as_deref();
         state.is_closed = !unrest.is_some_and(Unrest::is_airborne);
+        if state.is_closed {
+            // A handle may have found it a moment ago, and nothing that is cleared from now on reaches it.
+            self.current.store(Arc::new(Token::nothing()));
+        }
         state.is_closed
     }
 
@@ -331,6 +335,16 @@ mod tests {
             error: None,
             resets: false,
         }
+    }
+
+    #[test]
+    fn what_was_given_up_hands_out_nothing_to_whoever_found_it_before() {
+        let now = ManualClock::new().now();
+        let entry = Entry::new(Scopes::none(), Arc::new(Token::nothing()));
+        entry.land(1, 1, &brought("a-token", now), now);
+        assert!(entry.close());
+        assert_eq!(entry.current().secret(), "");
+        assert!(entry.state().is_none(), "nor is anything started in it");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Entry, Slot};
-use crate::{request::Details, session::Principal};
+use crate::{request::Details, session::Principal, time::Moment};
 
 /// Where a request is answered: a slot and, if scopes are named, one of its entries.
 #[derive(Clone)]
@@ -28,6 +28,13 @@ impl Place {
     #[inline]
     pub(crate) fn entry(&self) -> &Entry {
         self.named.as_deref().unwrap_or(self.slot.bare())
+    }
+
+    /// A flight for this place has landed.
+    pub(in super::super) fn settle(&self, now: Moment) {
+        if let Some(entry) = &self.named {
+            self.slot.settle(entry, now);
+        }
     }
 
     /// What a flight for this place asks for.

@@ -67,7 +67,7 @@ impl<Built> ClientBuilder<Built> {
             .map_err(|(problem, fix)| BuildError::new(names.issuer, problem, fix))?;
         self.check()?;
         let given = self.given_endpoints(&issuer)?;
-        let transport = Transport::new(&issuer, &self.http, self.clock.clone())
+        let transport = Transport::new(&issuer, &self.http, &self.connections, self.clock.clone())
             .map_err(|(field, problem, fix)| BuildError::new(field, problem, fix))?;
         let endpoint = Arc::new(Endpoint::new(
             transport,
@@ -80,6 +80,7 @@ impl<Built> ClientBuilder<Built> {
                 dialect: self.dialect,
                 audiences: self.audiences,
                 retries: self.retries,
+                flight_timeout: self.flight_timeout,
                 clock: self.clock.clone(),
             },
         ));

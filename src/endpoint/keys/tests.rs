@@ -34,7 +34,7 @@ impl Fixture {
         let server = MockServer::builder().start().await;
         let clock = ManualClock::new();
         let time = TimeSource::Other(Arc::new(clock.clone()));
-        let source = KeySource::new(&server.uri(), &settings(), time).unwrap();
+        let source = KeySource::new(&server.uri(), &settings(), &Connections::new(), time).unwrap();
         Self {
             server,
             clock,
@@ -80,7 +80,7 @@ impl Fixture {
     async fn settle(&self) {
         let flight = self.source.0.state().flight.clone();
         if let Some(flight) = flight {
-            let _landed = flight.landed(Duration::from_secs(20)).await;
+            let _landed = flight.landed().await;
         }
     }
 }
@@ -179,7 +179,8 @@ async fn an_unknown_key_costs_one_fetch_in_half_a_minute() {
 fn without_a_runtime_it_is_an_error() {
     let clock = ManualClock::new();
     let time = TimeSource::Other(Arc::new(clock.clone()));
-    let source = KeySource::new("http://127.0.0.1:9", &settings(), time).unwrap();
+    let source =
+        KeySource::new("http://127.0.0.1:9", &settings(), &Connections::new(), time).unwrap();
     assert!(source.fresh(clock.now()).is_none());
     assert!(source.join(clock.now(), Reason::Life).is_err());
 }

@@ -18,6 +18,7 @@ struct Details {
     said: Option<Duration>,
     answer: Option<IssuerAnswer>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    is_on_kept_connection: bool,
 }
 
 /// Why there is no usable answer.
@@ -47,6 +48,7 @@ impl Unavailable {
             said: None,
             answer: None,
             source: None,
+            is_on_kept_connection: false,
         };
         Self {
             retry_after: Duration::ZERO,
@@ -64,6 +66,7 @@ impl Unavailable {
             said,
             answer: Some(answer),
             source: None,
+            is_on_kept_connection: false,
         };
         Self {
             retry_after: said.unwrap_or_default(),
@@ -80,11 +83,25 @@ impl Unavailable {
             said: None,
             answer: None,
             source: Some(Box::new(source)),
+            is_on_kept_connection: false,
         };
         Self {
             retry_after: Duration::ZERO,
             details: Arc::new(details),
         }
+    }
+
+    /// The same error of a request that went over a connection which had been used before.
+    pub(crate) fn on_kept_connection(mut self) -> Self {
+        if let Some(details) = Arc::get_mut(&mut self.details) {
+            details.is_on_kept_connection = true;
+        }
+        self
+    }
+
+    /// Whether it was the connection, perhaps, that had ended without a word.
+    pub(crate) fn is_on_kept_connection(&self) -> bool {
+        self.details.is_on_kept_connection
     }
 
     /// The same error with a new time to come back.

@@ -39,8 +39,8 @@ impl Poll<'_> {
             let left = self.clock.now().until(self.codes.until);
             let is_last = pause >= left;
             sleep(pause.min(left)).await;
-            // The clock may lag behind the timer by a tick: a poll then would come after the end.
-            if is_last || self.clock.now().has_reached(self.codes.until) {
+            let ended = self.clock.now().plus(CLOCK_LAG);
+            if is_last || ended.has_reached(self.codes.until) {
                 tracing::debug!("the device code ended unused");
                 return Err(Error::code_expired(self.asked, None));
             }
@@ -140,6 +140,10 @@ const SLOW_DOWN: Duration = Duration::from_secs(5);
 ///
 /// RFC 8628 gives no minimum. This is soon to a person, and no flood to a server that wants it so.
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
+
+/// The clock may lag behind the timer by a tick of the system, 1 to 10 ms: what looks like just before the
+/// end may be after it.
+const CLOCK_LAG: Duration = Duration::from_millis(10);
 
 /// The longest pause that polls without an answer lead to by themselves: 30 s.
 ///

@@ -207,7 +207,8 @@ async fn an_issuer_that_hangs_holds_nobody_up_whose_key_is_known() {
         issuer.clock.advance(Duration::from_secs(advance));
         let start = tokio::time::Instant::now();
         assert_eq!(status(&verifier, &token).await, "ok");
-        assert!(start.elapsed() < Duration::from_secs(3));
+        // A flight takes ten, and nobody waits for its end.
+        assert!(start.elapsed() < Duration::from_secs(9));
     }
 }
 

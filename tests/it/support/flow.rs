@@ -13,7 +13,7 @@ use intelliauth::{
 };
 use tokio::sync::watch;
 
-use super::{CLIENT_ID, CLIENT_SECRET, Server};
+use super::{CLIENT_ID, CLIENT_SECRET, HANGS, Server};
 
 /// Where tokens come from in a test: clones share what they count.
 #[derive(Clone)]
@@ -98,7 +98,7 @@ impl Source {
     pub(crate) async fn arrived(&self, count: usize) {
         let mut seen = self.0.count.subscribe();
         let arrived = seen.wait_for(|seen| *seen >= count);
-        let outcome = tokio::time::timeout(Duration::from_secs(10), arrived).await;
+        let outcome = tokio::time::timeout(HANGS, arrived).await;
         assert!(outcome.is_ok(), "no {count} flights arrived");
     }
 
@@ -170,7 +170,7 @@ pub(crate) async fn joined(client: &Client, count: u64) {
             tokio::task::yield_now().await;
         }
     };
-    let outcome = tokio::time::timeout(Duration::from_secs(10), joined).await;
+    let outcome = tokio::time::timeout(HANGS, joined).await;
     assert!(outcome.is_ok(), "no {count} calls joined");
 }
 

@@ -1,0 +1,165 @@
+//! What is set about HTTP, and the clients that are built of it.
+
+use std::{error::Error as StdError, fmt, time::Duration};
+
+use crate::endpoint::issuer::Issuer;
+
+/// What the builder lets a user set about HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HttpSettings {
+    pub(crate) connect_timeout: Duration,
+    pub(crate) request_timeout: Duration,
+    pub(crate) proxy: Proxy,
+    pub(crate) root_certificates: Vec<Vec<u8>>,
+}
+
+/// Which proxy requests go through. `Debug` hides its address, which may hold a password.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Proxy {
+    /// What the system's settings and the usual environment variables say.
+    System,
+    None,
+    Url(String),
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::System => "System",
+            Self::None => "None",
+            Self::Url(_) => "Url(hidden)",
+        })
+    }
+}
+
+/// A setting that cannot work: its name, what is wrong, and the fix.
+pub(crate) type Fault = (&'static str, String, &'static str);
+
+/// Everything in which HTTP clients differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    settings: HttpSettings,
+    reach: Reach,
+}
+
+/// Where the issuer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// On this machine, and nothing is encrypted.
+    Plain,
+    /// On this machine.
+    Local,
+    Remote,
+}
+
+impl Kind {
+    pub(super) fn new(issuer: &Issuer, settings: &HttpSettings) -> Self {
+        let reach = match issuer.is_loopback() {
+            true if issuer.as_str().starts_with("http:") => Reach::Plain,
+            true => Reach::Local,
+            false => Reach::Remote,
+        };
+        Self {
+            settings: settings.clone(),
+            reach,
+        }
+    }
+
+    /// Finds what is wrong with the settings, without the set-up of TLS: the system's certificates are
+    /// not looked at.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        let certificates = certificates(&self.settings.root_certificates)?;
+        let proxied = self.proxied(reqwest::Client::builder())?;
+        if certificates.is_empty() {
+            return Ok(());
+        }
+        let fix = "pass the certificates of an authority, as PEM";
+        let alone = proxied.tls_certs_only(certificates).build();
+        alone.map_err(|error| ("root_certificate", chain(&error), fix))?;
+        Ok(())
+    }
+
+    /// Builds a client that keeps so many idle connections to each host.
+    pub(super) fn client(&self, kept_connections: usize) -> Result<reqwest::Client, Fault> {
+        let builder = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .connect_timeout(self.settings.connect_timeout)
+            .timeout(self.settings.request_timeout)
+            .pool_max_idle_per_host(kept_connections)
+            .pool_idle_timeout(KEPT_FOR)
+            .http2_keep_alive_interval(PING_AFTER)
+            .http2_keep_alive_timeout(PING_TIMEOUT);
+        let builder = self.proxied(builder)?;
+        let certificates = certificates(&self.settings.root_certificates)?;
+        let builder = match self.reach {
+            // A machine without certificates will do.
+            Reach::Plain => builder.tls_certs_only(certificates),
+            Reach::Local | Reach::Remote => builder.tls_certs_merge(certificates),
+        };
+        let fix = "install the system's certificates (ca-certificates), or check root_certificate";
+        builder.build().map_err(|error| ("TLS", chain(&error), fix))
+    }
+
+    fn proxied(&self, builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, Fault> {
+        Ok(match &self.settings.proxy {
+            // What is meant for this machine must not leave it.
+            _ if self.reach != Reach::Remote => builder.no_proxy(),
+            Proxy::System => builder,
+            Proxy::None => builder.no_proxy(),
+            Proxy::Url(url) => {
+                let fix = "write it as http://host:port";
+                let proxy = reqwest::Proxy::all(url).map_err(|error| {
+                    let problem = format!("not a proxy URL ({})", error.without_url());
+                    ("proxy", problem, fix)
+                })?;
+                builder.proxy(proxy)
+            }
+        })
+    }
+}
+
+/// The certificates in these PEM files.
+fn certificates(files: &[Vec<u8>]) -> Result<Vec<reqwest::Certificate>, Fault> {
+    let (field, fix) = (
+        "root_certificate",
+        "pass the bytes of a PEM file with one or more certificates",
+    );
+    let mut certificates = Vec::new();
+    for pem in files {
+        let bundle = reqwest::Certificate::from_pem_bundle(pem)
+            .map_err(|error| (field, format!("not PEM ({error})"), fix))?;
+        if bundle.is_empty() {
+            return Err((field, "there is no certificate in it".to_owned(), fix));
+        }
+        certificates.extend(bundle);
+    }
+    Ok(certificates)
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "-rust/", env!("CARGO_PKG_VERSION"));
+
+/// How long an idle connection is kept. Token requests come in bursts and then for minutes not at all,
+/// and what stands between here and the issuer forgets idle connections without a word.
+pub(super) const KEPT_FOR: Duration = Duration::from_secs(30);
+
+/// After so long without a byte a connection of HTTP/2 that an answer is awaited on is asked whether it
+/// is still there.
+const PING_AFTER: Duration = Duration::from_secs(3);
+
+/// One that does not answer within this has ended: the request goes out again, on another one, where
+/// that is safe, and well within a flight.
+const PING_TIMEOUT: Duration = Duration::from_secs(4);
