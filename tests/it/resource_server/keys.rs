@@ -16,6 +16,7 @@ fn router(verifier: Verifier) -> axum::Router {
         })
         .open("/healthz", axum::routing::get(async || "ok"))
         .into_router()
+        .unwrap()
 }
 
 async fn status(verifier: &Verifier, token: &str) -> &'static str {
