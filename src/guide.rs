@@ -3,5 +3,6 @@
 pub mod caching;
 pub mod consent;
 pub mod defaults;
+pub mod servers;
 pub mod stores;
 pub mod testing;

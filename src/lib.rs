@@ -166,6 +166,7 @@
 //! - [`guide::testing`]: your own tests, with a clock that you move and an issuer that misbehaves.
 //! - [`guide::consent`]: people, consent, and how a session stays alive.
 //! - [`guide::stores`]: sessions in a database of your own, and a suite that says whether it is right.
+//! - [`guide::servers`]: which authorization server wants which setting.
 //! - [`guide::defaults`]: every number with its reason.
 //!
 //! # Features
@@ -216,10 +217,10 @@ pub use cache::{Counts, RefreshAhead};
 pub use client::{
     AudienceHandle, BuildError, Client, ClientBuilder, DEFAULT_CACHE_CAPACITY,
     DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES, DEFAULT_SESSION, DEFAULT_STORE_TIMEOUT,
-    DEFAULT_WAIT_TIMEOUT, People, Session,
+    DEFAULT_WAIT_TIMEOUT, People, Session, SignedOut,
 };
 pub use dialect::{AudienceParameter, Dialect, TokenFamily};
-pub use endpoint::ClientAuthentication;
+pub use endpoint::{ClientAuthentication, Revocation};
 pub use error::{
     ConsentRequired, Denied, DeniedReason, Error, InvalidRequest, IssuerAnswer, LoginRequired,
     NotCached, ProtocolViolation, StepUpRequired, StoreError, StoreErrorKind, Unavailable,

@@ -39,7 +39,7 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Claims {
     type Rejection = Challenge;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, Challenge> {
-        optional_claims(parts).map(|claims| claims.cloned())
+        optional_claims(parts).map(Option::<&Self>::cloned)
     }
 }
 

@@ -72,12 +72,12 @@ impl<'a> Pattern<'a> {
         let mut parts = path.strip_prefix('/').unwrap_or(path).split('/');
         // A prefix that is the root has one segment, which is empty.
         let is_root = self.0 == [Segment::Text("")];
-        let own = self.0.iter().filter(|_| !is_root);
+        let mut own = self.0.iter().filter(|_| !is_root);
         let fits = |segment: &Segment<'_>| {
             let part = parts.next();
             part.is_some_and(|part| segment.takes(&Segment::Text(part)))
         };
-        own.map(fits).all(|fits| fits) && parts.next().is_some_and(|rest| !rest.is_empty())
+        own.all(fits) && parts.next().is_some_and(|rest| !rest.is_empty())
     }
 
     /// What comes first where two stand above the same path: the longer one, then the one with more text.
