@@ -215,6 +215,22 @@ impl Endpoint {
         })
     }
 
+    /// The page where a person ends their session at the issuer (OpenID Connect RP-Initiated Logout).
+    pub(crate) async fn end_session(&self) -> Result<Url, Error> {
+        let how = self.unforced(false);
+        let metadata = self
+            .discovery
+            .metadata(&self.transport, how, Member::EndSession)
+            .await
+            .map_err(|error| error.of_issuer(self.issuer()))?;
+        metadata.end_session_endpoint.clone().ok_or_else(|| {
+            Error::request(
+                "the issuer's metadata names no end_session_endpoint: sign_out ends the session here alone, and \
+                 ClientBuilder::end_session_endpoint names the page where there is one",
+            )
+        })
+    }
+
     fn unforced(&self, in_background: bool) -> Reading {
         let policy = if in_background {
             RetryPolicy::NEVER

@@ -184,7 +184,8 @@
 //!
 //! It sends no request to an API: that is your HTTP client's task, with
 //! [`header_value`](AccessToken::header_value). It has no pages: people sign in and consent at the issuer,
-//! and [signing out](Session::sign_out) ends the session here, not the one that their browser has there.
+//! and [signing out](Session::sign_out) ends the session here; the one that their browser has there ends
+//! [on a page of the issuer](Session::begin_sign_out).
 //! For a client, what a token says about itself is only [read](AccessToken::danger_unverified_claims),
 //! never verified: that is the API's task too. Of the OAuth grants it speaks client credentials,
 //! authorization code, device code and refresh token; another one is a [`Flow`] of yours.
@@ -228,7 +229,10 @@ pub use error::{
 };
 pub use flow::{ClientCredentials, ExtensionGrant, Flow, FlowContext, TokenResponse};
 pub use jwt::UnverifiedClaims;
-pub use login::{AuthorizationCode, DeviceCode, DevicePrompt, PendingLogin, Prompt, SignIn};
+pub use login::{
+    AuthorizationCode, DeviceCode, DevicePrompt, EndSession, PendingLogin, PendingLogout, Prompt,
+    SignIn,
+};
 pub use request::{CacheMode, TokenRequest};
 pub use scope::{Audience, Scope, ScopeError, Scopes};
 pub use secret::Secret;

@@ -230,7 +230,7 @@ pub(super) async fn callback(call: impl FnOnce() + Send + 'static) {
 
 /// Opens the system's browser, on a thread that nobody waits for: some do not return before they close.
 #[cfg(feature = "browser")]
-fn open_browser(url: &Url) {
+pub(super) fn open_browser(url: &Url) {
     let url = url.to_string();
     let open = move || {
         if let Err(error) = webbrowser::open(&url) {
@@ -246,7 +246,7 @@ fn open_browser(url: &Url) {
 }
 
 #[cfg(not(feature = "browser"))]
-fn open_browser(_url: &Url) {}
+pub(super) fn open_browser(_url: &Url) {}
 
 impl Endpoint {
     /// Where a person is sent.

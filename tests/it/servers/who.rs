@@ -1,7 +1,8 @@
 //! Who signed in: ID tokens with further audiences, and what stands at userinfo alone.
 
-use intelliauth::{Account, AuthorizationCode, Error, Session};
+use intelliauth::{Account, AuthorizationCode, EndSession, Error, PendingLogout, Session};
 use serde_json::{Value, json};
+use url::Url;
 use wiremock::{Mock, ResponseTemplate, matchers};
 
 use super::parameter;
@@ -27,6 +28,7 @@ impl Issuer {
             ("authorization_endpoint", "/oauth2/authorize"),
             ("userinfo_endpoint", "/userinfo"),
             ("jwks_uri", "/keys"),
+            ("end_session_endpoint", "/end?tenant=1"),
         ] {
             document[name] = json!(server.url(path));
         }
@@ -177,4 +179,79 @@ async fn names_that_are_no_texts_do_not_spoil_an_id_token() {
     let more = json!({"name": null, "email": 7, "auth_level": 2});
     let (_, outcome) = issuer.signs_in(more, "ES256").await;
     assert_eq!(outcome.unwrap().name(), None);
+}
+
+#[tokio::test]
+async fn who_signs_out_at_the_issuer_too_is_sent_there_with_their_id_token() {
+    let issuer = Issuer::start(ResponseTemplate::new(404)).await;
+    let (session, outcome) = issuer.signs_in(json!({}), "ES256").await;
+    outcome.unwrap();
+    let back = "https://app.example/signed-out";
+    let how = EndSession::redirect_to(back);
+    let (url, pending, _) = session.begin_sign_out(how).await.unwrap();
+    assert_eq!(session.account().await.unwrap(), None);
+    assert_eq!(url.path(), "/end");
+    assert_eq!(parameter(&url, "tenant").as_deref(), Some("1"));
+    assert_eq!(parameter(&url, "client_id").as_deref(), Some(CLIENT_ID));
+    assert_eq!(
+        parameter(&url, "post_logout_redirect_uri").as_deref(),
+        Some(back)
+    );
+    let hint = parameter(&url, "id_token_hint").unwrap();
+    assert_eq!(hint.split('.').count(), 3);
+    assert!(!format!("{pending:?}").contains(&hint));
+    let state = parameter(&url, "state").unwrap();
+    let kept: PendingLogout =
+        serde_json::from_str(&serde_json::to_string(&pending).unwrap()).unwrap();
+    kept.accept(&format!("{back}?state={state}")).unwrap();
+    kept.accept(&format!("/signed-out?state={state}")).unwrap();
+    for wrong in ["?state=x", "", &format!("?state={state}&state={state}")] {
+        let refused = kept.accept(&format!("{back}{wrong}")).unwrap_err();
+        assert_eq!(refused.kind(), "protocol", "{wrong}");
+    }
+    // Who is signed in no more is sent there without.
+    let how = EndSession::at_issuer();
+    let (url, _, _) = session.begin_sign_out(how).await.unwrap();
+    assert_eq!(parameter(&url, "id_token_hint"), None);
+    assert_eq!(parameter(&url, "state"), None);
+}
+
+#[tokio::test]
+async fn a_program_waits_for_its_person_on_a_port_of_this_machine() {
+    let issuer = Issuer::start(ResponseTemplate::new(404)).await;
+    let (session, outcome) = issuer.signs_in(json!({}), "ES256").await;
+    outcome.unwrap();
+    let (send, receive) = std::sync::mpsc::channel();
+    let how = EndSession::loopback()
+        .without_browser()
+        .announce(move |url| {
+            let _ = send.send(url.clone());
+        });
+    let waiting = tokio::spawn({
+        let session = session.clone();
+        async move { session.sign_out_in_browser(how).await }
+    });
+    let url: Url = tokio::task::spawn_blocking(move || receive.recv().unwrap())
+        .await
+        .unwrap();
+    let back = parameter(&url, "post_logout_redirect_uri").unwrap();
+    let state = parameter(&url, "state").unwrap();
+    let page = reqwest::get(format!("{back}?state={state}")).await.unwrap();
+    assert!(page.text().await.unwrap().contains("You are signed out"));
+    waiting.await.unwrap().unwrap();
+    assert_eq!(session.account().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_issuer_without_such_a_page_signs_nobody_out() {
+    let server = Server::for_people().await;
+    let session = server.person().build().unwrap().default_session();
+    server.sign_in(&session).await;
+    let how = EndSession::at_issuer();
+    let error = session.begin_sign_out(how).await.unwrap_err();
+    assert!(
+        error.to_string().contains("end_session_endpoint"),
+        "{error}"
+    );
+    assert!(session.account().await.unwrap().is_some());
 }
