@@ -1,9 +1,10 @@
 //! A sign-in whose answer is still to come, and the check of that answer.
 
+mod answer;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use super::{Authorization, identity};
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     session::LoginTokens,
     time::{Moment, TimeSource},
 };
+use answer::Answer;
 
 /// What has to be kept while a person is away at the issuer.
 ///
@@ -256,58 +258,6 @@ impl fmt::Debug for PendingLogin {
     }
 }
 
-/// An authorization response (RFC 6749 sections 4.1.2 and 4.1.2.1).
-struct Answer {
-    state: Option<String>,
-    code: Option<Secret>,
-    error: Option<String>,
-    description: Option<String>,
-    issuer: Option<String>,
-}
-
-impl Answer {
-    /// Reads a whole URL, or what of it a server sees: its path and query.
-    fn read(callback: &str, redirect_uri: &str) -> Result<Self, Error> {
-        let expected = Url::parse(redirect_uri)
-            .map_err(|_unshown| violation("its redirect URI cannot be read"))?;
-        let url = expected
-            .join(callback.trim())
-            .map_err(|_unshown| Error::request("the answer is no URL: pass all of it"))?;
-        if url.path() != expected.path() {
-            return Err(Error::request(
-                "the answer came to another path than the redirect URI's",
-            ));
-        }
-        // A fragment belongs to response types that were not asked for.
-        if url.fragment().is_some() {
-            return Err(violation("it has a fragment"));
-        }
-        let mut answer = Self {
-            state: None,
-            code: None,
-            error: None,
-            description: None,
-            issuer: None,
-        };
-        for (name, value) in url.query_pairs() {
-            let value = value.into_owned();
-            let is_repeated = match &*name {
-                "state" => answer.state.replace(value).is_some(),
-                "code" => answer.code.replace(Secret::from(value)).is_some(),
-                "error" => answer.error.replace(value).is_some(),
-                "error_description" => answer.description.replace(value).is_some(),
-                "iss" => answer.issuer.replace(value).is_some(),
-                _ => false,
-            };
-            // RFC 6749 section 3.1: no parameter more than once.
-            if is_repeated {
-                return Err(violation("a parameter of it stands there twice"));
-            }
-        }
-        Ok(answer)
-    }
-}
-
 /// Whether a query is an answer of an issuer at all, right or wrong.
 pub(super) fn is_answer(query: &str) -> bool {
     let mut names = url::form_urlencoded::parse(query.as_bytes());
@@ -347,6 +297,8 @@ const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
 mod tests {
+    use url::Url;
+
     use super::*;
     use crate::{
         login::AuthorizationCode,

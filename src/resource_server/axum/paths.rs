@@ -163,7 +163,6 @@ pub(super) fn check<'a>(
     routes: &'a [Route],
     open_prefixes: impl Iterator<Item = &'a str>,
 ) -> Result<(), RouteError> {
-    let mut declared: BTreeMap<&str, Pattern<'_>> = BTreeMap::new();
     for prefix in open_prefixes {
         read(prefix).and_then(|pattern| match pattern.0.as_slice() {
             [Segment::Text("")] => Err(RouteError::Path {
@@ -177,25 +176,10 @@ pub(super) fn check<'a>(
             _ => Ok(()),
         })?;
     }
-    for route in routes.iter().filter(|route| !route.is_fallback) {
-        let (path, pattern) = (route.path(), read(route.path())?);
-        let is_again = |other: &&Route| other.path() == path && other.method() == route.method();
-        if route.method().is_some() && routes.iter().filter(is_again).count() > 1 {
-            let (path, other) = (path.to_owned(), path.to_owned());
-            return Err(RouteError::Conflict { path, other });
-        }
-        let mut others = declared.iter().filter(|(other, _)| **other != path);
-        if let Some((other, _)) = others.find(|(_, other)| pattern.is_ambiguous_with(other)) {
-            let (path, other) = (path.to_owned(), (*other).to_owned());
-            return Err(RouteError::Conflict { path, other });
-        }
-        declared.insert(path, pattern);
-    }
-    let is_listed = |route: &&Route| !route.is_fallback;
-    let (open, protected): (Vec<&Route>, Vec<&Route>) = routes
-        .iter()
-        .filter(is_listed)
-        .partition(|route| route.requirement.is_none());
+    let declared = told_apart(routes)?;
+    let listed = routes.iter().filter(|route| !route.is_fallback);
+    let (open, protected): (Vec<&Route>, Vec<&Route>) =
+        listed.partition(|route| route.requirement.is_none());
     for route in protected {
         let Some(pattern) = declared.get(route.path()) else {
             continue;
@@ -210,6 +194,26 @@ pub(super) fn check<'a>(
         }
     }
     Ok(())
+}
+
+/// Every path, if no two of them fit the same requests.
+fn told_apart(routes: &[Route]) -> Result<BTreeMap<&str, Pattern<'_>>, RouteError> {
+    let mut declared: BTreeMap<&str, Pattern<'_>> = BTreeMap::new();
+    for route in routes.iter().filter(|route| !route.is_fallback) {
+        let (path, pattern) = (route.path(), read(route.path())?);
+        let is_again = |other: &&Route| other.path() == path && other.method() == route.method();
+        if route.method().is_some() && routes.iter().filter(is_again).count() > 1 {
+            let (path, other) = (path.to_owned(), path.to_owned());
+            return Err(RouteError::Conflict { path, other });
+        }
+        let mut others = declared.iter().filter(|(other, _)| **other != path);
+        if let Some((other, _)) = others.find(|(_, other)| pattern.is_ambiguous_with(other)) {
+            let (path, other) = (path.to_owned(), (*other).to_owned());
+            return Err(RouteError::Conflict { path, other });
+        }
+        declared.insert(path, pattern);
+    }
+    Ok(declared)
 }
 
 fn read(path: &str) -> Result<Pattern<'_>, RouteError> {
