@@ -66,7 +66,7 @@ async fn main() -> anyhow::Result<()> {
     for route in router.routes() {
         println!("  {route}");
     }
-    axum::serve(listener, router.into_router()).await?;
+    axum::serve(listener, router.into_router()?).await?;
     Ok(())
 }
 

@@ -200,7 +200,7 @@ fn api(emulator: &Emulator, clock: &ManualClock, audience: &str) -> anyhow::Resu
         )
         .get("/settings", require_scope("write:settings")?, subject)
         .open("/healthz", routing::get(async || "ok"));
-    Ok(router.into_router())
+    Ok(router.into_router()?)
 }
 
 /// Serves it on a free port of this machine until the program ends.

@@ -21,7 +21,7 @@ pub use defaults::{
 };
 pub use handle::AudienceHandle;
 pub use people::People;
-pub use session::Session;
+pub use session::{Session, SignedOut};
 
 use crate::{
     cache::{Ahead, Counts, TokenCache},

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 pub(crate) use audience_rule::AudienceRule;
 
+use crate::scope::Scopes;
+
 /// How an issuer speaks OAuth 2, where the RFCs leave room or servers take it.
 ///
 /// The default fits the platform. A server that names APIs with RFC 8707 resource indicators is
 /// spoken to with [`resource_indicators`](Self::resource_indicators); for anything in between, start
-/// from one of them and change a field.
+/// from one of the presets and change a field. The guide has a
+/// [table](crate::guide::servers) of servers that were tried, with the setting of each.
 ///
 /// # Examples
 ///
@@ -64,6 +67,19 @@ pub struct Dialect {
     /// narrow it for good, so by default a refresh names no scopes. Its access token then has all that the
     /// issuer grants for the audience, whatever the call has named.
     pub narrows_per_token: bool,
+    /// Whether a sign-in asks for the scope `openid`. Default: yes.
+    ///
+    /// It makes the issuer say who signed in (OpenID Connect Core section 3.1.2.1). A server that knows OAuth 2
+    /// alone may refuse it as unknown (`invalid_scope`), and then nobody can sign in. Without it
+    /// [`Account::subject`](crate::Account::subject) is nothing, and a session is not held to one person.
+    pub asks_openid: bool,
+    /// Whether a sign-in asks for the scope `offline_access`. Default: yes.
+    ///
+    /// OpenID Connect Core section 11: it makes the issuer give a refresh token. Servers that give one anyway, or
+    /// by a parameter of their own, may refuse the scope as unknown (django-oauth-toolkit; by general
+    /// knowledge Google and GitLab). What the metadata lists as `scopes_supported` proves nothing: canaille
+    /// takes more than it lists. A sign-in can still [name it](crate::AuthorizationCode::scope).
+    pub asks_offline_access: bool,
     /// Whether a sign-in in a browser that asks for `offline_access` also asks for `prompt=consent`.
     ///
     /// OpenID Connect Core section 11 has it so, unless the server has other ways to permit it. One that
@@ -120,6 +136,8 @@ impl Dialect {
             token_family: TokenFamily::One,
             refresh_may_exceed: false,
             narrows_per_token: false,
+            asks_openid: true,
+            asks_offline_access: true,
             offline_needs_consent: false,
             refresh_grace: None,
         }
@@ -134,6 +152,53 @@ impl Dialect {
             offline_needs_consent: true,
             ..Self::intelliauth()
         }
+    }
+
+    /// A server that follows RFC 8707 and binds each refresh token to the API that it was asked for: each
+    /// API has a sign-in of its own.
+    ///
+    /// Such a server answers a refresh for another API with `invalid_target`, although the person consented
+    /// to both.
+    #[must_use]
+    pub fn family_per_audience() -> Self {
+        Self {
+            audience_parameter: AudienceParameter::Resource,
+            token_family: TokenFamily::PerAudience,
+            ..Self::intelliauth()
+        }
+    }
+
+    /// The same without the scope `offline_access`, for servers that refuse it as unknown.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use intelliauth::Dialect;
+    ///
+    /// let dialect = Dialect::resource_indicators().without_offline_access();
+    /// assert!(dialect.asks_openid && !dialect.asks_offline_access);
+    /// ```
+    #[must_use]
+    pub fn without_offline_access(mut self) -> Self {
+        self.asks_offline_access = false;
+        self
+    }
+
+    /// The same without any scope of OpenID Connect, for servers that know OAuth 2 alone.
+    #[must_use]
+    pub fn oauth_only(mut self) -> Self {
+        (self.asks_openid, self.asks_offline_access) = (false, false);
+        self
+    }
+
+    /// The scopes that every sign-in asks for, whatever it is for.
+    pub(crate) fn sign_in_scopes(&self) -> Scopes {
+        Scopes::from_reply(match (self.asks_openid, self.asks_offline_access) {
+            (true, true) => "openid offline_access",
+            (true, false) => "openid",
+            (false, true) => "offline_access",
+            (false, false) => "",
+        })
     }
 }
 

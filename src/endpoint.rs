@@ -6,6 +6,7 @@ mod carrier;
 mod client_authentication;
 mod device;
 mod discovery;
+mod entrance;
 mod flight;
 mod grant;
 mod issuer;
@@ -13,7 +14,9 @@ pub(crate) mod keys;
 mod post;
 mod retry;
 mod revoke;
+mod secret_source;
 mod transport;
+mod userinfo;
 mod wire;
 
 use std::{
@@ -28,20 +31,21 @@ pub(crate) use discovery::GivenEndpoints;
 pub(crate) use grant::{Grant, GrantKind};
 pub(crate) use issuer::{Issuer, is_allowed_endpoint, without_credentials};
 pub(crate) use retry::Replay;
+pub use revoke::Revocation;
+pub(crate) use secret_source::SecretSource;
 pub use transport::Connections;
 pub(crate) use transport::{HttpSettings, Proxy, Transport};
-use url::Url;
 pub(crate) use wire::LIFETIME_MAX;
 
 use crate::{
-    dialect::{AudienceRule, Dialect},
-    error::{Error, IssuerAnswer},
+    dialect::{AudienceRule, Dialect, TokenFamily},
+    error::{DeniedReason, Error, IssuerAnswer},
     scope::Scopes,
     secret::Secret,
     time::{Moment, TimeSource},
 };
 use client_authentication::Credentials;
-use discovery::{Discovery, Metadata, Reading};
+use discovery::{Discovery, Member, Metadata, Reading};
 use keys::KeySource;
 use post::Post;
 use retry::RetryPolicy;
@@ -68,7 +72,7 @@ pub(crate) struct EndpointSettings {
     pub(crate) issuer: Issuer,
     pub(crate) given: Option<GivenEndpoints>,
     pub(crate) client_id: String,
-    pub(crate) client_secret: Option<Secret>,
+    pub(crate) client_secret: SecretSource,
     pub(crate) authentication: Option<ClientAuthentication>,
     pub(crate) dialect: Dialect,
     pub(crate) audiences: AudienceRule,
@@ -76,16 +80,6 @@ pub(crate) struct EndpointSettings {
     /// How long the metadata may be read.
     pub(crate) flight_timeout: Duration,
     pub(crate) clock: TimeSource,
-}
-
-/// What is known of the issuer's authorization endpoint.
-#[derive(Debug)]
-pub(crate) struct Entrance {
-    pub(crate) authorization_endpoint: Option<Url>,
-    /// Whether its answers name the issuer (RFC 9207 section 3).
-    pub(crate) names_issuer: bool,
-    /// What it says that it signs ID tokens with.
-    pub(crate) id_token_algorithms: Vec<String>,
 }
 
 /// A usable answer, and the instant before the request for it was sent.
@@ -135,8 +129,30 @@ impl Endpoint {
 
     /// Makes a token request; once more if the endpoint has moved since it was discovered.
     pub(crate) async fn token(&self, grant: &Grant<'_>) -> Result<TokenReply, Error> {
+        let outcome = self.try_token(grant).await;
+        outcome.map_err(|error| self.explained(error, grant))
+    }
+
+    /// What an error means for this grant at this issuer.
+    fn explained(&self, error: Error, grant: &Grant<'_>) -> Error {
+        let is_one_family = self.dialect.token_family == TokenFamily::One;
+        match (error, &grant.kind) {
+            // Nothing is asked for by a refresh that the person has not consented to.
+            (Error::Denied(denied), GrantKind::RefreshToken { .. })
+                if is_one_family && denied.reason() == DeniedReason::AudienceNotAllowed =>
+            {
+                Error::Denied(denied.because(DeniedReason::AudienceNotInFamily))
+            }
+            (error, _) => error.of_issuer(self.issuer()),
+        }
+    }
+
+    async fn try_token(&self, grant: &Grant<'_>) -> Result<TokenReply, Error> {
         let (transport, how) = (self.transport(grant.kind.is_apart()), self.reading(grant));
-        let metadata = self.discovery.metadata(transport, how).await?;
+        let metadata = self
+            .discovery
+            .metadata(transport, how, Member::Token)
+            .await?;
         let mut outcome = self.request(grant, &metadata).await;
         if let Err(error) = &outcome
             && is_gone(error)
@@ -157,24 +173,16 @@ impl Endpoint {
     /// runtime of its own, which shares no connection.
     pub(crate) async fn reach(&self, in_background: bool) -> Result<(), Error> {
         let how = self.unforced(in_background);
-        let metadata = self.discovery.metadata(self.transport(true), how);
-        metadata.await.map(|_| ())
+        let metadata = self
+            .discovery
+            .metadata(self.transport(true), how, Member::Token);
+        let reached = metadata.await.map(|_| ());
+        reached.map_err(|error| error.of_issuer(self.issuer()))
     }
 
     /// Whether the issuer answers at this moment, from a runtime of its own.
     pub(crate) async fn is_there(&self) -> Result<(), Error> {
         self.discovery.is_there(self.transport(true)).await
-    }
-
-    /// Where a person goes to sign in.
-    pub(crate) async fn entrance(&self, in_background: bool) -> Result<Entrance, Error> {
-        let how = self.unforced(in_background);
-        let metadata = self.discovery.metadata(&self.transport, how).await?;
-        Ok(Entrance {
-            authorization_endpoint: metadata.authorization_endpoint.clone(),
-            names_issuer: metadata.authorization_response_iss_parameter_supported,
-            id_token_algorithms: metadata.id_token_algorithms.clone(),
-        })
     }
 
     fn unforced(&self, in_background: bool) -> Reading {
@@ -234,12 +242,33 @@ impl Endpoint {
         }
     }
 
+    /// Sends the request; once more with a secret that is newer than the one that was refused.
     async fn request(&self, grant: &Grant<'_>, metadata: &Metadata) -> Result<TokenReply, Error> {
+        let secret = self.credentials.secret.current().await?;
+        let outcome = self.request_with(grant, metadata, secret.as_deref()).await;
+        match &outcome {
+            Err(error) if is_unknown_client(error) => {
+                match self.credentials.secret.newer(secret.as_ref()).await {
+                    Some(newer) => self.request_with(grant, metadata, Some(&newer)).await,
+                    None => outcome,
+                }
+            }
+            _ => outcome,
+        }
+    }
+
+    async fn request_with(
+        &self,
+        grant: &Grant<'_>,
+        metadata: &Metadata,
+        secret: Option<&Secret>,
+    ) -> Result<TokenReply, Error> {
         let method = self.credentials.method(metadata)?;
         let post = Post {
             endpoint: self,
             grant,
             method,
+            secret,
             sent: Mutex::new(None),
         };
         let reply = grant::reply(&post, metadata).await?;
@@ -259,6 +288,15 @@ impl Endpoint {
             .map(|name| (*name, grant.asked.audience.as_str()));
         audience.chain(grant.parameters.iter())
     }
+}
+
+/// Whether the issuer has refused the client's credentials, before it looked at anything else (RFC 6749
+/// section 5.2): what was sent with them was not used up.
+fn is_unknown_client(error: &Error) -> bool {
+    let Error::Denied(denied) = error else {
+        return false;
+    };
+    denied.reason() == DeniedReason::CredentialsRejected
 }
 
 /// Whether there is no endpoint at this address any more: a 404 that says nothing else.

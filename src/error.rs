@@ -195,6 +195,14 @@ impl Error {
         }
     }
 
+    /// The same error, with the issuer's name where it says that there is no usable answer of it.
+    pub(crate) fn of_issuer(self, issuer: &str) -> Self {
+        if let Self::Unavailable(unavailable) = &self {
+            unavailable.of_issuer(issuer);
+        }
+        self
+    }
+
     /// The same error, for those who meet it when `left` is left of its pause.
     pub(crate) fn with_wait_left(&self, left: std::time::Duration) -> Self {
         match self {

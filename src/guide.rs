@@ -3,6 +3,7 @@
 pub mod caching;
 pub mod consent;
 pub mod defaults;
+pub mod servers;
 pub mod stores;
 pub mod tenants;
 pub mod testing;

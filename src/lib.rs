@@ -167,6 +167,7 @@
 //! - [`guide::consent`]: people, consent, and how a session stays alive.
 //! - [`guide::stores`]: sessions in a database of your own, and a suite that says whether it is right.
 //! - [`guide::tenants`]: a client for each of many tenants, what they cost and share.
+//! - [`guide::servers`]: which authorization server wants which setting.
 //! - [`guide::defaults`]: every number with its reason.
 //!
 //! # Features
@@ -184,7 +185,8 @@
 //!
 //! It sends no request to an API: that is your HTTP client's task, with
 //! [`header_value`](AccessToken::header_value). It has no pages: people sign in and consent at the issuer,
-//! and [signing out](Session::sign_out) ends the session here, not the one that their browser has there.
+//! and [signing out](Session::sign_out) ends the session here; the one that their browser has there ends
+//! [on a page of the issuer](Session::begin_sign_out).
 //! For a client, what a token says about itself is only [read](AccessToken::danger_unverified_claims),
 //! never verified: that is the API's task too. Of the OAuth grants it speaks client credentials,
 //! authorization code, device code and refresh token; another one is a [`Flow`] of yours.
@@ -217,10 +219,10 @@ pub use cache::{Counts, RefreshAhead};
 pub use client::{
     AudienceHandle, BuildError, Client, ClientBuilder, DEFAULT_CACHE_CAPACITY,
     DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES, DEFAULT_SESSION, DEFAULT_STORE_TIMEOUT,
-    DEFAULT_WAIT_TIMEOUT, People, Session,
+    DEFAULT_WAIT_TIMEOUT, People, Session, SignedOut,
 };
 pub use dialect::{AudienceParameter, Dialect, TokenFamily};
-pub use endpoint::{ClientAuthentication, Connections};
+pub use endpoint::{ClientAuthentication, Connections, Revocation};
 pub use error::{
     ConsentRequired, Denied, DeniedReason, Error, InvalidRequest, IssuerAnswer, LoginRequired,
     NotCached, ProtocolViolation, StepUpRequired, StoreError, StoreErrorKind, Unavailable,
@@ -228,7 +230,10 @@ pub use error::{
 };
 pub use flow::{ClientCredentials, ExtensionGrant, Flow, FlowContext, TokenResponse};
 pub use jwt::UnverifiedClaims;
-pub use login::{AuthorizationCode, DeviceCode, DevicePrompt, PendingLogin, Prompt, SignIn};
+pub use login::{
+    AuthorizationCode, DeviceCode, DevicePrompt, EndSession, PendingLogin, PendingLogout, Prompt,
+    SignIn,
+};
 pub use request::{CacheMode, TokenRequest};
 pub use scope::{Audience, Scope, ScopeError, Scopes};
 pub use secret::Secret;

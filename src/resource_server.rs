@@ -36,7 +36,8 @@
 //!
 //! [`Verifier::layer`] authenticates every request and puts the [`Claims`] into its extensions; a
 //! [`RequireLayer`] behind it lets through what is allowed. A requirement without the layer answers
-//! 500 and says why in the log: it is never open.
+//! 500 and says why in the log: it is never open. [`AuthenticateLayer::optional`] lets requests
+//! without a token through as well, and `Option<Claims>` says which they are.
 //!
 //! # With axum
 //!
@@ -88,7 +89,7 @@ mod seen;
 mod verifier;
 
 #[cfg(feature = "axum")]
-pub use self::axum::{Permission, Permitted, ProtectedRouter, Route};
+pub use self::axum::{Permission, Permitted, ProtectedRouter, Route, RouteError};
 pub use self::{
     builder::{SetupError, VerifierBuilder},
     challenge::Challenge,

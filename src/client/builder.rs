@@ -1,6 +1,8 @@
 //! [`ClientBuilder`]: every setting with its default and the reason for it.
 
 mod build;
+mod endpoints;
+mod secret;
 
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
@@ -13,11 +15,10 @@ use crate::{
     dialect::{AudienceRule, Dialect},
     endpoint::{
         CONNECT_TIMEOUT, ClientAuthentication, Connections, HttpSettings, Proxy, REQUEST_TIMEOUT,
-        without_credentials,
+        SecretSource, without_credentials,
     },
     flow::BoxedFlow,
     scope::Audience,
-    secret::Secret,
     store::{BoxedStore, SessionStore},
     time::{Clock, TimeSource},
 };
@@ -44,13 +45,14 @@ use crate::{
 pub struct ClientBuilder<Built = Client> {
     issuer: String,
     client_id: String,
-    client_secret: Option<Secret>,
+    client_secret: SecretSource,
     /// Nothing for people, whose tokens come from their sessions.
     flow: Option<Arc<dyn BoxedFlow>>,
     /// Nothing for an application.
     store: Option<Arc<dyn BoxedStore>>,
     store_timeout: Duration,
-    token_endpoint: Option<String>,
+    /// By their names in the metadata.
+    endpoints: Vec<(&'static str, String)>,
     authentication: Option<ClientAuthentication>,
     dialect: Dialect,
     audiences: AudienceRule,
@@ -95,11 +97,11 @@ impl<Built> ClientBuilder<Built> {
         Self {
             issuer,
             client_id,
-            client_secret: None,
+            client_secret: SecretSource::None,
             flow,
             store: None,
             store_timeout: DEFAULT_STORE_TIMEOUT,
-            token_endpoint: None,
+            endpoints: Vec::new(),
             authentication: None,
             dialect: Dialect::intelliauth(),
             audiences: AudienceRule::default(),
@@ -125,12 +127,6 @@ impl<Built> ClientBuilder<Built> {
         }
     }
 
-    /// The application's secret. Without one it is a public client, which only names itself.
-    pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
-        self.client_secret = Some(secret.into());
-        self
-    }
-
     /// How the client authenticates; by default the issuer's metadata decides.
     pub fn client_authentication(mut self, method: ClientAuthentication) -> Self {
         self.authentication = Some(method);
@@ -140,12 +136,6 @@ impl<Built> ClientBuilder<Built> {
     /// How this issuer speaks OAuth; [`Dialect::intelliauth`] by default.
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.dialect = dialect;
-        self
-    }
-
-    /// The token endpoint's URL, used as it is: then nothing is discovered.
-    pub fn token_endpoint(mut self, url: impl Into<String>) -> Self {
-        self.token_endpoint = Some(url.into());
         self
     }
 

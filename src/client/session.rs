@@ -1,6 +1,8 @@
 //! [`Session`]: one person, signing in and out, and going on after an error that needs them.
 
 mod conclude;
+mod leaving;
+mod signed_out;
 
 use std::{fmt, sync::Arc};
 
@@ -16,6 +18,7 @@ use crate::{
     session::{OpenSession, Principal, PromptRequest, Sessions},
     token::AccessToken,
 };
+pub use signed_out::SignedOut;
 
 /// The session of one person: they sign in once, and it yields a token for each API.
 ///
@@ -202,16 +205,18 @@ impl Session {
     /// Signs the person out: forgets their tokens here and in the store, and revokes the refresh token.
     ///
     /// It wins over a refresh that is under way, and other processes stop at their next miss or in
-    /// their next refresh window. That the issuer cannot be reached is no error: the session is gone
-    /// here all the same. Access tokens that were handed out live on until they expire.
+    /// their next refresh window. That the issuer does not revoke is no error: the session is gone here all
+    /// the same, and [`SignedOut`] says what became of the refresh token. Access tokens that were handed out
+    /// live on until they expire.
     ///
     /// # Errors
     ///
     /// [`Error::Store`] if the store does not take it: then other processes still find the session. This
     /// one hands out nothing of the sign-in that it has last read, and tries again at its next call and in
     /// [`People::close`](crate::People::close).
-    pub async fn sign_out(&self) -> Result<(), Error> {
-        self.sessions.sign_out(&self.open).await
+    pub async fn sign_out(&self) -> Result<SignedOut, Error> {
+        let revocation = self.sessions.sign_out(&self.open).await?;
+        Ok(SignedOut::new(revocation))
     }
 }
 

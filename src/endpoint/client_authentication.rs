@@ -11,7 +11,7 @@ use http::{
 use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
-use super::discovery::Metadata;
+use super::{discovery::Metadata, secret_source::SecretSource};
 use crate::{
     error::{Error, Violation},
     secret::{Secret, Wiped},
@@ -38,7 +38,7 @@ pub enum ClientAuthentication {
 #[derive(Debug)]
 pub(super) struct Credentials {
     pub(super) client_id: String,
-    pub(super) secret: Option<Secret>,
+    pub(super) secret: SecretSource,
     pub(super) configured: Option<ClientAuthentication>,
     pub(super) raw_basic: bool,
 }
@@ -67,8 +67,11 @@ impl Credentials {
         } else if offers("client_secret_post") {
             Ok(ClientAuthentication::Post)
         } else {
-            let problem =
-                format!("client authentication by secret is not offered, only {offered:?}");
+            let problem = format!(
+                "the client has a secret, and the issuer offers no authentication by one, only {offered:?}: \
+                 leave the secret out, or say what the issuer takes all the same with \
+                 ClientBuilder::client_authentication"
+            );
             Err(Error::protocol(None, Violation::Metadata(problem)))
         }
     }
@@ -79,8 +82,9 @@ impl Credentials {
         method: ClientAuthentication,
         endpoint: &Url,
         form: &[(&str, Cow<'_, str>)],
+        secret: Option<&Secret>,
     ) -> Request<Vec<u8>> {
-        let secret = self.secret.as_ref().map_or("", Secret::expose);
+        let secret = secret.map_or("", Secret::expose);
         let mut request = Request::new(self.body(method, form, secret));
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = endpoint.as_str().parse().unwrap_or_default();
@@ -101,7 +105,7 @@ impl Credentials {
                     &Zeroizing::new(encode(secret)),
                 );
             }
-            ClientAuthentication::BasicRaw => self.set_raw_basic(&mut request),
+            ClientAuthentication::BasicRaw => set_basic(&mut request, &self.client_id, secret),
             ClientAuthentication::Post | ClientAuthentication::None => {}
         }
         request
@@ -129,8 +133,8 @@ impl Credentials {
     }
 
     /// Replaces whatever stands in the header by the id and secret as they are.
-    pub(super) fn set_raw_basic(&self, request: &mut Request<Vec<u8>>) {
-        let secret = self.secret.as_ref().map_or("", Secret::expose);
+    pub(super) fn set_raw_basic(&self, request: &mut Request<Vec<u8>>, secret: Option<&Secret>) {
+        let secret = secret.map_or("", Secret::expose);
         set_basic(request, &self.client_id, secret);
     }
 }
@@ -155,7 +159,9 @@ mod tests {
     fn credentials(secret: Option<&str>) -> Credentials {
         Credentials {
             client_id: "app 1".to_owned(),
-            secret: secret.map(Secret::from),
+            secret: secret.map_or(SecretSource::None, |secret| {
+                SecretSource::fixed(secret.into())
+            }),
             configured: None,
             raw_basic: false,
         }
@@ -165,12 +171,7 @@ mod tests {
         Metadata {
             token_endpoint: Some(Url::parse("https://a.example/token/").unwrap()),
             authentication_methods: methods.map(|m| m.iter().map(ToString::to_string).collect()),
-            revocation_endpoint: None,
-            jwks_uri: None,
-            authorization_endpoint: None,
-            device_authorization_endpoint: None,
-            authorization_response_iss_parameter_supported: false,
-            id_token_algorithms: Vec::new(),
+            ..Metadata::default()
         }
     }
 
@@ -201,8 +202,12 @@ mod tests {
         let secret = "+%&=:/ x";
         let header = |method| {
             let endpoint = Url::parse("https://a.example/token/").unwrap();
-            let request =
-                credentials(Some(secret)).request(method, &endpoint, &[("a", "b".into())]);
+            let request = credentials(None).request(
+                method,
+                &endpoint,
+                &[("a", "b".into())],
+                Some(&secret.into()),
+            );
             assert_eq!(request.uri(), "https://a.example/token/", "used verbatim");
             assert_eq!(request.body(), b"a=b");
             let value = request.headers()[AUTHORIZATION]
@@ -226,7 +231,9 @@ mod tests {
     #[test]
     fn a_secret_in_the_body_is_form_encoded() {
         let endpoint = Url::parse("https://a.example/token").unwrap();
-        let request = credentials(Some("a&b")).request(ClientAuthentication::Post, &endpoint, &[]);
+        let secret = Secret::from("a&b");
+        let request =
+            credentials(None).request(ClientAuthentication::Post, &endpoint, &[], Some(&secret));
         assert_eq!(request.body(), b"client_id=app+1&client_secret=a%26b");
         assert!(request.headers().get(AUTHORIZATION).is_none());
     }

@@ -4,9 +4,12 @@ use std::{borrow::Cow, time::Duration};
 
 use url::Url;
 
-use super::{ClientAuthentication, Endpoint, Reading, Replay, wire};
+use super::{
+    ClientAuthentication, Endpoint, Member, Reading, Replay, is_unknown_client, transport::Answer,
+    wire,
+};
 use crate::{
-    error::{Asked, Error},
+    error::{Asked, Denied, DeniedReason, Error},
     scope::Scopes,
     secret::Secret,
     time::Moment,
@@ -43,20 +46,34 @@ impl Endpoint {
             policy: self.retries,
             is_forced: true,
         };
-        let metadata = self.discovery.metadata(&self.transport, how).await?;
+        let metadata = self
+            .discovery
+            .metadata(&self.transport, how, Member::DeviceAuthorization)
+            .await?;
         let endpoint = metadata.device_authorization_endpoint.as_ref();
         let endpoint = endpoint.ok_or_else(|| Error::request(NO_ENDPOINT))?;
         let method = self.credentials.method(&metadata)?;
         let form = self.device_form(method, asked, scopes);
         let mut attempts = self.retries.attempts(Replay::Safe);
+        let mut secret = self.credentials.secret.current().await?;
+        let mut is_read_again = false;
         let outcome = loop {
-            let request = self.credentials.request(method, endpoint, &form);
+            let request = self
+                .credentials
+                .request(method, endpoint, &form, secret.as_deref());
             let sent = self.clock.now();
             let answer = self.transport.send(request, wire::TOKEN_LIMIT).await;
             let outcome = answer
                 .map_err(|error| error.about(about))
-                .and_then(|answer| wire::device_authorization(&answer, about, sent))
+                .and_then(|answer| read(&answer, about, scopes, sent))
                 .and_then(|codes| self.only_safe_pages(codes, about));
+            if !is_read_again
+                && outcome.as_ref().is_err_and(is_unknown_client)
+                && let Some(newer) = self.credentials.secret.newer(secret.as_ref()).await
+            {
+                (secret, is_read_again) = (Some(newer), true);
+                continue;
+            }
             if !attempts.again("device authorization", &outcome).await {
                 break outcome;
             }
@@ -66,7 +83,7 @@ impl Endpoint {
             outcome = outcome.as_ref().map_or_else(Error::kind, |_| "device code"),
             "device authorization request answered"
         );
-        outcome
+        outcome.map_err(|error| error.of_issuer(self.issuer()))
     }
 
     fn device_form<'a>(
@@ -112,5 +129,23 @@ impl Endpoint {
     }
 }
 
-const NO_ENDPOINT: &str = "the issuer's metadata names no device_authorization_endpoint: \
-    it has no sign-in by device code";
+/// The codes, or the error; an unknown scope may be any of all that were sent.
+fn read(
+    answer: &Answer,
+    about: &Asked,
+    scopes: &Scopes,
+    sent: Moment,
+) -> Result<DeviceAuthorization, Error> {
+    let outcome = wire::device_authorization(answer, about, sent);
+    let is_scope = |denied: &Denied| denied.reason() == DeniedReason::ScopeNotAllowed;
+    match outcome {
+        Err(Error::Denied(denied)) if is_scope(&denied) => {
+            let (audience, scopes) = (about.audience.clone(), scopes.clone());
+            wire::device_authorization(answer, &Asked { audience, scopes }, sent)
+        }
+        other => other,
+    }
+}
+
+const NO_ENDPOINT: &str = "the issuer's metadata names no device_authorization_endpoint: it has no sign-in \
+    by device code, or does not say where (ClientBuilder::device_authorization_endpoint)";

@@ -1,6 +1,7 @@
 //! Where the issuer's endpoints are: read once, kept for a day, read again when one has moved.
 
 mod document;
+mod member;
 mod reading;
 
 use std::{sync::Arc, time::Duration};
@@ -17,17 +18,17 @@ use crate::{
     error::{Error, UnavailableReason, Violation},
     time::{Moment, TimeSource},
 };
+pub(super) use member::Member;
+use member::Second;
 pub(super) use reading::Reading;
 use reading::Reads;
 
 /// Endpoints that were configured instead of discovered.
-#[derive(Clone, Debug)]
-pub(crate) struct GivenEndpoints {
-    pub(crate) token_endpoint: Url,
-}
+#[derive(Clone, Debug, Default)]
+pub(crate) struct GivenEndpoints(Vec<(Member, Url)>);
 
 /// What the client needs to know of the issuer's metadata.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Metadata {
     /// RFC 8414 section 2: an issuer may have none, and yet keys to verify its tokens with.
     pub(super) token_endpoint: Option<Url>,
@@ -43,6 +44,12 @@ pub(super) struct Metadata {
     pub(super) id_token_algorithms: Vec<String>,
     /// Where its public keys are, where the issuer says.
     pub(super) jwks_uri: Option<Url>,
+    /// OpenID Connect Core section 5.3.
+    pub(super) userinfo_endpoint: Option<Url>,
+    /// OpenID Connect RP-Initiated Logout section 2.1.
+    pub(super) end_session_endpoint: Option<Url>,
+    /// Whether the first document could not be had, so that this is the second.
+    pub(super) is_second_document: bool,
 }
 
 impl Metadata {
@@ -59,6 +66,7 @@ pub(super) struct Discovery {
     issuer: Issuer,
     given: Option<Arc<Metadata>>,
     known: ArcSwapOption<Known>,
+    second: ArcSwapOption<Second>,
     reads: Reads,
     /// How long one read may take, with whatever is tried again.
     limit: Duration,
@@ -78,22 +86,12 @@ impl Discovery {
         limit: Duration,
         clock: TimeSource,
     ) -> Self {
-        let given = given.map(|given| {
-            Arc::new(Metadata {
-                token_endpoint: Some(given.token_endpoint),
-                authentication_methods: None,
-                revocation_endpoint: None,
-                authorization_endpoint: None,
-                device_authorization_endpoint: None,
-                authorization_response_iss_parameter_supported: false,
-                id_token_algorithms: Vec::new(),
-                jwks_uri: None,
-            })
-        });
+        let given = given.map(|given| Arc::new(given.into_metadata()));
         Self {
             issuer,
             given,
             known: ArcSwapOption::empty(),
+            second: ArcSwapOption::empty(),
             reads: Reads::default(),
             limit,
             clock,
@@ -109,15 +107,12 @@ impl Discovery {
         is_allowed_endpoint(&self.issuer, url)
     }
 
-    /// The metadata: what was given, what is known for less than a day, or what the issuer says now.
-    pub(super) async fn metadata(
+    /// The first document: what is known for less than a day, or what the issuer says now.
+    async fn first(
         self: &Arc<Self>,
         transport: &Transport,
         how: Reading,
     ) -> Result<Arc<Metadata>, Error> {
-        if let Some(given) = &self.given {
-            return Ok(Arc::clone(given));
-        }
         match self.known.load_full() {
             Some(known) if self.clock.now().has_reached(known.until) => {
                 self.renewed(transport, how, &known.metadata).await
@@ -134,10 +129,12 @@ impl Discovery {
         how: Reading,
         used: &Arc<Metadata>,
     ) -> Result<Option<Arc<Metadata>>, Error> {
-        if self.given.is_some() {
+        let given = self.given.as_ref();
+        if given.is_some_and(|given| given.token_endpoint.is_some()) {
             return Ok(None);
         }
         let newer = self.read(transport, how, Some(used)).await?;
+        let newer = self.completed(transport, how, newer, Member::Token).await?;
         let has_moved = newer.token_endpoint != used.token_endpoint;
         Ok(has_moved.then_some(newer))
     }
@@ -151,7 +148,8 @@ impl Discovery {
 
     /// Whether the issuer answers at this moment; where its metadata is not read, nobody knows.
     pub(super) async fn is_there(&self, transport: &Transport) -> Result<(), Error> {
-        if self.given.is_some() {
+        let given = self.given.as_ref();
+        if given.is_some_and(|given| given.token_endpoint.is_some()) {
             return Ok(());
         }
         let once = Reading {
@@ -168,13 +166,19 @@ impl Discovery {
         how: Reading,
     ) -> Result<Metadata, Error> {
         let (mut tried, mut is_page) = (Vec::new(), false);
-        for location in self.issuer.metadata_locations() {
+        for (at, location) in self.issuer.metadata_locations().into_iter().enumerate() {
             let answer = get(transport, how, &location).await?;
             if answer.status.is_redirection() {
                 return Err(Error::protocol(None, Violation::Redirect));
             }
             match answer.success_object() {
-                Ok(document) => return self.read_document(&document),
+                Ok(document) => {
+                    let metadata = Metadata {
+                        is_second_document: at > 0,
+                        ..self.read_document(&document)?
+                    };
+                    return Ok(self.with_given(metadata));
+                }
                 Err(problem) => {
                     is_page |= answer.status.is_success();
                     tried.push(format!("{location}: {problem}"));

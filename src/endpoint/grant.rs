@@ -199,7 +199,7 @@ async fn by_hand(
     form: &[(&str, Cow<'_, str>)],
 ) -> Result<Reply, Error> {
     let credentials = &post.endpoint.credentials;
-    let request = credentials.request(post.method, metadata.token_endpoint()?, form);
+    let request = credentials.request(post.method, metadata.token_endpoint()?, form, post.secret);
     let response = post.exchange(request).await?;
     wire::read_normalised(response.body(), post.grant.asked)
 }
@@ -213,7 +213,7 @@ fn oauth_client(post: &Post<'_>, metadata: &Metadata) -> Result<OauthClient, Err
     let client = Client::new(oauth2::ClientId::new(credentials.client_id.clone()))
         .set_token_uri(TokenUrl::from_url(metadata.token_endpoint()?.clone()))
         .set_auth_type(auth_type);
-    Ok(match &credentials.secret {
+    Ok(match post.secret {
         Some(secret) if method != ClientAuthentication::None => {
             client.set_client_secret(oauth2::ClientSecret::new(secret.expose().to_owned()))
         }

@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, sync::Mutex};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 
 use super::{ClientAuthentication, Endpoint, Grant, GrantKind, wire};
-use crate::{error::Error, time::Moment};
+use crate::{error::Error, secret::Secret, time::Moment};
 
 /// Posts one token request: the HTTP client that `oauth2` sees.
 ///
@@ -15,6 +15,7 @@ pub(super) struct Post<'a> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) grant: &'a Grant<'a>,
     pub(super) method: ClientAuthentication,
+    pub(super) secret: Option<&'a Secret>,
     /// The instant before the request that was answered was sent.
     pub(super) sent: Mutex<Option<Moment>>,
 }
@@ -22,7 +23,9 @@ pub(super) struct Post<'a> {
 impl Post<'_> {
     pub(super) async fn exchange(&self, mut request: HttpRequest) -> Result<HttpResponse, Error> {
         if self.method == ClientAuthentication::BasicRaw {
-            self.endpoint.credentials.set_raw_basic(&mut request);
+            self.endpoint
+                .credentials
+                .set_raw_basic(&mut request, self.secret);
         }
         let policy = self.endpoint.policy(self.grant);
         let mut attempts = policy.attempts(self.grant.kind.replay());

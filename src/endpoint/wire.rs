@@ -219,6 +219,17 @@ fn refusal(answer: &Answer, members: &Map<String, Value>, asked: &Asked) -> Erro
     Error::from_answer(asked, shown, refused)
 }
 
+/// An answer whose status says all, where it is a good one.
+pub(super) fn acknowledgement(answer: &Answer, asked: &Asked) -> Result<(), Error> {
+    if answer.status.is_success() {
+        return Ok(());
+    }
+    Err(match object(answer) {
+        Some(members) => refusal(answer, &members, asked),
+        None => without_object(answer, asked),
+    })
+}
+
 /// A body that is no JSON object: empty, a page, torn, or an array.
 fn without_object(answer: &Answer, asked: &Asked) -> Error {
     let shown = IssuerAnswer::new(answer.status.as_u16());

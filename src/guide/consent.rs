@@ -55,6 +55,11 @@
 //! # Signing out
 //!
 //! [`Session::sign_out`](crate::Session::sign_out) forgets the tokens, leaves a tombstone in the store,
-//! and revokes the refresh token. Once it has returned `Ok` it is final: it wins over a refresh under way, and
+//! and revokes the refresh token; what became of that, [`SignedOut`](crate::SignedOut) says. Once it has returned `Ok` it is final: it wins over a refresh under way, and
 //! over whatever any process writes of that sign-in. Other processes stop at their next miss, or in their next refresh
 //! window; over a store that announces changes, as soon as they hear of it.
+//!
+//! The session that the person's browser has at the issuer ends on a page of the issuer:
+//! [`Session::begin_sign_out`](crate::Session::begin_sign_out) says where to send them, and
+//! [`Session::sign_out_in_browser`](crate::Session::sign_out_in_browser) waits until they come back to a port of
+//! this machine.

@@ -7,7 +7,7 @@ use super::{
     refused::Refused,
 };
 
-/// Claims, read by their registered meaning. One that is there in a wrong form is never ignored.
+/// Claims, read by their registered meaning. A registered one in a wrong form is never ignored.
 pub(crate) struct ClaimSet<'a>(Object<'a>);
 
 impl<'a> ClaimSet<'a> {
@@ -31,6 +31,11 @@ impl<'a> ClaimSet<'a> {
         let value = self.0.get(name);
         let text = value.map(|value| value.as_text().ok_or(Refused::Malformed(name)));
         text.transpose()
+    }
+
+    /// A claim that is registered nowhere, or is for showing alone: in any other form it is not there.
+    pub(crate) fn loose_text(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_text()
     }
 
     /// A claim that is an array of texts; empty if it is not there.

@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_lc_rs::digest::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
+use crate::account::Profile;
+
 use super::{
     algorithm::Algorithm,
     claim_set::{ClaimSet, LEEWAY, seconds},
@@ -18,6 +20,9 @@ use super::{
 pub(crate) struct Expected<'a> {
     pub(crate) issuer: &'a str,
     pub(crate) client_id: &'a str,
+    /// The APIs that the sign-in asked for, by the names that tokens have for them: an ID token may be for
+    /// them as well.
+    pub(crate) apis: &'a [&'a str],
     /// The nonce that was sent with the authorization request, where one was.
     pub(crate) nonce: Option<&'a str>,
     /// The access token that came with it, where one did.
@@ -44,9 +49,7 @@ pub(crate) struct IdToken {
     /// Whether it was compared with a nonce that was sent.
     pub(crate) is_nonce_checked: bool,
     pub(crate) sid: Option<String>,
-    pub(crate) name: Option<String>,
-    pub(crate) email: Option<String>,
-    pub(crate) preferred_username: Option<String>,
+    pub(crate) profile: Profile,
 }
 
 impl std::fmt::Debug for IdToken {
@@ -109,7 +112,7 @@ pub(crate) fn check(
         expires_at: instant(expires),
         auth_time: auth_time.map(instant),
         acr: optional("acr")?,
-        auth_level: optional("auth_level")?,
+        auth_level: claims.loose_text("auth_level").map(str::to_owned),
         amr: claims
             .texts("amr")?
             .into_iter()
@@ -117,19 +120,26 @@ pub(crate) fn check(
             .collect(),
         is_nonce_checked: expected.nonce.is_some(),
         sid: optional("sid")?,
-        name: optional("name")?,
-        email: optional("email")?,
-        preferred_username: optional("preferred_username")?,
+        // Names and addresses are for showing: in another form they are left out, and the token holds.
+        profile: serde_json::from_slice(&payload)
+            .map(|claims| Profile::from_claims(&claims))
+            .unwrap_or_default(),
     })
 }
 
 /// Numbers 2 to 5: issued by the issuer, for this client, and to this client.
 fn check_parties(claims: &ClaimSet<'_>, expected: &Expected<'_>) -> Result<(), Refused> {
     claims.check_issuer(expected.issuer)?;
-    let audiences = claims.check_audience(expected.client_id)?;
+    claims.check_audience(expected.client_id)?;
+    let is_known = |name: &&str| *name == expected.client_id || expected.apis.contains(name);
     let is_ours = match claims.text("azp")? {
         Some(party) => party == expected.client_id,
-        None => audiences == 1,
+        // Number 3: not if it is also for audiences that this client does not trust. An API that it has asked for is
+        // one that it trusts, and none that it has not.
+        None if !claims.one_or_many("aud")?.iter().all(is_known) => {
+            return Err(Refused::FurtherAudience);
+        }
+        None => true,
     };
     // OpenID Connect Back-Channel Logout section 2.4: a logout token has events, and no nonce.
     if claims.has("events") {

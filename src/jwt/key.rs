@@ -1,5 +1,7 @@
 //! [`Key`]: one public key of an issuer (RFC 7517 section 4), ready to verify.
 
+mod weak;
+
 use aws_lc_rs::signature::{ED25519, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents};
 
 use super::{
@@ -7,6 +9,7 @@ use super::{
     json::Object,
     jws::decode,
 };
+use weak::{is_weak_ed25519, is_weak_rsa};
 
 /// A public key, parsed once for each algorithm that it can be used with.
 #[derive(Debug)]
@@ -74,7 +77,9 @@ fn is_for_signatures(jwk: &Object<'_>) -> bool {
 
 /// A private key that was published is everybody's. A symmetric one has only such a part.
 fn is_public(jwk: &Object<'_>) -> bool {
-    !["d", "p", "q", "k"].into_iter().any(|name| jwk.has(name))
+    // RFC 7518 sections 6.2.2, 6.3.2 and 6.4, RFC 8037 section 2.
+    let private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+    !private.into_iter().any(|name| jwk.has(name))
 }
 
 fn parse(jwk: &Object<'_>, scheme: Scheme) -> Option<ParsedPublicKey> {
@@ -98,7 +103,8 @@ fn parse(jwk: &Object<'_>, scheme: Scheme) -> Option<ParsedPublicKey> {
             ParsedPublicKey::new(verification, point).ok()
         }
         ("OKP", Scheme::Ed25519) if text("crv") == Some("Ed25519") => {
-            let x = bytes("x").filter(|x| x.len() == ED25519_LENGTH)?;
+            let is_sound = |x: &Vec<u8>| x.len() == ED25519_LENGTH && !is_weak_ed25519(x);
+            let x = bytes("x").filter(is_sound)?;
             ParsedPublicKey::new(&ED25519, x).ok()
         }
         _ => None,
@@ -113,7 +119,7 @@ fn rsa(parameters: &'static RsaParameters, n: &[u8], e: &[u8]) -> Option<ParsedP
     // With 1 as its exponent a key signs everything; an even one has no inverse.
     let is_odd = e.last()? % 2 == 1 && n.last()? % 2 == 1;
     let is_exponent = is_odd && e != [1] && e.len() <= RSA_EXPONENT_MAX;
-    (is_sized && is_exponent).then_some(())?;
+    (is_sized && is_exponent && !is_weak_rsa(n)).then_some(())?;
     RsaPublicKeyComponents { n, e }
         .to_parsed_public_key(parameters)
         .ok()

@@ -122,6 +122,8 @@ mod tests {
             changed(good.clone(), "key_ops", json!(["sign"])),
             changed(good.clone(), "key_ops", "verify"),
             changed(good.clone(), "d", "AAAA"),
+            changed(good.clone(), "dp", "AAAA"),
+            changed(good.clone(), "oth", json!([])),
             changed(good.clone(), "kid", 7),
             changed(good.clone(), "alg", "ES384"),
             changed(good.clone(), "alg", "ES256K"),
@@ -138,6 +140,8 @@ mod tests {
             ),
             changed(ed25519("good"), "crv", "X25519"),
             changed(ed25519("good"), "x", "AAAA"),
+            changed(ed25519("good"), "x", "A".repeat(43)),
+            changed(ed25519("good"), "x", format!("AQ{}", "A".repeat(41))),
         ];
         let count = wrong.len();
         let keys: Vec<Value> = wrong.into_iter().chain([good]).collect();

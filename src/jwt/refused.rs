@@ -41,6 +41,11 @@ pub(crate) enum Refused {
     Expired,
     #[error("the token is not valid yet")]
     NotYetValid,
+    #[error(
+        "the token is for a further audience that this sign-in did not ask for, and names no party \
+         (`azp`) that it was issued to; if that is an API of yours, ask for it with the sign-in"
+    )]
+    FurtherAudience,
     #[error("the token was issued to another client")]
     AuthorizedParty,
     #[error("the token does not answer this sign-in")]

@@ -3,8 +3,8 @@
 use oauth2::{CsrfToken, PkceCodeChallenge};
 use url::Url;
 
-use super::{AuthorizationCode, PendingLogin, Prompt, authorization_code::Back};
-use crate::{error::Error, secret::Secret, time::Moment};
+use super::{AuthorizationCode, PendingLogin, Prompt, authorization_code::Back, wanted::Wanted};
+use crate::{error::Error, scope::Scopes, secret::Secret, time::Moment};
 
 /// Where a person is sent, and by whom.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Authorization {
     pub(crate) audience_parameters: &'static [&'static str],
     /// Whether the answer must name the issuer (RFC 9207 section 3).
     pub(crate) names_issuer: bool,
+    /// The scopes that every sign-in asks for.
+    pub(crate) identity_scopes: Scopes,
     /// Whether `offline_access` has to go with `prompt=consent`.
     pub(crate) offline_needs_consent: bool,
 }
@@ -44,24 +46,27 @@ impl AuthorizationCode {
         now: Moment,
     ) -> Result<(Url, PendingLogin), Error> {
         self.wanted.check()?;
+        let wanted = self.wanted.clone();
+        let wanted = wanted.with_identity(&authorization.identity_scopes);
         if let Err(error) = Url::parse(redirect_uri) {
             let problem = format!("the redirect URI {redirect_uri:?} is no URL ({error})");
             return Err(Error::request(problem));
         }
-        let (challenge, pending) = self.pending(redirect_uri, authorization, session, now);
+        let (challenge, pending) =
+            self.pending(&wanted, redirect_uri, authorization, (session, now));
         let mut url = authorization.endpoint.clone();
         url.query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", &authorization.client_id)
             .append_pair("redirect_uri", redirect_uri)
-            .append_pair("scope", &self.wanted.scopes().to_string())
+            .append_pair("scope", &wanted.scopes().to_string())
             .append_pair("state", pending.state.expose())
             .append_pair("nonce", pending.nonce.expose())
             .append_pair("code_challenge", challenge.as_str())
             // RFC 7636 section 4.2: never `plain`.
             .append_pair("code_challenge_method", "S256")
             .extend_pairs(self.audience_parameters(authorization))
-            .extend_pairs(self.prompts(authorization))
+            .extend_pairs(self.prompts(&wanted, authorization))
             .extend_pairs(&self.parameters);
         Ok((url, pending))
     }
@@ -69,14 +74,14 @@ impl AuthorizationCode {
     /// What to keep, with a `state`, a `nonce` and a verifier that nobody guesses.
     fn pending(
         &self,
+        wanted: &Wanted,
         redirect_uri: &str,
         authorization: &Authorization,
-        session: &str,
-        now: Moment,
+        (session, now): (&str, Moment),
     ) -> (PkceCodeChallenge, PendingLogin) {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let random = || Secret::from(CsrfToken::new_random().into_secret());
-        let asked = self.wanted.asked().iter();
+        let asked = wanted.asked().iter();
         let pending = PendingLogin {
             version: super::pending::VERSION,
             issuer: authorization.issuer.clone(),
@@ -89,7 +94,7 @@ impl AuthorizationCode {
             asked: asked
                 .map(|asked| (asked.audience.to_string(), asked.scopes.to_string()))
                 .collect(),
-            identity_scopes: self.wanted.identity_scopes().to_string(),
+            identity_scopes: wanted.identity_scopes().to_string(),
             goes_on: self.goes_on,
             max_age: self.max_age.map(|age| age.as_secs()),
             created_at: super::pending::seconds(now),
@@ -99,9 +104,13 @@ impl AuthorizationCode {
 
     /// OpenID Connect Core section 11: `consent` goes with `offline_access`, beside whatever else is
     /// asked of the person. Section 3.1.2.1: nothing goes with `none`.
-    fn prompts(&self, authorization: &Authorization) -> Option<(&'static str, String)> {
+    fn prompts(
+        &self,
+        wanted: &Wanted,
+        authorization: &Authorization,
+    ) -> Option<(&'static str, String)> {
         let needs_consent =
-            authorization.offline_needs_consent && self.wanted.scopes().contains("offline_access");
+            authorization.offline_needs_consent && wanted.scopes().contains("offline_access");
         let consent = needs_consent.then_some(Prompt::Consent);
         let prompts = match (self.prompt, consent) {
             (Some(Prompt::None), _) => [self.prompt, None],
@@ -135,6 +144,7 @@ mod tests {
             client_id: "app".to_owned(),
             audience_parameters: &["resource"],
             names_issuer: false,
+            identity_scopes: Scopes::from_reply("openid offline_access"),
             offline_needs_consent,
         };
         let now = Moment::START;

@@ -121,7 +121,8 @@ impl AuthorizationCode {
         self
     }
 
-    /// Asks for a scope that is no API's (`profile`, `email`), beside `openid` and `offline_access`.
+    /// Asks for a scope that is no API's (`profile`, `email`), beside those of the
+    /// [dialect](crate::Dialect::asks_openid): `openid` and `offline_access`.
     pub fn scope(mut self, scope: impl AsRef<str>) -> Self {
         self.wanted.scope(scope.as_ref());
         self

@@ -63,7 +63,8 @@ impl DeviceCode {
     /// A sign-in whose page and code `show` presents to the person, in whatever way fits the program.
     ///
     /// `show` is called once, on a thread where it may block, before the first poll: it should return at
-    /// once. By default the sign-in asks for `openid offline_access`.
+    /// once. What the [dialect](crate::Dialect::asks_openid) names is asked for in any case: `openid` and
+    /// `offline_access`, unless it says otherwise.
     ///
     /// # Examples
     ///
@@ -104,7 +105,7 @@ impl DeviceCode {
     /// Asks for a further scope of the person's identity, such as `profile` or `email` (OpenID Connect
     /// Core section 5.4); several can be separated by spaces.
     ///
-    /// Without `offline_access`, which is asked for anyway, there would be no session to keep.
+    /// `openid` and `offline_access` are asked for anyway, unless the [dialect](crate::Dialect) says otherwise.
     pub fn scope(mut self, scope: impl AsRef<str>) -> Self {
         self.wanted.scope(scope.as_ref());
         self
@@ -122,8 +123,11 @@ impl DeviceCode {
         clock: &TimeSource,
     ) -> Result<Answered, Error> {
         self.wanted.check()?;
-        let (about, scopes) = (self.wanted.first(), self.wanted.scopes());
-        let asked = self.wanted.asked();
+        let wanted = self
+            .wanted
+            .with_identity(&endpoint.dialect().sign_in_scopes());
+        let (about, scopes) = (wanted.first(), wanted.scopes());
+        let asked = wanted.asked();
         let codes = endpoint.authorize_device(asked, &about, &scopes).await?;
         let (show, prompt) = (Arc::clone(&self.show), DevicePrompt::new(&codes));
         callback(move || show(&prompt)).await;
@@ -134,7 +138,6 @@ impl DeviceCode {
             asked: &about,
         };
         let reply = poll.run().await?;
-        let wanted = self.wanted;
         Ok(Answered { reply, wanted })
     }
 }
@@ -154,6 +157,8 @@ impl Answered {
     ) -> Result<LoginTokens, Error> {
         // No nonce goes with a device code: RFC 8628 has none.
         let expected = identity::Expected {
+            asked: self.wanted.asked(),
+            identity_scopes: self.wanted.identity_scopes(),
             nonce: None,
             max_age: None,
             now: clock.now(),

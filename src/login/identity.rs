@@ -2,14 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Map, Value};
+use tokio::time::timeout;
+
 use crate::{
-    account::Account,
+    account::{Account, Profile},
     endpoint::{Endpoint, TokenReply, keys::KeySource},
-    error::{Error, Violation},
+    error::{Asked, Error, Violation},
     jwt::{
         Refused,
         id_token::{self, IdToken},
     },
+    scope::{Audience, Scopes},
     time::Moment,
 };
 
@@ -18,6 +23,9 @@ pub(super) struct Expected<'a> {
     pub(super) nonce: Option<&'a str>,
     pub(super) max_age: Option<Duration>,
     pub(super) now: Moment,
+    /// What the sign-in asked for.
+    pub(super) asked: &'a [Asked],
+    pub(super) identity_scopes: &'a Scopes,
 }
 
 /// Checks the ID token (`OpenID` Connect Core section 3.1.3.7) and says whose it is.
@@ -39,29 +47,90 @@ pub(super) async fn identify(
         };
     };
     let algorithms = id_token::algorithms(&endpoint.entrance(false).await?.id_token_algorithms);
-    let expected = id_token::Expected {
+    let apis = apis(endpoint, expected.asked);
+    let rules = id_token::Expected {
         issuer: endpoint.issuer(),
         client_id: endpoint.client_id(),
+        apis: &apis,
         nonce: expected.nonce,
         access_token: Some(reply.access_token.expose()),
         max_age: expected.max_age,
         algorithms: &algorithms,
         now: expected.now.wall(),
     };
-    let verified = verified(endpoint.keys(), token.expose(), &expected).await?;
+    let verified = verified(endpoint.keys(), token.expose(), &rules).await;
+    let verified = verified.map_err(|error| error.of_issuer(endpoint.issuer()))?;
     let IdToken {
-        subject,
-        name,
-        preferred_username,
-        email,
-        ..
-    } = verified.map_err(refusal)?;
-    let name = name.or(preferred_username);
-    Ok(Account::new(Some(subject), name, email))
+        subject, profile, ..
+    } = verified.map_err(|refused| {
+        let allowed: Vec<String> = algorithms.iter().map(ToString::to_string).collect();
+        refusal(refused, token.expose(), &allowed)
+    })?;
+    let account = Account::new(Some(subject), None, None).with(profile);
+    Ok(described(endpoint, reply, account, expected.identity_scopes).await)
 }
 
-fn refusal(refused: Refused) -> Error {
+/// The names that tokens have for the APIs of a sign-in.
+fn apis<'a>(endpoint: &'a Endpoint, asked: &'a [Asked]) -> Vec<&'a str> {
+    let renamed = |asked: &'a Asked| endpoint.audiences().expected(&asked.audience);
+    let own = asked.iter().map(|asked| &asked.audience);
+    let names = own.chain(asked.iter().filter_map(renamed));
+    names.map(Audience::as_str).collect()
+}
+
+/// The same account, with what the userinfo endpoint says where the ID token is silent about what was
+/// granted (OpenID Connect Core section 5.4 leaves the place to the issuer).
+///
+/// It is asked once. Whatever goes wrong there, the person is signed in, and has no name to show.
+async fn described(
+    endpoint: &Arc<Endpoint>,
+    reply: &TokenReply,
+    account: Account,
+    asked: &Scopes,
+) -> Account {
+    // A reply that names no `openid` lists the scopes of the API alone: then all that was asked for counts.
+    let reported = reply
+        .scopes
+        .as_ref()
+        .filter(|scopes| scopes.contains("openid"));
+    let granted = reported.unwrap_or(asked);
+    let (lacks_name, lacks_email) = account.lacks();
+    let is_silent =
+        (lacks_name && granted.contains("profile")) || (lacks_email && granted.contains("email"));
+    if !is_silent {
+        return account;
+    }
+    match timeout(USERINFO_LIMIT, endpoint.userinfo(&reply.access_token)).await {
+        // Section 5.3.2: what is about another subject must not be used.
+        Ok(Ok(claims)) if claims.get("sub").and_then(Value::as_str) == account.subject() => {
+            account.with(Profile::from_claims(&claims))
+        }
+        Ok(Ok(_)) => {
+            tracing::warn!("the userinfo endpoint speaks of another subject: not used");
+            account
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "the userinfo endpoint says nothing");
+            account
+        }
+        Err(_elapsed) => {
+            tracing::debug!("the userinfo endpoint has not answered in time");
+            account
+        }
+    }
+}
+
+fn refusal(refused: Refused, token: &str, allowed: &[String]) -> Error {
     match refused {
+        Refused::Algorithm => {
+            let problem = format!(
+                "its ID token is signed with {}, and the issuer's metadata \
+                 (id_token_signing_alg_values_supported) allows {}",
+                algorithm_of(token),
+                allowed.join(", ")
+            );
+            Error::protocol(None, Violation::Reply(problem))
+        }
         Refused::Missing("auth_time") => {
             too_old("the ID token does not say when the person signed in")
         }
@@ -71,6 +140,20 @@ fn refusal(refused: Refused) -> Error {
             Error::protocol(None, Violation::Reply(problem))
         }
     }
+}
+
+/// What a token says that it is signed with; of the unknown ones only those that are names.
+fn algorithm_of(token: &str) -> String {
+    let header = token.split('.').next().unwrap_or_default();
+    let header = URL_SAFE_NO_PAD.decode(header).unwrap_or_default();
+    let header: Option<Map<String, Value>> = serde_json::from_slice(&header).ok();
+    let name = header
+        .as_ref()
+        .and_then(|header| header.get("alg")?.as_str());
+    let is_name =
+        |name: &&str| name.len() <= 16 && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    name.filter(is_name)
+        .map_or_else(|| "an algorithm without a name".to_owned(), str::to_owned)
 }
 
 /// As far as can be told.
@@ -93,3 +176,6 @@ async fn verified(
     let newer = source.newer(&keys).await?;
     Ok(newer.map_or(outcome, |newer| id_token::check(token, &newer, expected)))
 }
+
+/// How long a sign-in waits for names to show.
+const USERINFO_LIMIT: Duration = Duration::from_secs(5);

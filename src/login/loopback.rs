@@ -10,7 +10,7 @@ use std::{
 };
 
 pub(crate) use page::AwaitedPage;
-use page::{ANSWERED, FAILED, STRAY, respond};
+use page::{ANSWERED, FAILED, NOT_SIGNED_OUT, STRAY, respond};
 use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpStream},
@@ -29,6 +29,8 @@ pub(super) struct Loopback {
     listeners: Vec<TcpListener>,
     port: u16,
     path: String,
+    /// Shown where an answer is not taken.
+    failed: &'static str,
 }
 
 /// What becomes of a request: whether it is an answer, and then whether it completes the sign-in.
@@ -64,7 +66,16 @@ impl Loopback {
             listeners,
             port,
             path: path.to_owned(),
+            failed: FAILED,
         })
+    }
+
+    /// The same, for a person who comes back from signing out.
+    pub(super) fn for_sign_out(self) -> Self {
+        Self {
+            failed: NOT_SIGNED_OUT,
+            ..self
+        }
     }
 
     /// The platform exempts 127.0.0.1 alone from comparing ports.
@@ -90,6 +101,7 @@ impl Loopback {
         let visit = Arc::new(Visit {
             port: self.port,
             path: self.path,
+            failed: self.failed,
             judge,
             answers: sender,
         });
@@ -111,6 +123,7 @@ impl Loopback {
 struct Visit<T> {
     port: u16,
     path: String,
+    failed: &'static str,
     judge: Judge<T>,
     answers: mpsc::Sender<Result<(T, AwaitedPage), Error>>,
 }
@@ -153,7 +166,7 @@ impl<T: Send + 'static> Visit<T> {
                     }
                     Err(error) => {
                         // The page first: what listens is gone as soon as the answer is taken.
-                        let shown = respond(&mut stream, "200 OK", FAILED).await;
+                        let shown = respond(&mut stream, "200 OK", self.failed).await;
                         place.send(Err(error));
                         shown
                     }
@@ -413,6 +426,7 @@ mod tests {
         let (sender, mut answers) = mpsc::channel(1);
         let visit = Visit {
             port: 1,
+            failed: FAILED,
             path: "/callback".to_owned(),
             judge: judge(),
             answers: sender,
@@ -465,6 +479,7 @@ mod tests {
         let visit = Visit {
             port,
             path,
+            failed: FAILED,
             judge: judge(),
             answers: sender,
         };

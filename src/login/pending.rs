@@ -1,20 +1,22 @@
 //! A sign-in whose answer is still to come, and the check of that answer.
 
+mod answer;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use super::{Authorization, identity};
 use crate::{
-    endpoint::{Endpoint, Grant, GrantKind},
-    error::{Asked, Error, IssuerAnswer, Refusal, Violation},
+    endpoint::{Endpoint, Grant, GrantKind, TokenReply},
+    error::{Asked, DeniedReason, Error, IssuerAnswer, Refusal, Violation},
     request::Parameters,
     scope::{Audience, Scopes},
     secret::{self, Secret},
     session::LoginTokens,
     time::{Moment, TimeSource},
 };
+use answer::Answer;
 
 /// What has to be kept while a person is away at the issuer.
 ///
@@ -94,7 +96,11 @@ impl PendingLogin {
                 let shown = IssuerAnswer::new(400)
                     .with_code(Some(code))
                     .with_description(answer.description);
-                Err(Error::from_answer(&self.first(), shown, Refusal::default()))
+                Err(Error::from_answer(
+                    &self.sent(&shown),
+                    shown,
+                    Refusal::default(),
+                ))
             }
             (None, None) => Err(violation("it has neither a code nor an error")),
         }
@@ -122,7 +128,8 @@ impl PendingLogin {
 
     /// RFC 9207 section 2.4: compared exactly, and required where the issuer announces it.
     fn check_issuer(&self, answer: &Answer, authorization: &Authorization) -> Result<(), Error> {
-        let is_exempt = answer.state.is_none();
+        // What refuses completes no sign-in, so that nothing can be gained with another issuer's.
+        let is_exempt = answer.code.is_none() && answer.error.is_some();
         match &answer.issuer {
             Some(issuer) if *issuer != self.issuer => Err(violation(
                 "it names another issuer: the two may have been mixed up",
@@ -141,20 +148,11 @@ impl PendingLogin {
         code: &Secret,
         clock: &TimeSource,
     ) -> Result<LoginTokens, Error> {
-        let (asked, parameters) = (self.first(), Parameters::none());
-        let grant = Grant {
-            kind: GrantKind::AuthorizationCode {
-                code,
-                verifier: &self.verifier,
-                redirect_uri: &self.redirect_uri,
-            },
-            asked: &asked,
-            parameters: &parameters,
-            in_background: false,
-            is_forced: true,
-        };
-        let reply = endpoint.token(&grant).await?;
+        let (reply, refused) = self.reply(endpoint, code).await?;
+        let (all, identity_scopes) = (self.all(), Scopes::from_reply(&self.identity_scopes));
         let expected = identity::Expected {
+            asked: &all,
+            identity_scopes: &identity_scopes,
             nonce: Some(self.nonce.expose()),
             max_age: self.max_age.map(Duration::from_secs),
             now: clock.now(),
@@ -163,9 +161,58 @@ impl PendingLogin {
         Ok(LoginTokens {
             account,
             reply,
-            asked: self.all(),
-            identity_scopes: Scopes::from_reply(&self.identity_scopes),
+            // What the issuer refused a token for was not consented to, as far as is known.
+            asked: all.into_iter().skip(refused).collect(),
+            identity_scopes,
         })
+    }
+
+    /// The answer for the first API that the issuer gives a token for, and how many before it were refused.
+    ///
+    /// A person may consent to one of several APIs. A code whose redemption was refused for its API has yielded
+    /// nothing, so that it is no second use to ask for another one (RFC 6749 section 4.1.2).
+    async fn reply(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        code: &Secret,
+    ) -> Result<(TokenReply, usize), Error> {
+        let mut first_refusal = None;
+        let apis = self.asked.len().max(1);
+        for refused in 0..apis {
+            let asked = self.all().into_iter().nth(refused);
+            let asked = asked.unwrap_or_else(|| self.first());
+            let outcome = self.reply_for(&asked, endpoint, code).await;
+            match outcome {
+                Ok(reply) => return Ok((reply, refused)),
+                Err(error) if is_about_the_api(&error) => {
+                    tracing::debug!(audience = %asked.audience, %error, "no token for this API");
+                    first_refusal.get_or_insert(error);
+                }
+                Err(error) => return Err(first_refusal.unwrap_or(error)),
+            }
+        }
+        Err(first_refusal.unwrap_or_else(|| violation("there is nothing to redeem it for")))
+    }
+
+    async fn reply_for(
+        &self,
+        asked: &Asked,
+        endpoint: &Arc<Endpoint>,
+        code: &Secret,
+    ) -> Result<TokenReply, Error> {
+        let parameters = Parameters::none();
+        let grant = Grant {
+            kind: GrantKind::AuthorizationCode {
+                code,
+                verifier: &self.verifier,
+                redirect_uri: &self.redirect_uri,
+            },
+            asked,
+            parameters: &parameters,
+            in_background: false,
+            is_forced: true,
+        };
+        endpoint.token(&grant).await
     }
 
     fn all(&self) -> Vec<Asked> {
@@ -174,6 +221,22 @@ impl PendingLogin {
             scopes: Scopes::from_reply(scopes),
         };
         self.asked.iter().map(read).collect()
+    }
+
+    /// What an error of the authorization endpoint is about: all of the scopes that it may have found unknown,
+    /// or else the first API.
+    fn sent(&self, answer: &IssuerAnswer) -> Asked {
+        let first = self.first();
+        let is_scope = matches!(answer.code(), Some("invalid_scope" | "scope_invalid"));
+        if !is_scope {
+            return first;
+        }
+        let identity = Scopes::from_reply(&self.identity_scopes);
+        let asked = self.all();
+        let scopes = asked
+            .iter()
+            .fold(identity, |all, one| all.union(&one.scopes));
+        Asked { scopes, ..first }
     }
 
     /// What the token that comes with the sign-in is for; no API if none was asked for.
@@ -195,62 +258,23 @@ impl fmt::Debug for PendingLogin {
     }
 }
 
-/// An authorization response (RFC 6749 sections 4.1.2 and 4.1.2.1).
-struct Answer {
-    state: Option<String>,
-    code: Option<Secret>,
-    error: Option<String>,
-    description: Option<String>,
-    issuer: Option<String>,
-}
-
-impl Answer {
-    /// Reads a whole URL, or what of it a server sees: its path and query.
-    fn read(callback: &str, redirect_uri: &str) -> Result<Self, Error> {
-        let expected = Url::parse(redirect_uri)
-            .map_err(|_unshown| violation("its redirect URI cannot be read"))?;
-        let url = expected
-            .join(callback.trim())
-            .map_err(|_unshown| Error::request("the answer is no URL: pass all of it"))?;
-        if url.path() != expected.path() {
-            return Err(Error::request(
-                "the answer came to another path than the redirect URI's",
-            ));
-        }
-        // A fragment belongs to response types that were not asked for.
-        if url.fragment().is_some() {
-            return Err(violation("it has a fragment"));
-        }
-        let mut answer = Self {
-            state: None,
-            code: None,
-            error: None,
-            description: None,
-            issuer: None,
-        };
-        for (name, value) in url.query_pairs() {
-            let value = value.into_owned();
-            let is_repeated = match &*name {
-                "state" => answer.state.replace(value).is_some(),
-                "code" => answer.code.replace(Secret::from(value)).is_some(),
-                "error" => answer.error.replace(value).is_some(),
-                "error_description" => answer.description.replace(value).is_some(),
-                "iss" => answer.issuer.replace(value).is_some(),
-                _ => false,
-            };
-            // RFC 6749 section 3.1: no parameter more than once.
-            if is_repeated {
-                return Err(violation("a parameter of it stands there twice"));
-            }
-        }
-        Ok(answer)
-    }
-}
-
 /// Whether a query is an answer of an issuer at all, right or wrong.
 pub(super) fn is_answer(query: &str) -> bool {
     let mut names = url::form_urlencoded::parse(query.as_bytes());
     names.any(|(name, _)| ["state", "code", "error"].contains(&&*name))
+}
+
+/// Whether the issuer has refused one API of a sign-in, and nothing else of it.
+fn is_about_the_api(error: &Error) -> bool {
+    let Error::Denied(denied) = error else {
+        return false;
+    };
+    matches!(
+        denied.reason(),
+        DeniedReason::AudienceNotAllowed
+            | DeniedReason::ScopeNotAllowed
+            | DeniedReason::AccessDenied
+    )
 }
 
 fn violation(problem: &'static str) -> Error {
@@ -273,6 +297,8 @@ const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
 mod tests {
+    use url::Url;
+
     use super::*;
     use crate::{
         login::AuthorizationCode,
@@ -289,6 +315,7 @@ mod tests {
             client_id: "app".to_owned(),
             audience_parameters: &["audience", "resource"],
             names_issuer,
+            identity_scopes: Scopes::from_reply("openid offline_access"),
             offline_needs_consent: false,
         }
     }

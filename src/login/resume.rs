@@ -81,6 +81,7 @@ fn start(
         client_id: resume.client_id.clone(),
         audience_parameters: resume.audience_parameters,
         names_issuer: resume.iss_parameter_supported,
+        identity_scopes: resume.sign_in_scopes.clone(),
         offline_needs_consent: resume.offline_needs_consent,
     };
     let mut login = AuthorizationCode::redirect_to(redirect_uri).going_on(asked, Some(resume));

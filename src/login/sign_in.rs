@@ -230,7 +230,7 @@ pub(super) async fn callback(call: impl FnOnce() + Send + 'static) {
 
 /// Opens the system's browser, on a thread that nobody waits for: some do not return before they close.
 #[cfg(feature = "browser")]
-fn open_browser(url: &Url) {
+pub(super) fn open_browser(url: &Url) {
     let url = url.to_string();
     let open = move || {
         if let Err(error) = webbrowser::open(&url) {
@@ -246,14 +246,18 @@ fn open_browser(url: &Url) {
 }
 
 #[cfg(not(feature = "browser"))]
-fn open_browser(_url: &Url) {}
+pub(super) fn open_browser(_url: &Url) {}
 
 impl Endpoint {
     /// Where a person is sent.
     pub(crate) async fn authorization(&self) -> Result<Authorization, Error> {
-        let entrance = self.entrance(false).await?;
+        // What the token endpoint would refuse afterwards is said before a person is asked for anything.
+        let entrance = self.entrance(false).await?.authenticated()?;
         let endpoint = entrance.authorization_endpoint.ok_or_else(|| {
-            Error::request("the issuer's metadata names no authorization_endpoint")
+            Error::request(
+                "the issuer's metadata names no authorization_endpoint: it has no sign-in in a browser, or \
+                 does not say where (ClientBuilder::authorization_endpoint)",
+            )
         })?;
         Ok(Authorization {
             endpoint,
@@ -261,6 +265,7 @@ impl Endpoint {
             client_id: self.client_id().to_owned(),
             audience_parameters: self.dialect().audience_parameter.names(),
             names_issuer: entrance.names_issuer,
+            identity_scopes: self.dialect().sign_in_scopes(),
             offline_needs_consent: self.dialect().offline_needs_consent,
         })
     }

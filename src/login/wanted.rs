@@ -17,12 +17,10 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// `openid` tells who signed in, `offline_access` keeps them signed in (OpenID Connect Core
-    /// section 11).
     pub(super) fn new() -> Self {
         Self {
             asked: Vec::new(),
-            identity_scopes: Scopes::from_reply("openid offline_access"),
+            identity_scopes: Scopes::none(),
             problem: None,
         }
     }
@@ -70,6 +68,13 @@ impl Wanted {
         self.problem.get_or_insert_with(|| problem.to_owned());
     }
 
+    /// Asks also for what every sign-in at this issuer asks for: `openid` tells who signed in,
+    /// `offline_access` keeps them signed in (OpenID Connect Core section 11).
+    pub(super) fn with_identity(mut self, scopes: &Scopes) -> Self {
+        self.identity_scopes = self.identity_scopes.union(scopes);
+        self
+    }
+
     /// Refuses what could never be answered, before anything is sent.
     pub(super) fn check(&self) -> Result<(), Error> {
         match &self.problem {
@@ -113,6 +118,7 @@ mod tests {
         wanted.request(TokenRequest::new("two").scope("c"));
         wanted.request(TokenRequest::new("one").scope("a"));
         wanted.scope("profile email");
+        let wanted = wanted.with_identity(&"openid offline_access".parse().unwrap());
         assert_eq!(wanted.asked().len(), 2);
         assert_eq!(wanted.first().scopes.to_string(), "a b");
         assert_eq!(

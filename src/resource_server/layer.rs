@@ -28,6 +28,7 @@ pub struct AuthenticateLayer {
     verifier: Verifier,
     requirement: Option<Arc<Requirement>>,
     passes_preflight: bool,
+    is_optional: bool,
 }
 
 impl AuthenticateLayer {
@@ -36,6 +37,7 @@ impl AuthenticateLayer {
             verifier,
             requirement: None,
             passes_preflight: false,
+            is_optional: false,
         }
     }
 
@@ -46,6 +48,17 @@ impl AuthenticateLayer {
             Some(before) => Requirement::clone(&before).and(requirement),
             None => requirement,
         }));
+        self
+    }
+
+    /// Lets requests without a token through as well, without claims.
+    ///
+    /// A token that comes still has to be good: one that is not accepted is answered 401, and one that does
+    /// not meet what [`requiring`](Self::requiring) names 403. Behind it `Option<Claims>` is `None`
+    /// without a token; [`Claims`] and a [`RequireLayer`] answer 401 then.
+    #[must_use]
+    pub fn optional(mut self) -> Self {
+        self.is_optional = true;
         self
     }
 
@@ -83,6 +96,10 @@ pub struct Authenticate<S> {
 /// A request that was let through as a preflight, without claims.
 #[derive(Clone, Copy, Debug)]
 struct Preflight;
+
+/// A request that was let through without a token, where that is allowed.
+#[derive(Clone, Copy, Debug)]
+struct Anonymous;
 
 /// The future of both services.
 type Answering<R, E> = Pin<Box<dyn Future<Output = Result<Response<R>, E>> + Send>>;
@@ -124,6 +141,10 @@ impl AuthenticateLayer {
         }
         let token = match credentials(&parts.headers, &parts.uri) {
             Credentials::Token(token) => token,
+            Credentials::None if self.is_optional => {
+                parts.extensions.insert(Anonymous);
+                return Ok(());
+            }
             Credentials::None => return Err(Challenge::missing_token()),
             Credentials::Malformed => return Err(Challenge::malformed_token()),
             Credentials::Several => return Err(Challenge::several_tokens()),
@@ -223,14 +244,33 @@ where
 
 /// The claims that an authentication layer put into the request. Without one nothing is open.
 pub(super) fn claims(parts: &request::Parts) -> Result<&Claims, Challenge> {
-    parts.extensions.get::<Claims>().ok_or_else(|| {
-        tracing::warn!(
-            path = parts.uri.path(),
-            "a route has a requirement, but no authentication layer in front of it: \
-             add Verifier::layer, or use a ProtectedRouter; answered 500"
-        );
-        Challenge::misconfigured()
-    })
+    let found = parts.extensions.get::<Claims>();
+    match found {
+        Some(claims) => Ok(claims),
+        None if parts.extensions.get::<Anonymous>().is_some() => Err(Challenge::missing_token()),
+        None => Err(without_layer(parts)),
+    }
+}
+
+/// The claims, or nothing where a layer let the request through without a token.
+#[cfg(feature = "axum")]
+pub(super) fn optional_claims(parts: &request::Parts) -> Result<Option<&Claims>, Challenge> {
+    let found = parts.extensions.get::<Claims>();
+    let is_let_through = parts.extensions.get::<Anonymous>().is_some()
+        || parts.extensions.get::<Preflight>().is_some();
+    if found.is_none() && !is_let_through {
+        return Err(without_layer(parts));
+    }
+    Ok(found)
+}
+
+fn without_layer(parts: &request::Parts) -> Challenge {
+    tracing::warn!(
+        path = parts.uri.path(),
+        "a route looks at claims, but there is no authentication layer in front of it: add \
+         Verifier::layer (optional() where a token need not come), or use a ProtectedRouter; answered 500"
+    );
+    Challenge::misconfigured()
 }
 
 /// The service that was polled ready; a clone that was not takes its place.

@@ -115,11 +115,13 @@ fn client_id<'b>(claims: &'b ClaimSet<'_>) -> Result<Option<&'b str>, Refused> {
 }
 
 fn level(claims: &ClaimSet<'_>) -> Result<Option<AssuranceLevel>, Refused> {
-    let told = claims.text("auth_level")?;
     let acr = claims.text("acr")?.and_then(AssuranceLevel::named);
-    Ok(match told {
-        // A level that is not known is no level, whatever `acr` says.
-        Some(told) => AssuranceLevel::named(told).map(|told| acr.map_or(told, |acr| acr.min(told))),
-        None => acr,
-    })
+    if !claims.has("auth_level") {
+        return Ok(acr);
+    }
+    // It is registered nowhere, so another issuer may mean anything by it: what is no known level is no
+    // level, whatever `acr` says.
+    let told = claims.loose_text("auth_level");
+    let told = told.and_then(AssuranceLevel::named);
+    Ok(told.map(|told| acr.map_or(told, |acr| acr.min(told))))
 }

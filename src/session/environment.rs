@@ -14,7 +14,7 @@ use std::{
 use super::background::BackgroundRuntime;
 use crate::{
     dialect::{AudienceRule, Dialect},
-    endpoint::TokenReply,
+    endpoint::{Revocation, TokenReply},
     error::{Asked, Error},
     request::Parameters,
     secret::Secret,
@@ -51,7 +51,7 @@ pub(crate) trait Issuer: fmt::Debug + Send + Sync + 'static {
     /// Whether the issuer answers at this moment.
     fn is_there(&self) -> Boxed<'_, Result<(), Error>>;
     /// Revokes a refresh token (RFC 7009). Whatever comes of it, the token is forgotten.
-    fn revoke<'a>(&'a self, refresh_token: &'a Secret) -> Boxed<'a, ()>;
+    fn revoke<'a>(&'a self, refresh_token: &'a Secret) -> Boxed<'a, Revocation>;
     fn dialect(&self) -> &Dialect;
     fn audiences(&self) -> &AudienceRule;
 }

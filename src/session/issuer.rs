@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::environment::{Boxed, Issuer, Redeemed, RefreshRequest};
 use crate::{
     dialect::{AudienceRule, Dialect},
-    endpoint::{Endpoint, Grant, GrantKind},
+    endpoint::{Endpoint, Grant, GrantKind, Revocation},
     error::Error,
     secret::Secret,
 };
@@ -45,7 +45,7 @@ impl Issuer for Endpoint {
         Box::pin(Self::is_there(self))
     }
 
-    fn revoke<'a>(&'a self, refresh_token: &'a Secret) -> Boxed<'a, ()> {
+    fn revoke<'a>(&'a self, refresh_token: &'a Secret) -> Boxed<'a, Revocation> {
         Box::pin(Self::revoke(self, refresh_token))
     }
 

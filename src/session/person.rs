@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     account::Account,
+    endpoint::Revocation,
     error::{Asked, Error, StoreError, StoreErrorKind, Violation},
     secret::Secret,
     time::Moment,
@@ -88,8 +89,11 @@ impl Sessions {
         }
     }
 
-    /// Signs the person out, also if the caller stops waiting.
-    pub(crate) async fn sign_out(self: &Arc<Self>, open: &Arc<OpenSession>) -> Result<(), Error> {
+    /// Signs the person out, also if the caller stops waiting; what became of their refresh tokens.
+    pub(crate) async fn sign_out(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+    ) -> Result<Revocation, Error> {
         // Before anything is awaited: from now on nothing of it is handed out here.
         let now = self.now();
         open.state(|state| state.sign_out_of_seen(now));
@@ -102,8 +106,8 @@ impl Sessions {
             sessions.forget_cached(&own);
             sessions.open.keep_unsaved(&own);
             let tokens = own.state(State::take_to_revoke);
-            sessions.revoke_within(tokens, REVOCATION_LIMIT).await;
-            signed_out
+            let revoked = sessions.revoke_within(tokens, REVOCATION_LIMIT).await;
+            signed_out.map(|()| revoked)
         })
         .await
     }
@@ -144,19 +148,22 @@ impl Sessions {
     }
 
     /// Revokes refresh tokens, and waits for that a while; it goes on after that.
-    async fn revoke_within(self: &Arc<Self>, tokens: Vec<Secret>, limit: Duration) {
+    async fn revoke_within(self: &Arc<Self>, tokens: Vec<Secret>, limit: Duration) -> Revocation {
         if tokens.is_empty() {
-            return;
+            return Revocation::NothingToRevoke;
         }
-        let (done, ended) = tokio::sync::oneshot::channel::<()>();
+        let (done, ended) = tokio::sync::oneshot::channel();
         let sessions = Arc::clone(self);
         self.spawn(async move {
+            let mut outcome = Revocation::NothingToRevoke;
             for token in tokens {
-                sessions.issuer.revoke(&token).await;
+                outcome = outcome.and(sessions.issuer.revoke(&token).await);
             }
-            drop(done);
+            // The caller may have stopped waiting.
+            let _ = done.send(outcome);
         });
-        let _ = within(&*self.environment, limit, ended).await;
+        let ended = within(&*self.environment, limit, ended).await;
+        ended.and_then(Result::ok).unwrap_or(Revocation::UnderWay)
     }
 
     /// Who is signed in; nothing if nobody is.

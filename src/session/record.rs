@@ -51,6 +51,13 @@ pub(crate) struct Session {
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct SignedIn {
     pub(crate) account: Account,
+    /// The last sign-in's ID token: the issuer wants to see it where the person signs out there too.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "secret::written::option"
+    )]
+    pub(crate) id_token: Option<Secret>,
     /// The scopes that are no API's (`openid`, `offline_access`, …): asked for again with the rest.
     pub(crate) identity_scopes: String,
     pub(crate) families: Vec<Family>,

@@ -48,6 +48,7 @@ pub(crate) struct SignIn {
     /// When the person signed in, by the wall clock.
     since: u64,
     pub(crate) account: Account,
+    id_token: Option<Secret>,
     identity_scopes: Scopes,
     asked: Vec<Asked>,
     /// Whether the person has to be the one that the session is of.
@@ -80,10 +81,16 @@ impl SignIn {
             is_beside,
             token: first.and_then(kept),
             family: Family::new(audience, login.reply.refresh_token.clone(), covers(&login)),
+            id_token: login.reply.id_token.filter(Self::is_kept),
             account: login.account,
             identity_scopes: login.identity_scopes,
             asked: login.asked,
         }
+    }
+
+    /// It goes into a URL: a longer one fits none.
+    fn is_kept(id_token: &Secret) -> bool {
+        id_token.expose().len() <= ID_TOKEN_MAX
     }
 
     /// The access token that came with it.
@@ -203,6 +210,7 @@ impl SignIn {
     fn replacing(&self, before: Option<SignedIn>, now: Moment) -> SignedIn {
         let mut signed_in = SignedIn {
             account: self.account.clone(),
+            id_token: self.id_token.clone(),
             identity_scopes: self.identity_scopes.to_string(),
             families: Vec::new(),
             replaced: Vec::new(),
@@ -288,6 +296,9 @@ impl SignIn {
         }
     }
 }
+
+/// In bytes: with the rest of the URL that it goes into, what usual servers take.
+const ID_TOKEN_MAX: usize = 4096;
 
 /// What the person has consented to, by audience.
 ///

@@ -208,6 +208,7 @@ fn resume(session: String) -> Resume {
         session,
         authorization_endpoint: Url::parse("https://issuer.example/authorize").ok(),
         iss_parameter_supported: true,
+        sign_in_scopes: dialect.sign_in_scopes(),
         offline_needs_consent: dialect.offline_needs_consent,
         audience_parameters: dialect.audience_parameter.names(),
         covered: Vec::new(),

@@ -43,6 +43,7 @@ mod runtime;
 mod scopes;
 mod secrets;
 mod secrets_of_people;
+mod servers;
 mod sessions;
 mod sign_in_age;
 mod stampede;

@@ -3,7 +3,7 @@
 mod answers;
 mod corpus;
 mod emulator;
-mod issuer;
+pub(crate) mod issuer;
 mod keys;
 mod routes;
 mod secrets;

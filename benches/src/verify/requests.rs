@@ -34,7 +34,7 @@ pub(super) async fn measure(issuer: &Issuer, length: Duration) -> Result<Through
         let read = require_scope("read:transactions")?;
         Ok(ProtectedRouter::new(verifier)
             .get("/", read, answer)
-            .into_router())
+            .into_router()?)
     };
     let apis = [
         (

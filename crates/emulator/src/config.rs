@@ -178,6 +178,18 @@ impl Config {
         self.admin_token.is_some()
     }
 
+    /// Whether a secret or password is one of the sample tenant's, which are public.
+    pub fn has_sample_secrets(&self) -> bool {
+        let secrets = self
+            .applications
+            .iter()
+            .filter_map(|known| known.secret.as_ref());
+        let passwords = self.users.iter().map(|user| &user.password);
+        secrets
+            .chain(passwords)
+            .any(|secret| sample::SECRETS.iter().any(|known| secret.matches(known)))
+    }
+
     /// The people, in order of registration.
     pub fn users(&self) -> impl Iterator<Item = &User> {
         self.users.iter()

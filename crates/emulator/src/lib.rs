@@ -80,6 +80,7 @@ mod config;
 mod emulator;
 mod endpoint;
 mod fault;
+mod host;
 mod interaction;
 mod keys;
 mod page;

@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::endpoint::{Exchange, Form, claimed_id, nothing_here, record_spoilt};
 use crate::fault::{Action, Concern, Hangup, Mint, Plan, alter, replace};
+use crate::host::Hosts;
 use crate::requests::RequestRecord;
 use crate::routes::{CONTROL, Endpoint, below_issuer, route_at};
 use crate::tenant::Tenant;
@@ -26,6 +27,7 @@ use crate::{random, reply};
 pub(crate) struct Pipeline {
     tenant: Arc<Tenant>,
     router: TowerToHyperService<Router>,
+    hosts: Hosts,
 }
 
 /// A request, read to its end.
@@ -52,9 +54,10 @@ struct Subject {
 }
 
 impl Pipeline {
-    pub(crate) fn new(tenant: Arc<Tenant>, router: Router) -> Self {
+    pub(crate) fn new(tenant: Arc<Tenant>, router: Router, hosts: Hosts) -> Self {
         Self {
             tenant,
+            hosts,
             router: TowerToHyperService::new(router),
         }
     }
@@ -63,6 +66,9 @@ impl Pipeline {
     pub(crate) async fn serve(self, request: Request<Body>) -> io::Result<Response> {
         let (parts, body) = request.into_parts();
         let request_id = random::id("req_", self.tenant.now());
+        if !self.hosts.is_allowed(&parts) {
+            return Ok(self.stamped(misdirected(&request_id), &request_id));
+        }
         let Ok(body) = to_bytes(body, MOST_BODY).await else {
             return Ok(too_large(&request_id));
         };
@@ -244,6 +250,14 @@ impl Subject {
 fn text_of(parts: &Parts, name: HeaderName) -> Option<String> {
     let value = parts.headers.get(name)?;
     value.to_str().ok().map(str::to_owned)
+}
+
+/// RFC 9110 section 15.5.20: it was meant for somebody else.
+fn misdirected(request_id: &str) -> Response {
+    let message =
+        "an emulator on the loopback interface answers to 127.0.0.1, [::1] and localhost alone";
+    let status = StatusCode::MISDIRECTED_REQUEST;
+    reply::rest_error(status, "invalid_request", message, json!({}), request_id)
 }
 
 fn too_large(request_id: &str) -> Response {

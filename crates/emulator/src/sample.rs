@@ -66,6 +66,15 @@ pub const BOB_EMAIL: &str = "bob@cymmetri.example";
 /// The password of [`BOB`].
 pub const BOB_PASSWORD: &str = "sample-bob-password";
 
+/// What everybody knows of it and should not be let in with.
+pub(crate) const SECRETS: [&str; 5] = [
+    SERVICE_SECRET,
+    DISABLED_SECRET,
+    WEB_SECRET,
+    ALICE_PASSWORD,
+    BOB_PASSWORD,
+];
+
 #[expect(
     clippy::expect_used,
     reason = "the file is part of this crate and a test reads it"

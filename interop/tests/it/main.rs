@@ -1,6 +1,8 @@
 //! The SDK and the emulator against servers and clients that nobody here wrote.
 
+mod better_auth;
 mod browser;
+mod django_oauth_toolkit;
 mod emulator;
 mod oidc_provider;
 mod redis;

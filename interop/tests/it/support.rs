@@ -2,6 +2,7 @@
 
 mod chromium;
 mod folder;
+mod foreign;
 mod part;
 mod peer;
 mod person;
@@ -9,6 +10,7 @@ mod server;
 
 pub(crate) use chromium::Chromium;
 pub(crate) use folder::Folder;
+pub(crate) use foreign::{Foreign, accounts, login, records};
 pub(crate) use part::Part;
 pub(crate) use peer::{Peer, Question, ours};
 pub(crate) use person::{Person, Visit};

@@ -2,18 +2,12 @@
 
 use std::sync::Arc;
 
-use url::Url;
-
 use super::ClientBuilder;
 use crate::{
     cache::{CacheSettings, TokenCache},
     client::{BuildError, Client, People},
-    endpoint::{
-        ClientAuthentication, Endpoint, EndpointSettings, GivenEndpoints, Issuer, Transport,
-        is_allowed_endpoint, without_credentials,
-    },
+    endpoint::{ClientAuthentication, Endpoint, EndpointSettings, Issuer, Transport},
     flow::{ClientCredentials, RefreshToken},
-    secret::Secret,
     session::{Machine, Principal, SessionSettings, Sessions, issuer_of},
     store::MemoryStore,
 };
@@ -104,7 +98,7 @@ impl<Built> ClientBuilder<Built> {
                 "pass the application's client id",
             );
         }
-        if self.client_secret.as_ref().is_some_and(Secret::is_empty) {
+        if self.client_secret.is_empty() {
             let fix = "pass the application's secret, or none at all for a public client";
             return wrong(names.client_secret, "it is empty", fix);
         }
@@ -134,29 +128,5 @@ impl<Built> ClientBuilder<Built> {
             Some((field, _)) => wrong(field, "it is zero", "allow it some time"),
             None => Ok(()),
         }
-    }
-
-    fn given_endpoints(&self, issuer: &Issuer) -> Result<Option<GivenEndpoints>, BuildError> {
-        let field = "token_endpoint";
-        let Some(text) = &self.token_endpoint else {
-            return Ok(None);
-        };
-        let shown = without_credentials(text);
-        let token_endpoint = Url::parse(text).map_err(|error| {
-            BuildError::new(
-                field,
-                format!("{shown:?} is no URL ({error})"),
-                "write the whole URL",
-            )
-        })?;
-        if !is_allowed_endpoint(issuer, &token_endpoint) {
-            let fix = "use https; plain http is for an issuer and an endpoint on this machine";
-            return Err(BuildError::new(
-                field,
-                format!("{shown:?} is not encrypted"),
-                fix,
-            ));
-        }
-        Ok(Some(GivenEndpoints { token_endpoint }))
     }
 }

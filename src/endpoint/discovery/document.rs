@@ -49,7 +49,10 @@ impl Discovery {
             authorization_response_iss_parameter_supported: document
                 .get("authorization_response_iss_parameter_supported")
                 == Some(&Value::Bool(true)),
-            jwks_uri: text("jwks_uri").and_then(|url| Url::parse(url).ok()),
+            jwks_uri: url("jwks_uri"),
+            userinfo_endpoint: url("userinfo_endpoint"),
+            end_session_endpoint: url("end_session_endpoint"),
+            is_second_document: false,
         })
     }
 

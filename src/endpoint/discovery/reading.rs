@@ -111,7 +111,7 @@ impl Discovery {
     ) -> Result<Joined, Error> {
         let mut state = self.reads.state();
         let newer = self.known.load_full().filter(|known| {
-            let is_used = |used| Arc::ptr_eq(&known.metadata, used);
+            let is_used = |used| self.is_of(&known.metadata, used);
             !used.is_some_and(is_used)
         });
         if let Some(newer) = newer {

@@ -6,7 +6,11 @@ use url::Url;
 
 use super::Shared;
 use crate::{
-    endpoint::{discovery::Reading, retry::RetryPolicy, transport::Answer},
+    endpoint::{
+        discovery::{Member, Reading},
+        retry::RetryPolicy,
+        transport::Answer,
+    },
     error::{Error, UnavailableReason, Violation},
     jwt::{KeySet, KeySetError},
     time::Moment,
@@ -38,16 +42,20 @@ impl Shared {
     async fn locate(&self) -> Result<Url, Error> {
         let now = self.clock.now();
         let is_in_doubt = self.state().failures > 0;
-        let known = self.discovery.known().filter(|_| !is_in_doubt);
-        let metadata = if let Some(known) = known {
-            known
-        } else {
-            let once = Reading {
-                policy: RetryPolicy::NEVER,
-                is_forced: false,
-            };
-            Arc::new(self.discovery.fetch(&self.transport, once).await?)
+        let once = Reading {
+            policy: RetryPolicy::NEVER,
+            is_forced: false,
         };
+        let known = self.discovery.known().filter(|_| !is_in_doubt);
+        let metadata = match (self.discovery.given_keys(), known) {
+            (Some(given), _) => given,
+            (None, Some(known)) => known,
+            (None, None) => Arc::new(self.discovery.fetch(&self.transport, once).await?),
+        };
+        let metadata = self
+            .discovery
+            .completed(&self.transport, once, metadata, Member::Keys)
+            .await?;
         // OpenID Connect Discovery section 3 requires it, RFC 8414 section 2 does not.
         let url = metadata
             .jwks_uri

@@ -26,6 +26,9 @@ pub enum DeniedReason {
     ScopeNotAllowed,
     /// The API is unknown, or not one that this application may call (`invalid_target`).
     AudienceNotAllowed,
+    /// The sign-in covers the API, and its refresh token is good for another one alone (`invalid_target`
+    /// on a refresh).
+    AudienceNotInFamily,
     /// The application is disabled, or may not use this grant (`unauthorized_client`).
     ApplicationNotAllowed,
     /// The client id or its secret is wrong (`invalid_client`).
@@ -55,6 +58,17 @@ impl Denied {
             missing,
             granted: None,
             answer,
+        }))
+    }
+
+    /// The same refusal, understood better.
+    pub(crate) fn because(&self, reason: DeniedReason) -> Self {
+        Self(Arc::new(Details {
+            reason,
+            asked: self.0.asked.clone(),
+            missing: self.0.missing.clone(),
+            granted: self.0.granted.clone(),
+            answer: self.0.answer.clone(),
         }))
     }
 
@@ -107,6 +121,11 @@ impl Denied {
                 "have an administrator put the scopes of `{audience}` on this application's \
                  allowlist, or name those that it may have"
             ),
+            DeniedReason::ScopeNotAllowed if has_identity(missing) => format!(
+                "find out which of `{missing}` the issuer does not know or allow: `openid` and \
+                 `offline_access` are asked for unless Dialect::asks_openid and asks_offline_access say \
+                 otherwise; the others have to be on this application's allowlist"
+            ),
             DeniedReason::ScopeNotAllowed => format!(
                 "have an administrator put `{missing}` on this application's allowlist for \
                  `{audience}`, or ask for less"
@@ -114,6 +133,10 @@ impl Denied {
             DeniedReason::AudienceNotAllowed => format!(
                 "check that `{audience}` is the API's name to the letter and that this application \
                  may call it; a server that follows RFC 8707 wants it as `resource`, a whole URI"
+            ),
+            DeniedReason::AudienceNotInFamily => format!(
+                "give each API a sign-in of its own (TokenFamily::PerAudience in Dialect::token_family) and \
+                 have the person sign in for `{audience}`: this issuer binds a refresh token to one API"
             ),
             DeniedReason::ApplicationNotAllowed => {
                 "have an administrator enable the application, or allow it this grant".to_owned()
@@ -147,10 +170,17 @@ impl fmt::Display for Denied {
             DeniedReason::ScopeNotAllowed if missing.is_empty() => {
                 write!(f, "the scopes for `{audience}` are not allowed")?;
             }
+            DeniedReason::ScopeNotAllowed if has_identity(missing) => {
+                write!(f, "the issuer refuses one of the scopes `{missing}`")?;
+            }
             DeniedReason::ScopeNotAllowed => {
                 write!(f, "`{missing}` is not allowed for `{audience}`")?;
             }
             DeniedReason::AudienceNotAllowed => write!(f, "`{audience}` is not an allowed API")?,
+            DeniedReason::AudienceNotInFamily => write!(
+                f,
+                "the refresh token of the sign-in yields no token for `{audience}`"
+            )?,
             DeniedReason::ApplicationNotAllowed => {
                 write!(
                     f,
@@ -179,3 +209,8 @@ impl fmt::Display for Denied {
 }
 
 impl StdError for Denied {}
+
+/// Whether scopes are among them that every sign-in asks for, and no caller has named.
+fn has_identity(scopes: &Scopes) -> bool {
+    scopes.contains("openid") || scopes.contains("offline_access")
+}

@@ -40,6 +40,8 @@ pub(crate) struct Resume {
     pub(crate) authorization_endpoint: Option<Url>,
     pub(crate) iss_parameter_supported: bool,
     pub(crate) offline_needs_consent: bool,
+    /// What every sign-in asks for.
+    pub(crate) sign_in_scopes: Scopes,
     /// The names of the parameter that carries an audience.
     pub(crate) audience_parameters: &'static [&'static str],
     /// What the session covers already: a new sign-in asks for it again, so that it stays covered.

@@ -1,6 +1,11 @@
 //! [`Unavailable`]: no usable answer at present.
 
-use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
+use std::{
+    error::Error as StdError,
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use super::{IssuerAnswer, write_answer};
 
@@ -19,6 +24,8 @@ struct Details {
     answer: Option<IssuerAnswer>,
     source: Option<Box<dyn StdError + Send + Sync>>,
     is_on_kept_connection: bool,
+    /// Whose answer is missing, once that is known: where the error begins, it is not.
+    issuer: OnceLock<Box<str>>,
 }
 
 /// Why there is no usable answer.
@@ -49,6 +56,7 @@ impl Unavailable {
             answer: None,
             source: None,
             is_on_kept_connection: false,
+            issuer: OnceLock::new(),
         };
         Self {
             retry_after: Duration::ZERO,
@@ -67,6 +75,7 @@ impl Unavailable {
             answer: Some(answer),
             source: None,
             is_on_kept_connection: false,
+            issuer: OnceLock::new(),
         };
         Self {
             retry_after: said.unwrap_or_default(),
@@ -84,6 +93,7 @@ impl Unavailable {
             answer: None,
             source: Some(Box::new(source)),
             is_on_kept_connection: false,
+            issuer: OnceLock::new(),
         };
         Self {
             retry_after: Duration::ZERO,
@@ -104,6 +114,11 @@ impl Unavailable {
         self.details.is_on_kept_connection
     }
 
+    /// Names the issuer that it is about, for everybody who meets it.
+    pub(crate) fn of_issuer(&self, issuer: &str) {
+        self.details.issuer.get_or_init(|| issuer.into());
+    }
+
     /// The same error with a new time to come back.
     pub(crate) fn with_retry_after(&self, retry_after: Duration) -> Self {
         Self {
@@ -116,7 +131,13 @@ impl Unavailable {
     /// issuer asked for counts from its answer, not from now.
     pub(crate) fn with_wait_left(&self, left: Duration) -> Self {
         match (self.patience(), self.answer()) {
-            (Some(_), Some(answer)) => Self::answered(self.reason(), Some(left), answer.clone()),
+            (Some(_), Some(answer)) => {
+                let later = Self::answered(self.reason(), Some(left), answer.clone());
+                if let Some(issuer) = self.details.issuer.get() {
+                    later.of_issuer(issuer);
+                }
+                later
+            }
             _ => self.with_retry_after(left),
         }
     }
@@ -164,17 +185,24 @@ impl Unavailable {
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.reason() {
-            UnavailableReason::Connect => "the issuer could not be reached",
-            UnavailableReason::Interrupted => "the issuer's answer broke off",
-            UnavailableReason::Timeout => "the issuer did not answer in time",
-            UnavailableReason::Issuer => "the issuer is in trouble",
-            UnavailableReason::RateLimited => "the issuer is asked too often",
-            UnavailableReason::UnusableBody => "the issuer's answer is no JSON object",
-            UnavailableReason::Abandoned => {
-                "the request was given up: its runtime ended or its flow panicked"
+        let name = self.details.issuer.get();
+        let issuer = name.map_or_else(
+            || "the issuer".to_owned(),
+            |name| format!("the issuer `{name}`"),
+        );
+        match self.reason() {
+            UnavailableReason::Connect => write!(f, "{issuer} could not be reached"),
+            UnavailableReason::Interrupted => write!(f, "the answer of {issuer} broke off"),
+            UnavailableReason::Timeout => write!(f, "{issuer} did not answer in time"),
+            UnavailableReason::Issuer => write!(f, "{issuer} is in trouble"),
+            UnavailableReason::RateLimited => write!(f, "{issuer} is asked too often"),
+            UnavailableReason::UnusableBody => {
+                write!(f, "the answer of {issuer} is no JSON object")
             }
-        })?;
+            UnavailableReason::Abandoned => {
+                f.write_str("the request was given up: its runtime ended or its flow panicked")
+            }
+        }?;
         write_answer(f, self.answer())
     }
 }

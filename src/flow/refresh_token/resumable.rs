@@ -34,6 +34,7 @@ pub(crate) async fn resumable(
         session: open.name().to_owned(),
         iss_parameter_supported: entrance.as_ref().is_some_and(|one| one.names_issuer),
         authorization_endpoint: entrance.and_then(|one| one.authorization_endpoint),
+        sign_in_scopes: endpoint.dialect().sign_in_scopes(),
         offline_needs_consent: endpoint.dialect().offline_needs_consent,
         audience_parameters: endpoint.dialect().audience_parameter.names(),
         covered,

@@ -31,6 +31,7 @@ fn expected() -> Expected<'static> {
     Expected {
         issuer: ISSUER,
         client_id: "app_test",
+        apis: &["api.banking.example"],
         nonce: Some("n-1"),
         access_token: None,
         max_age: None,
@@ -81,7 +82,7 @@ fn a_good_token_says_who_signed_in() {
         assert_eq!(token.subject, "usr_alice");
         assert_eq!(token.auth_level.as_deref(), Some("AAL2"));
         assert_eq!(token.amr, ["pwd", "totp"]);
-        assert!(token.is_nonce_checked && token.preferred_username.is_none());
+        assert!(token.is_nonce_checked && token.sid.is_some());
         assert_eq!(token.expires_at, instant(1_790_000_300.0));
         assert!(!format!("{token:?}").contains("alice"), "{token:?}");
     }
@@ -97,7 +98,7 @@ fn each_rule_is_enforced() {
         (without("aud"), Refused::Missing("aud")),
         (
             with("aud", json!(["app_test", "app_other"])),
-            Refused::AuthorizedParty,
+            Refused::FurtherAudience,
         ),
         (with("azp", "app_other"), Refused::AuthorizedParty),
         (with("azp", json!(["app_test"])), Refused::Malformed("azp")),
@@ -114,11 +115,36 @@ fn each_rule_is_enforced() {
         (with("sub", "a".repeat(256)), Refused::Malformed("sub")),
         (with("events", json!({})), Refused::Type),
         (with("amr", "pwd"), Refused::Malformed("amr")),
-        (with("email", json!({})), Refused::Malformed("email")),
     ] {
         let found = fixture.check(&header(), &claims, &expected());
         assert_eq!(found.unwrap_err(), refused, "{claims}");
     }
+}
+
+#[test]
+fn what_is_for_showing_is_left_out_where_it_is_malformed() {
+    let fixture = Fixture::new(Signer::ed25519());
+    let mut claims = with("email", json!({}));
+    (claims["name"], claims["auth_level"]) = (json!(null), json!(2));
+    let token = fixture.check(&header(), &claims, &expected()).unwrap();
+    assert!(token.profile.email.is_none() && token.profile.name.is_none());
+    assert_eq!(token.auth_level, None);
+}
+
+#[test]
+fn a_further_audience_is_an_api_that_the_sign_in_asked_for() {
+    let fixture = Fixture::new(Signer::ed25519());
+    let asked = with("aud", json!(["api.banking.example", "app_test"]));
+    assert!(fixture.check(&header(), &asked, &expected()).is_ok());
+    let more = with(
+        "aud",
+        json!(["api.banking.example", "app_test", "app_other"]),
+    );
+    let found = fixture.check(&header(), &more, &expected());
+    assert_eq!(found.unwrap_err(), Refused::FurtherAudience);
+    let without_us = with("aud", json!(["api.banking.example"]));
+    let found = fixture.check(&header(), &without_us, &expected());
+    assert_eq!(found.unwrap_err(), Refused::Audience);
 }
 
 #[test]

@@ -15,8 +15,16 @@ impl AwaitedPage {
     }
 
     /// Shows whether it worked. The browser may have gone: then nobody misses the page.
-    pub(crate) async fn show(mut self, worked: bool) {
-        let page = if worked { SIGNED_IN } else { FAILED };
+    pub(crate) async fn show(self, worked: bool) {
+        self.shows(if worked { SIGNED_IN } else { FAILED }).await;
+    }
+
+    /// Shows that the person has signed out.
+    pub(crate) async fn show_signed_out(self) {
+        self.shows(SIGNED_OUT).await;
+    }
+
+    async fn shows(mut self, page: &str) {
         if let Err(error) = respond(&mut self.0, "200 OK", page).await {
             tracing::debug!(kind = ?error.kind(), "the browser did not wait for its page");
         }
@@ -67,9 +75,19 @@ const SIGNED_IN: &str = page!(
     "You can close this page and go back to the application."
 );
 
+const SIGNED_OUT: &str = page!(
+    "You are signed out",
+    "You can close this page and go back to the application."
+);
+
 pub(super) const FAILED: &str = page!(
     "The sign-in did not work",
     "Go back to the application: it says why. You can close this page."
+);
+
+pub(super) const NOT_SIGNED_OUT: &str = page!(
+    "Whether you are signed out is not known",
+    "What came back is no answer to this application. You can close this page."
 );
 
 pub(super) const ANSWERED: &str = page!(

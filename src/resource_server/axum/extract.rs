@@ -12,7 +12,7 @@ use http::request::Parts;
 use crate::resource_server::{
     challenge::Challenge,
     claims::{AssuranceLevel, Claims},
-    layer::claims,
+    layer::{claims, optional_claims},
     requirement::{Requirement, require_all, require_level},
 };
 
@@ -31,12 +31,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Claims {
     }
 }
 
-/// The claims on a route that may be open: there are some only behind an authentication layer.
+/// The claims, or `None` where a request may come without a token and did:
+/// [`AuthenticateLayer::optional`](crate::resource_server::AuthenticateLayer::optional) or
+/// [`ProtectedRouter::optional`](super::ProtectedRouter::optional). Where nothing looks at tokens the
+/// answer is 500, since `None` would be said of a good one too.
 impl<S: Send + Sync> OptionalFromRequestParts<S> for Claims {
     type Rejection = Challenge;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, Challenge> {
-        Ok(parts.extensions.get().cloned())
+        optional_claims(parts).map(Option::<&Self>::cloned)
     }
 }
 

@@ -12,6 +12,9 @@ pub struct Route {
     pub(super) method: Option<Method>,
     pub(super) path: String,
     pub(super) requirement: Option<Requirement>,
+    /// Whether it is what answers where no route does.
+    pub(super) is_fallback: bool,
+    pub(super) takes_claims: bool,
 }
 
 impl Route {
@@ -20,6 +23,15 @@ impl Route {
             method: None,
             path,
             requirement: None,
+            is_fallback: false,
+            takes_claims: false,
+        }
+    }
+
+    pub(super) fn fallback(path: String) -> Self {
+        Self {
+            is_fallback: true,
+            ..Self::open(path)
         }
     }
 
@@ -42,6 +54,11 @@ impl Route {
     pub fn is_open(&self) -> bool {
         self.requirement.is_none()
     }
+
+    /// Whether a token that comes is looked at, and refused if it is not accepted.
+    pub fn takes_claims(&self) -> bool {
+        self.takes_claims
+    }
 }
 
 impl fmt::Display for Route {
@@ -52,6 +69,7 @@ impl fmt::Display for Route {
         }
         match &self.requirement {
             Some(requirement) => requirement.fmt(f),
+            None if self.takes_claims => f.write_str("open, with claims where a token comes"),
             None => f.write_str("open"),
         }
     }

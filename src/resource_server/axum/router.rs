@@ -7,7 +7,11 @@ use axum::{
 };
 use http::Method;
 
-use super::route::Route;
+use super::{
+    fallback::Fallbacks,
+    paths::{RouteError, check},
+    route::Route,
+};
 use crate::resource_server::{requirement::Requirement, verifier::Verifier};
 
 /// A router that takes no route without a [`Requirement`], except those that are called open.
@@ -15,6 +19,11 @@ use crate::resource_server::{requirement::Requirement, verifier::Verifier};
 /// It has no `route`, `merge`, `nest` or `fallback` for plain axum parts: forgetting a requirement
 /// does not compile. [`routes`](Self::routes) lists what each route needs, for a review or a test.
 /// What is not declared is answered 404, or 405 with another method, without a look at the token.
+///
+/// Paths are compared as they come, without decoding: `/%74ransactions` is not `/transactions`. So
+/// [`into_router`](Self::into_router) refuses an open wildcard that would answer such a spelling of a
+/// protected path. Of two protected routes that fit, such as `/users/me` and `/users/{id}`, the handler of the
+/// other one is reached so, behind its own requirement.
 ///
 /// # Examples
 ///
@@ -33,7 +42,7 @@ use crate::resource_server::{requirement::Requirement, verifier::Verifier};
 ///
 /// let open: Vec<&str> = router.routes().iter().filter(|r| r.is_open()).map(|r| r.path()).collect();
 /// assert_eq!(open, ["/healthz"]);
-/// let app: axum::Router = router.into_router();
+/// let app: axum::Router = router.into_router()?;
 /// # let _ = app;
 /// # Ok(()) }
 /// ```
@@ -59,20 +68,14 @@ pub struct ProtectedRouter<S = ()> {
     verifier: Verifier,
     parts: Vec<Part<S>>,
     routes: Vec<Route>,
-    fallback: Option<Fallback<S>>,
+    /// By the prefix below which each answers.
+    fallbacks: Vec<(String, MethodRouter<S>)>,
 }
 
 #[derive(Clone, Debug)]
 enum Part<S> {
     Route(String, Box<MethodRouter<S>>),
     Router(String, Router<S>),
-}
-
-/// What answers where no route does, in the two forms that it can take.
-#[derive(Clone, Debug)]
-struct Fallback<S> {
-    router: Router<S>,
-    below_prefix: MethodRouter<S>,
 }
 
 impl<S: Clone + Send + Sync + 'static> ProtectedRouter<S> {
@@ -82,7 +85,7 @@ impl<S: Clone + Send + Sync + 'static> ProtectedRouter<S> {
             verifier,
             parts: Vec::new(),
             routes: Vec::new(),
-            fallback: None,
+            fallbacks: Vec::new(),
         }
     }
 
@@ -167,6 +170,8 @@ impl<S: Clone + Send + Sync + 'static> ProtectedRouter<S> {
             method: Some(method),
             path: path.to_owned(),
             requirement: Some(requirement),
+            is_fallback: false,
+            takes_claims: true,
         });
         self
     }
@@ -187,25 +192,57 @@ impl<S: Clone + Send + Sync + 'static> ProtectedRouter<S> {
         self
     }
 
+    /// Routes that need no token and look at the one that comes.
+    ///
+    /// `Option<Claims>` is `None` without a token. A token that is not accepted is refused as
+    /// everywhere else, and so is a second one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use intelliauth::resource_server::{Claims, ProtectedRouter, Verifier};
+    ///
+    /// async fn greeting(claims: Option<Claims>) -> String {
+    ///     let claims = claims.as_ref();
+    ///     format!("hello {}", claims.and_then(Claims::subject).unwrap_or("stranger"))
+    /// }
+    ///
+    /// let verifier = Verifier::builder("https://banking-cymmetri.intelliauth.local", "api.banking.cymmetri.com").build()?;
+    /// let router = ProtectedRouter::new(verifier).optional("/", axum::routing::get(greeting));
+    /// assert_eq!(router.routes()[0].to_string(), "/: open, with claims where a token comes");
+    /// # Ok(()) }
+    /// ```
+    pub fn optional(mut self, path: &str, handlers: MethodRouter<S>) -> Self {
+        let layer = self.verifier.layer().optional();
+        let handlers = Box::new(handlers.route_layer(layer));
+        self.parts.push(Part::Route(path.to_owned(), handlers));
+        self.routes.push(Route {
+            takes_claims: true,
+            ..Route::open(path.to_owned())
+        });
+        self
+    }
+
     /// What is answered, to everybody, where there is no route; 404 by default.
     ///
-    /// In the list of routes it is the open route `/{*rest}`.
+    /// In the list of routes it is the open route `/{*rest}`. It is no route that axum knows, so it has no
+    /// path parameters, and is in the way of no route. It also answers other spellings of a protected
+    /// path, such as one with a slash at its end: let it serve nothing that is protected elsewhere.
     pub fn open_fallback<H, T>(mut self, handler: H) -> Self
     where
         H: Handler<T, S>,
         T: 'static,
     {
-        self.fallback = Some(Fallback {
-            router: Router::new().fallback(handler.clone()),
-            below_prefix: any(handler),
-        });
-        self.list(Route::open(ALL_BELOW.to_owned()));
+        self.fallbacks.push(("/".to_owned(), any(handler)));
+        self.list(Route::fallback(ALL_BELOW.to_owned()));
         self
     }
 
     /// The routes of another protected router, below `prefix`; each keeps its own requirement.
     ///
-    /// A handler sees the whole path: nothing is stripped.
+    /// A handler sees the whole path: nothing is stripped. Of several fallbacks the one with the longest
+    /// prefix answers.
     pub fn nest(mut self, prefix: &str, other: Self) -> Self {
         for part in other.parts {
             self.parts.push(match part {
@@ -213,10 +250,12 @@ impl<S: Clone + Send + Sync + 'static> ProtectedRouter<S> {
                 Part::Router(path, router) => Part::Router(joined(prefix, &path), router),
             });
         }
-        if let Some(fallback) = other.fallback {
-            let path = joined(prefix, ALL_BELOW);
-            self.parts
-                .push(Part::Route(path, Box::new(fallback.below_prefix)));
+        for (below, handlers) in other.fallbacks {
+            let below = match joined(prefix, &below) {
+                root if root.is_empty() => "/".to_owned(),
+                below => below,
+            };
+            self.fallbacks.push((below, handlers));
         }
         for route in other.routes {
             let path = joined(prefix, &route.path);
@@ -229,13 +268,13 @@ impl<S: Clone + Send + Sync + 'static> ProtectedRouter<S> {
     pub fn merge(mut self, other: Self) -> Self {
         self.parts.extend(other.parts);
         other.routes.into_iter().for_each(|route| self.list(route));
-        self.fallback = self.fallback.or(other.fallback);
+        self.fallbacks.extend(other.fallbacks);
         self
     }
 
     /// What says nothing that is not in the list already, such as a second fallback, is left out.
     fn list(&mut self, route: Route) {
-        if !self.routes.contains(&route) {
+        if route.method.is_some() || !self.routes.contains(&route) {
             self.routes.push(route);
         }
     }
@@ -248,17 +287,32 @@ impl<S: Clone + Send + Sync + 'static> ProtectedRouter<S> {
 
     /// The axum router, to be layered and served. What is added to it from here on is not protected.
     ///
+    /// # Errors
+    ///
+    /// [`RouteError`] if a path is none, if two paths cannot be told apart, or if an open wildcard would
+    /// answer another spelling of a protected path.
+    ///
     /// # Panics
     ///
-    /// As axum's router does: when two routes are the same, or a path does not begin with a slash.
-    pub fn into_router(self) -> Router<S> {
-        let fallback = self.fallback.map(|fallback| fallback.router);
-        self.parts
+    /// As axum's router does, when an open route has a method that is declared a second time at the same
+    /// path: what handlers are in it, it does not say.
+    pub fn into_router(self) -> Result<Router<S>, RouteError> {
+        let prefixes = self.parts.iter().filter_map(|part| match part {
+            Part::Route(..) => None,
+            Part::Router(prefix, _) => Some(prefix.as_str()),
+        });
+        check(&self.routes, prefixes)?;
+        let router = self
+            .parts
             .into_iter()
-            .fold(fallback.unwrap_or_default(), |router, part| match part {
+            .fold(Router::new(), |router, part| match part {
                 Part::Route(path, handlers) => router.route(&path, *handlers),
                 Part::Router(prefix, inner) => router.nest(&prefix, inner),
-            })
+            });
+        if self.fallbacks.is_empty() {
+            return Ok(router);
+        }
+        Ok(router.fallback(Fallbacks::new(self.fallbacks)))
     }
 }
 

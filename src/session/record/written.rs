@@ -94,7 +94,8 @@ impl Session {
     /// The session as bytes, within what the store takes.
     ///
     /// Room is given in this order: who signed in or out and the refresh tokens with what they cover, what
-    /// marks say, refresh tokens that a sign-out has to revoke, access tokens from the newest to the oldest.
+    /// marks say, refresh tokens that a sign-out has to revoke, the ID token, access tokens from the newest
+    /// to the oldest.
     pub(crate) fn write(
         &self,
         key: &SessionKey,
@@ -103,7 +104,11 @@ impl Session {
         let mut session = self.clone();
         let tokens = session.take_tokens();
         let mut bytes = session.serialised(key, writing)?;
-        for shed in [Self::shed_replaced, Self::shed_marked_requests] {
+        for shed in [
+            Self::shed_id_token,
+            Self::shed_replaced,
+            Self::shed_marked_requests,
+        ] {
             if bytes.len() > writing.limit {
                 shed(&mut session);
                 bytes = session.serialised(key, writing)?;
@@ -126,6 +131,13 @@ impl Session {
     fn take_tokens(&mut self) -> Vec<KeptToken> {
         let signed_in = self.signed_in.as_mut();
         signed_in.map_or_else(Vec::new, |signed_in| std::mem::take(&mut signed_in.tokens))
+    }
+
+    /// Without it the issuer asks the person who it is that signs out.
+    fn shed_id_token(&mut self) {
+        if let Some(signed_in) = &mut self.signed_in {
+            signed_in.id_token = None;
+        }
     }
 
     /// Without them a redemption whose answer is lost is not repeated.
@@ -258,6 +270,7 @@ mod tests {
             since: 0,
             signed_in: Some(SignedIn {
                 account: Account::default(),
+                id_token: None,
                 identity_scopes: String::new(),
                 families: vec![family],
                 replaced: Vec::new(),

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     dialect::{AudienceRule, Dialect},
+    endpoint::Revocation,
     error::{Error, UnavailableReason},
     secret::Secret,
     session::environment::{Boxed, Issuer, Redeemed, RefreshRequest},
@@ -145,11 +146,11 @@ impl Issuer for ModelIssuer {
         })
     }
 
-    fn revoke<'a>(&'a self, refresh_token: &'a Secret) -> Boxed<'a, ()> {
+    fn revoke<'a>(&'a self, refresh_token: &'a Secret) -> Boxed<'a, Revocation> {
         Box::pin(async move {
             let (world, process) = (Arc::clone(&self.world), self.process);
             let Some(name) = TokenName::read(refresh_token.expose()) else {
-                return;
+                return Revocation::NotOffered;
             };
             let is_lost = world.meets(Trouble::RevocationsLost)
                 || world.meets(Trouble::Outage)
@@ -168,6 +169,7 @@ impl Issuer for ModelIssuer {
             });
             redemptions::check_revoked(&world, name);
             self.travel().await;
+            Revocation::Revoked
         })
     }
 

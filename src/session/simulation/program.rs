@@ -132,7 +132,7 @@ impl Program {
 
     pub(super) async fn sign_out(self: Arc<Self>, session: String) -> Result<(), Error> {
         let open = self.open(&session);
-        self.sessions.sign_out(&open).await
+        self.sessions.sign_out(&open).await.map(|_| ())
     }
 
     /// The account that is signed in, if there is one.

@@ -36,6 +36,7 @@ fn router(verifier: VerifierBuilder) -> Router {
         .get("/typed", require_token(), typed)
         .open("/healthz", axum::routing::get(ok))
         .into_router()
+        .unwrap()
 }
 
 #[derive(Deserialize)]

@@ -17,6 +17,7 @@ fn api(issuer: &Issuer) -> Router {
             async |claims: Claims| claims.scopes().to_string(),
         )
         .into_router()
+        .unwrap()
 }
 
 const EVERY: [&str; 9] = [
@@ -56,6 +57,9 @@ fn good(now: u64) -> Vec<(Value, Value)> {
         json!({ "jti": "x", "sid": "ses_1", "connection": "google-oauth2" }),
         json!({ "auth_level": "AAL2", "amr": ["pwd", "totp"], "acr": "aal2" }),
         json!({ "auth_level": "other" }),
+        json!({ "auth_level": 2 }),
+        json!({ "auth_level": null, "acr": "AAL1" }),
+        json!({ "auth_level": { "name": "AAL2" }, "scp": 7 }),
         json!({ "scope": "a read:transactions b" }),
         json!({ "scope": "read:transactions read:transactions" }),
         json!({ "scope": " a  read:transactions " }),
@@ -151,7 +155,6 @@ fn bad(now: u64, issuer: &str) -> Vec<(Value, Value)> {
         json!({ "sub": 1 }),
         json!({ "client_id": [] }),
         json!({ "amr": "pwd" }),
-        json!({ "auth_level": 2 }),
         json!({ "deep": deep }),
         json!({ "text": "x".repeat(16_384) }),
     ];

@@ -35,7 +35,7 @@ async fn a_token_is_good_for_its_own_api_and_its_own_scopes() {
             requirement,
             async || "ok",
         );
-        Api::serve(router.into_router()).await
+        Api::serve(router.into_router().unwrap()).await
     };
     let banking = serve(sample::BANKING, "/transactions", "read:transactions").await;
     let accounts = serve(sample::BANKING, "/accounts", "read:accounts").await;

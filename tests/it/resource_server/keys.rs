@@ -6,7 +6,7 @@ use intelliauth::resource_server::{Claims, ProtectedRouter, Verifier, VerifyErro
 use serde_json::json;
 use wiremock::ResponseTemplate;
 
-use super::issuer::{Answer, Api, Issuer, Keys};
+use super::issuer::{Answer, Api, Issuer, Keys, encode};
 
 fn router(verifier: Verifier) -> axum::Router {
     let read = require_scope("read:transactions").unwrap();
@@ -16,6 +16,7 @@ fn router(verifier: Verifier) -> axum::Router {
         })
         .open("/healthz", axum::routing::get(async || "ok"))
         .into_router()
+        .unwrap()
 }
 
 async fn status(verifier: &Verifier, token: &str) -> &'static str {
@@ -263,4 +264,29 @@ fn outside_of_a_runtime_nothing_panics() {
         panic!("it waits")
     };
     assert!(matches!(outcome, Err(VerifyError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn a_published_key_of_small_order_verifies_nothing() {
+    let issuer = Issuer::silent().await;
+    // The neutral point: under it this signature is right for every text.
+    let neutral: Vec<u8> = [1].into_iter().chain([0; 31]).collect();
+    let signature: Vec<u8> = neutral.iter().copied().chain([0; 32]).collect();
+    let mut keys = issuer.keys.public("");
+    keys.push(json!({ "kty": "OKP", "crv": "Ed25519", "kid": "weak", "x": encode(&neutral) }));
+    issuer.publish(&keys).await;
+    let verifier = issuer.verifier().build().unwrap();
+    let header = json!({ "alg": "EdDSA", "kid": "weak", "typ": "at+jwt" }).to_string();
+    let claims = issuer.claims().to_string();
+    let forged = format!(
+        "{}.{}.{}",
+        encode(header),
+        encode(claims),
+        encode(signature)
+    );
+    assert_eq!(status(&verifier, &forged).await, "invalid");
+    assert_eq!(
+        status(&verifier, &issuer.token_of("EdDSA", &json!({}))).await,
+        "ok"
+    );
 }

@@ -9,7 +9,7 @@ use std::{
 use axum::{Router, body::Body, middleware, routing};
 use http::{Request, Response};
 use intelliauth::resource_server::{
-    Claims, Permission, Permitted, ProtectedRouter, RequireLayer, require_scope,
+    Claims, Permission, Permitted, ProtectedRouter, RequireLayer, RouteError, require_scope,
 };
 use serde_json::json;
 use tower_layer::Layer;
@@ -91,7 +91,7 @@ async fn whatever_is_open_is_in_the_list() {
             "/{*rest}: open",
         ]
     );
-    let api = Api::serve(router.into_router()).await;
+    let api = Api::serve(router.into_router().unwrap()).await;
     for path in ["/docs", "/docs/a", "/help/", "/admin/x", "/", "/x/y"] {
         let answer = Answer::of(api.request("GET", path)).await;
         assert_eq!((answer.status, &*answer.body), (200, "ok"), "{path}");
@@ -117,7 +117,7 @@ async fn other_methods_and_paths_are_not_there() {
             require_scope("read:transactions").unwrap(),
             ok,
         );
-    let api = Api::serve(router.into_router()).await;
+    let api = Api::serve(router.into_router().unwrap()).await;
     let reader = issuer.token(&json!({}));
     for (method, path, status) in [
         ("GET", "/transactions", 200),
@@ -167,7 +167,7 @@ async fn nested_and_merged_routes_keep_their_requirements() {
             ok,
         ))
         .open_fallback(async || (http::StatusCode::NOT_FOUND, "nothing here"));
-    let api = Api::serve(router.into_router()).await;
+    let api = Api::serve(router.into_router().unwrap()).await;
     let manager = issuer.token(&json!({ "scope": "manage:applications" }));
     let status = async |method, path| api.call(method, path, &manager).await.status;
     assert_eq!(status("POST", "/admin").await, 403);
@@ -188,6 +188,175 @@ async fn nested_and_merged_routes_keep_their_requirements() {
         Answer::of(api.request("POST", "/admin/applications"))
             .await
             .status,
+        401
+    );
+}
+
+#[tokio::test]
+async fn a_nested_fallback_is_in_the_way_of_no_route() {
+    let issuer = Issuer::start().await;
+    let missing = |text: &'static str| async move || (http::StatusCode::NOT_FOUND, text);
+    let read = || require_scope("read:transactions").unwrap();
+    let tenant = protected(&issuer)
+        .get("/{id}/x", read(), ok)
+        .open_fallback(missing("no such tenant"));
+    let inner = protected(&issuer)
+        .get("/{id}", read(), ok)
+        .nest("/{tenant}/more", tenant)
+        .open_fallback(missing("no such setting"))
+        .merge(protected(&issuer).open_fallback(missing("never")));
+    let router = protected(&issuer)
+        .get("/{id}", read(), ok)
+        .nest("/admin", inner.clone())
+        .nest("/other/", inner)
+        .nest(
+            "/",
+            protected(&issuer).open_fallback(missing("nothing here")),
+        );
+    let api = Api::serve(router.into_router().unwrap()).await;
+    for (path, status, body) in [
+        ("/admin/7", 401, r#"{"error":"unauthorized"}"#),
+        ("/admin/7/x", 404, "no such setting"),
+        ("/admin/7/more/x", 404, "no such tenant"),
+        ("/admin/7/more/1/x", 401, ""),
+        ("/other/7/y", 404, "no such setting"),
+        ("/admin", 401, ""),
+        ("/admin/", 404, "nothing here"),
+        ("/a/b", 404, "nothing here"),
+        ("/", 404, "nothing here"),
+    ] {
+        let answer = Answer::of(api.request("GET", path)).await;
+        assert_eq!(answer.status, status, "{path}");
+        if status == 404 {
+            assert_eq!(answer.body, body, "{path}");
+        }
+    }
+    let token = issuer.token(&json!({}));
+    assert_eq!(api.get("/admin/7", &token).await.body, "ok");
+}
+
+#[tokio::test]
+async fn an_open_wildcard_over_a_protected_path_is_refused() {
+    let issuer = Issuer::silent().await;
+    let read = || require_scope("read:transactions").unwrap();
+    let files = || Router::new().route("/{name}", routing::get(ok));
+    let avoidable: [ProtectedRouter; 5] = [
+        protected(&issuer)
+            .get("/pub/secret", read(), ok)
+            .open("/pub/{*rest}", routing::get(ok)),
+        protected(&issuer)
+            .open("/users/{id}", routing::get(ok))
+            .get("/users/me", read(), ok),
+        protected(&issuer)
+            .open_router("/pub", files())
+            .get("/pub/secret", read(), ok),
+        protected(&issuer)
+            .open("/{*rest}", routing::get(ok))
+            .nest("/admin", protected(&issuer).post("/settings", read(), ok)),
+        protected(&issuer)
+            .optional("/pub/{*rest}", routing::get(ok))
+            .get("/pub/secret", read(), ok),
+    ];
+    for router in avoidable {
+        let list: Vec<String> = router.routes().iter().map(ToString::to_string).collect();
+        let refused = router.into_router().unwrap_err();
+        assert!(
+            matches!(refused, RouteError::Avoidable { .. }),
+            "{list:?}: {refused}"
+        );
+    }
+    // What the client spells differently is not there, or is answered by what is said to be open to all.
+    let router = protected(&issuer)
+        .get("/pub/secret", read(), ok)
+        .open("/pub/other", routing::get(ok))
+        .open("/users/{id}", routing::post(ok))
+        .get("/users/{id}", read(), ok)
+        .open_fallback(async || "fallback");
+    let api = Api::serve(router.into_router().unwrap()).await;
+    for path in ["/pub/%73ecret", "//pub/secret", "/pub/secret/"] {
+        assert_eq!(Answer::of(api.request("GET", path)).await.body, "fallback");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_routed_is_an_error_and_no_panic() {
+    let issuer = Issuer::silent().await;
+    let read = || require_scope("read:transactions").unwrap();
+    let bare = || protected(&issuer).get("/x", read(), ok);
+    for router in [
+        protected(&issuer).get("x", read(), ok),
+        protected(&issuer).get("/:id", read(), ok),
+        protected(&issuer).get("/{*rest}/x", read(), ok),
+        protected(&issuer).nest("admin", bare()),
+        protected(&issuer).open_router("/", Router::new()),
+        protected(&issuer).open_router("docs", Router::new()),
+        protected(&issuer).open_router("/{*rest}", Router::new()),
+    ] {
+        let refused = router.into_router().unwrap_err();
+        assert!(matches!(refused, RouteError::Path { .. }), "{refused}");
+    }
+    for router in [
+        protected(&issuer)
+            .get("/a/{id}", read(), ok)
+            .get("/a/{*rest}", read(), ok),
+        protected(&issuer)
+            .get("/a/{id}", read(), ok)
+            .post("/a/{other}", read(), ok),
+        bare().nest("/", bare()),
+    ] {
+        let list: Vec<String> = router.routes().iter().map(ToString::to_string).collect();
+        let refused = router.into_router().unwrap_err();
+        assert!(
+            matches!(refused, RouteError::Conflict { .. }),
+            "{list:?} {refused}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_may_be_left_out_is_looked_at_when_it_comes() {
+    let issuer = Issuer::start().await;
+    let greeting = async |claims: Option<Claims>| match claims {
+        Some(claims) => claims.subject().unwrap_or_default().to_owned(),
+        None => "stranger".to_owned(),
+    };
+    let router = protected(&issuer)
+        .optional("/", routing::get(greeting).post(async |_: Claims| "ok"))
+        .open("/open", routing::get(greeting));
+    let api = Api::serve(router.into_router().unwrap()).await;
+    let token = issuer.token(&json!({}));
+    assert_eq!(Answer::of(api.request("GET", "/")).await.body, "stranger");
+    assert_eq!(api.get("/", &token).await.body, "usr_alice");
+    let expired = issuer.token(&json!({ "exp": 1 }));
+    for bad in [expired.as_str(), "a.b.c", "x y"] {
+        let answer = api.get("/", bad).await;
+        assert_eq!(
+            (answer.status, answer.error()),
+            (401, Some("invalid_token"))
+        );
+    }
+    let twice = api
+        .request("GET", "/?access_token=x")
+        .header("authorization", format!("Bearer {token}"));
+    assert_eq!(Answer::of(twice).await.status, 400);
+    assert_eq!(Answer::of(api.request("POST", "/")).await.status, 401);
+    // Where nothing looks at tokens, `None` would be said of a good one too.
+    assert_eq!(api.get("/open", &token).await.status, 500);
+
+    let layer = issuer.verifier().build().unwrap().layer();
+    let layer = layer
+        .optional()
+        .requiring(require_scope("write:x").unwrap());
+    let require = RequireLayer::new(require_scope("read:transactions").unwrap());
+    let router = Router::new()
+        .route("/", routing::get(greeting))
+        .route("/required", routing::get(ok).layer(require))
+        .layer(layer);
+    let api = Api::serve(router).await;
+    assert_eq!(Answer::of(api.request("GET", "/")).await.body, "stranger");
+    assert_eq!(api.get("/", &token).await.status, 403);
+    assert_eq!(
+        Answer::of(api.request("GET", "/required")).await.status,
         401
     );
 }
@@ -221,12 +390,11 @@ async fn a_requirement_without_authentication_is_never_open() {
             routing::get(async |claims: Option<Claims>| format!("{}", claims.is_some())),
         );
     let bare = Api::serve(router.clone()).await;
-    for path in ["/layer", "/claims", "/permitted"] {
+    for path in ["/layer", "/claims", "/permitted", "/optional"] {
         let answer = bare.get(path, &token).await;
         assert_eq!((answer.status, answer.challenge), (500, None), "{path}");
         assert_eq!(answer.body, r#"{"error":"server_error"}"#);
     }
-    assert_eq!(bare.get("/optional", &token).await.body, "false");
     // The wrong way round, the requirement is outside.
     let wrong = Router::new()
         .route("/", routing::get(ok))

@@ -17,7 +17,7 @@ async fn no_token_is_shown_whatever_becomes_of_it() {
     let requirement = require_all(["read:transactions", "write:settings"]).unwrap();
     let router = ProtectedRouter::new(verifier.clone()).get("/", requirement, async || "ok");
     let mut shown = format!("{router:?}");
-    let api = Api::serve(router.into_router()).await;
+    let api = Api::serve(router.into_router().unwrap()).await;
     let stranger = Keys::generate();
     let tokens = [
         issuer.token(&json!({ "scope": "read:transactions write:settings" })),

@@ -445,8 +445,8 @@ async fn within_a_grace_period_a_lost_redemption_is_repeated_as_often_as_it_take
             .get_access_token(BANKING)
             .await
             .unwrap_err();
-        // Longer than the back-off after the fourth, whatever is drawn.
-        server.advance(12.5);
+        // The fourth failure is remembered for 4 to 12 s, and all of it fits into the grace period.
+        server.advance(13.0);
     }
     session.client().get_access_token(BANKING).await.unwrap();
     assert_eq!(redeemed(&server).await.len(), 5);

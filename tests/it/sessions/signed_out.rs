@@ -169,7 +169,7 @@ async fn what_could_not_be_revoked_is_revoked_whatever_comes_next() {
         store.set_away(false);
         match next {
             "sign in" => tenant.sign_in(&session, sample::ALICE, &[banking()]).await,
-            "sign out" => session.sign_out().await.unwrap(),
+            "sign out" => drop(session.sign_out().await.unwrap()),
             "ask" => drop(session.client().get_access_token(banking()).await),
             _ => {}
         }

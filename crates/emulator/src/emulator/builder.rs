@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use super::Emulator;
 use crate::config::{Config, ConfigError};
+use crate::host::Hosts;
 use crate::keys::SigningKey;
 use crate::pipeline::Pipeline;
 use crate::secret::Secret;
 use crate::server::Server;
 use crate::tenant::Tenant;
-use crate::{endpoint, random};
+use crate::{endpoint, random, sample};
 
 /// Settings of one emulator that are not the tenant's.
 #[derive(Clone, Debug)]
@@ -28,6 +29,16 @@ pub enum StartError {
     /// The configuration breaks a rule.
     #[error("the configuration is wrong")]
     Config(#[from] ConfigError),
+    /// The network reaches it, and its admin token is the sample's, which everybody knows.
+    #[error(
+        "{address} can be reached from other machines, and the admin token is the sample's, which \
+         everybody knows: set another one, or none to get a random one"
+    )]
+    #[non_exhaustive]
+    PublicAdminToken {
+        /// The address that was asked for.
+        address: IpAddr,
+    },
     /// The port cannot be listened on.
     #[error("cannot listen on {address}; choose another port, or 0 for a free one")]
     #[non_exhaustive]
@@ -63,7 +74,10 @@ impl Builder {
 
     /// The address to listen on, and the host of the issuer. Default: 127.0.0.1.
     ///
-    /// Listening on all addresses (0.0.0.0 or ::) leaves the issuer at 127.0.0.1.
+    /// On a loopback address a request that names another `Host` than this machine is answered 421: a web
+    /// page cannot make itself at home here by having its own name resolved to 127.0.0.1. On any other
+    /// address the admin token must not be the sample's. Listening on all addresses (0.0.0.0 or ::)
+    /// leaves the issuer at 127.0.0.1.
     #[must_use]
     pub fn host(mut self, host: IpAddr) -> Self {
         self.host = host;
@@ -79,6 +93,7 @@ impl Builder {
     /// [`StartError`] says what is wrong and how to fix it.
     pub async fn start(self) -> Result<Emulator, StartError> {
         self.config.check()?;
+        let hosts = self.hosts()?;
         let (listener, address) = self.listen()?;
         let issuer = issuer(address, &self.config.issuer_path);
         let admin_token = match self.config.admin_token.clone() {
@@ -92,7 +107,7 @@ impl Builder {
             let key = SigningKey::generate().map_err(|_failure| StartError::Crypto)?;
             let tenant = Arc::new(Tenant::new(config, issuer, admin_token, key));
             let router = endpoint::router(Arc::clone(&tenant));
-            Ok::<_, StartError>((Pipeline::new(Arc::clone(&tenant), router), tenant))
+            Ok::<_, StartError>((Pipeline::new(Arc::clone(&tenant), router, hosts), tenant))
         };
         let (server, is_ready) = Server::spawn(listener, prepare)?;
         let tenant = is_ready.await.map_err(|_closed| {
@@ -103,6 +118,16 @@ impl Builder {
             server,
             address,
         })
+    }
+
+    fn hosts(&self) -> Result<Hosts, StartError> {
+        let (address, hosts) = (self.host, Hosts::of_listening_at(self.host));
+        let token = self.config.admin_token.as_ref();
+        let is_public = token.is_some_and(|token| token.matches(sample::ADMIN_TOKEN));
+        if hosts == Hosts::Any && is_public {
+            return Err(StartError::PublicAdminToken { address });
+        }
+        Ok(hosts)
     }
 
     fn listen(&self) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -204,3 +204,36 @@ fn it_ends_cleanly_when_asked_to() {
         assert_eq!(serving.child.wait().unwrap().code(), Some(0), "{signal}");
     }
 }
+
+#[test]
+fn the_sample_is_not_served_to_the_network_as_it_is() {
+    let output = run(&["--host", "0.0.0.0", "--port", "0"]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = text(&output.stderr);
+    assert!(
+        error.contains("the sample's admin token is public"),
+        "{error}"
+    );
+
+    let file = std::env::temp_dir().join(format!("emulator-network-{}.toml", std::process::id()));
+    let own = sample::TOML.replace(sample::ADMIN_TOKEN, "known-to-me-alone");
+    std::fs::write(&file, own).unwrap();
+    let mut command = command();
+    command
+        .args(["--host", "0.0.0.0", "--port", "0", "--config"])
+        .arg(&file)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut warning = String::new();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    errors.read_line(&mut warning).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert!(
+        warning.starts_with("warning: other machines can reach"),
+        "{warning}"
+    );
+    assert!(warning.contains("are the sample's"), "{warning}");
+}

@@ -167,3 +167,50 @@ async fn two_thousand_requests_are_counted_exactly() {
     tokio::join!(ask(), ask(), ask(), ask(), ask(), ask(), ask(), ask());
     assert_eq!(world.emulator.count("/.well-known/jwks.json"), 2_000);
 }
+
+#[tokio::test]
+async fn a_page_whose_name_was_bound_to_this_machine_owns_nothing() {
+    let world = sample_world().await;
+    let port = world.emulator.address().port();
+    let path = format!("/api/v1/applications/{}/rotate-secret", sample::SERVICE);
+    let rotate = |host: String| {
+        let request = world.http().post(world.emulator.url(&path));
+        let request = request.bearer_auth(sample::ADMIN_TOKEN);
+        request.header("host", host).send()
+    };
+    for host in ["evil.example", "127.0.0.1.evil.example", "0.0.0.0"] {
+        let reply = rotate(format!("{host}:{port}")).await.unwrap();
+        assert_eq!(reply.status(), 421, "{host}");
+    }
+    assert!(world.emulator.requests().is_empty());
+    for path in ["/oauth2/token", "/sign-in", "/emulator/v1/clock", "/"] {
+        let request = world.http().get(world.emulator.url(path));
+        let reply = request.header("host", "evil.example").send().await;
+        assert_eq!(reply.unwrap().status(), 421, "{path}");
+    }
+    world.banking_token().await;
+    for host in ["localhost", "127.0.0.1", "[::1]"] {
+        let reply = rotate(format!("{host}:{port}")).await.unwrap();
+        assert_eq!(reply.status(), 200, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn the_network_never_meets_the_admin_token_that_everybody_knows() {
+    let every = std::net::IpAddr::from([0, 0, 0, 0]);
+    let start = |config: Config| Emulator::builder(config).host(every).start();
+    let refused = start(Config::sample()).await.unwrap_err();
+    assert!(
+        matches!(refused, StartError::PublicAdminToken { address, .. } if address == every),
+        "{refused}"
+    );
+    let own = start(Config::sample().admin_token("known-to-me-alone"))
+        .await
+        .unwrap();
+    let world = World::around(own);
+    let request = world.http().get(world.emulator.url("/api/v1/audit"));
+    let named = request
+        .header("host", "build-machine.example")
+        .bearer_auth("known-to-me-alone");
+    assert_eq!(named.send().await.unwrap().status(), 200);
+}

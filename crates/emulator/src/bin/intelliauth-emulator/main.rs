@@ -23,7 +23,8 @@ struct Arguments {
     #[arg(long, default_value_t = 8080)]
     port: u16,
 
-    /// The address to listen on. Others than 127.0.0.1 are reachable for the whole network.
+    /// The address to listen on. Others than 127.0.0.1 are reachable for the whole network, and want
+    /// an admin token of your own.
     #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
     host: IpAddr,
 
@@ -71,6 +72,9 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Box<dyn Erro
         .host(arguments.host)
         .port(arguments.port);
     let emulator = builder.start().await.map_err(name_the_option)?;
+    if !arguments.host.to_canonical().is_loopback() {
+        warn_of_the_network(&config);
+    }
     let stop = stop_signal()?;
     print(&usage::text(&emulator, &config, is_sample))?;
     stop.await;
@@ -105,16 +109,37 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
 
 /// A taken port is the most common failure: the message names the option that fixes it.
 fn name_the_option(error: StartError) -> Box<dyn Error> {
-    let StartError::Bind {
-        address,
-        ref source,
-        ..
-    } = error
-    else {
-        return error.into();
+    match error {
+        StartError::Bind {
+            address,
+            ref source,
+            ..
+        } => {
+            let fix = "choose another with --port, or --port 0 for a free one";
+            format!("cannot listen on {address} ({source}); {fix}").into()
+        }
+        StartError::PublicAdminToken { address, .. } => {
+            let fix = "serve a file (--print-sample-config > tenant.toml, --config tenant.toml) without \
+                       its line `admin_token`, or with a token of your own there";
+            format!("{address} can be reached from other machines, and the sample's admin token is public; {fix}")
+                .into()
+        }
+        other => other.into(),
+    }
+}
+
+/// What the network gets to see, where it is not what a tenant's own people would expect.
+fn warn_of_the_network(config: &Config) {
+    let secrets = if config.has_sample_secrets() {
+        ", and secrets or passwords of this tenant are the sample's, which everybody knows"
+    } else {
+        ""
     };
-    let fix = "choose another with --port, or --port 0 for a free one";
-    format!("cannot listen on {address} ({source}); {fix}").into()
+    // Nothing can be done if it cannot be written.
+    let _ = writeln!(
+        io::stderr(),
+        "warning: other machines can reach this emulator over plain http{secrets}"
+    );
 }
 
 fn with_causes(error: &dyn Error) -> String {
