@@ -23,7 +23,7 @@ use crate::{
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long a lock may stay taken whose holder is gone: twice the lease that the guide recommends.
-pub(super) const PATIENCE: Duration = Duration::from_secs(900);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a record of the suite is worth keeping.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
