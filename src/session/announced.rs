@@ -33,7 +33,7 @@ impl Sessions {
             return;
         };
         let serving = open.state(|state| state.serving());
-        let has_ended = serving.is_some_and(|serving| serving != current.revision());
+        let has_ended = serving.is_some_and(|serving| serving != current.in_force());
         if has_ended {
             open.state(State::stop_serving);
             self.forget_cached(open);

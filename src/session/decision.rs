@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Wanted,
-    record::{Coverage, FamilyId, KeptToken, Mark, MarkedRequest, SignInId, SignedIn},
+    record::{Coverage, Family, FamilyId, KeptToken, Mark, MarkedRequest, SignInId, SignedIn},
     rules::{Rule, holds},
     state::{Current, State},
     transition::{Transition, took},
@@ -88,7 +88,7 @@ impl State {
             took(Transition::NotSignedIn);
             return Decision::Refuse(Error::signed_out(&wanted.asked));
         };
-        let sign_in = current.revision();
+        let sign_in = current.in_force();
         if let Some((token, requested_at)) = self.adopt(signed_in, wanted, now) {
             took(Transition::Adopted);
             return Decision::Adopt(Adopted {
@@ -97,14 +97,10 @@ impl State {
                 sign_in,
             });
         }
-        if let Err(error) = covers(signed_in, wanted, dialect.refresh_may_exceed) {
-            return Decision::Refuse(error);
-        }
-        let family = signed_in.family(&wanted.asked.audience);
-        let Some((family, refresh_token)) =
-            family.and_then(|family| Some((family, family.refresh_token.clone()?)))
-        else {
-            return Decision::Refuse(Error::login_required(&wanted.asked));
+        let (family, refresh_token) = match covering(signed_in, wanted, dialect.refresh_may_exceed)
+        {
+            Ok((family, refresh_token)) => (family, refresh_token.clone()),
+            Err(error) => return Decision::Refuse(error),
         };
         let only = family.audience.as_deref().map(Audience::from);
         let own = MarkedRequest::new(&wanted.asked, &wanted.parameters);
@@ -182,16 +178,25 @@ fn is_in_grace(mark: &Mark, grace: Option<Duration>, now: Moment) -> bool {
     age.is_some_and(|age| Duration::from_millis(age) < grace)
 }
 
-/// Refuses what the sign-in is not known to cover, without asking the issuer: a refused refresh
+/// The family that serves `wanted`, and its refresh token.
+///
+/// What the sign-in is not known to cover is refused without asking the issuer: a refused refresh
 /// consumes the token at some, and a prompt would not end at others.
-fn covers(signed_in: &SignedIn, wanted: &Wanted, may_exceed: bool) -> Result<(), Error> {
+fn covering<'a>(
+    signed_in: &'a SignedIn,
+    wanted: &Wanted,
+    may_exceed: bool,
+) -> Result<(&'a Family, &'a Secret), Error> {
     let asked = &wanted.asked;
-    let family = signed_in.family(&asked.audience);
-    if family.is_some_and(|family| family.refresh_token.is_none()) {
+    let Some(family) = signed_in.family(&asked.audience) else {
+        took(Transition::NotCovered);
+        return Err(Error::consent_required(asked, asked.scopes.clone()));
+    };
+    let Some(refresh_token) = &family.refresh_token else {
         took(Transition::FamilyEnded);
         return Err(Error::login_required(asked));
-    }
-    let coverage = family.and_then(|family| family.covers.get(asked.audience.as_str()));
+    };
+    let coverage = family.covers.get(asked.audience.as_str());
     let granted = coverage.map(Coverage::granted);
     let held = granted.clone().unwrap_or_default();
     let missing = asked.scopes.difference(&held);
@@ -204,9 +209,8 @@ fn covers(signed_in: &SignedIn, wanted: &Wanted, may_exceed: bool) -> Result<(),
         return Err(Error::Denied(Denied::narrowed(asked, &held)));
     }
     let is_covered = granted.is_some() && missing.is_empty();
-    let may_ask = may_exceed || !holds(Rule::CoveredOnly);
-    if is_covered || (may_ask && family.is_some()) {
-        return Ok(());
+    if is_covered || may_exceed || !holds(Rule::CoveredOnly) {
+        return Ok((family, refresh_token));
     }
     took(Transition::NotCovered);
     Err(Error::consent_required(asked, missing))

@@ -119,15 +119,15 @@ impl Sessions {
     }
 
     /// As [`load`](Self::load), or what the pending changes are over while the store cannot be read.
-    pub(super) async fn load_or_over(&self, open: &OpenSession) -> Result<Arc<Loaded>, Error> {
+    pub(super) async fn load_or_base(&self, open: &OpenSession) -> Result<Arc<Loaded>, Error> {
         let loaded = self.load(open).await;
-        loaded.or_else(|error| over(open, error))
+        loaded.or_else(|error| base(open, error))
     }
 
     /// The session as it is for this process: the record with what is pending, or what is pending alone
     /// while the store cannot be read.
     pub(super) async fn look(&self, open: &OpenSession) -> Result<(Arc<Loaded>, Current), Error> {
-        let loaded = self.load_or_over(open).await?;
+        let loaded = self.load_or_base(open).await?;
         let now = self.now();
         let current = open.state(|state| state.current(&loaded, now));
         Ok((loaded, current))
@@ -147,7 +147,7 @@ impl Sessions {
             let now = self.now();
             let mut current = open.state(|state| state.current(&loaded, now));
             let applied = open.state(|state| state.apply(&mut change, &mut current, &loaded, now));
-            sign_in = current.revision();
+            sign_in = current.in_force();
             let unsaved = if applied.is_entered() {
                 match self.save(open, &loaded, &current).await {
                     Ok(SaveOutcome::Saved(_)) => None,
@@ -199,7 +199,7 @@ impl Sessions {
         let mut change = change;
         change.may_have_entered();
         open.state(|state| state.hold_pending(change, loaded, now));
-        self.open.keep_unsaved(open);
+        self.open.keep_pending(open);
     }
 
     /// Saves what the session is now, if the store is not ahead of it.
@@ -292,7 +292,7 @@ impl Sessions {
     /// Writes what is pending, if the store takes it now.
     pub(super) async fn settle(self: &Arc<Self>, open: &Arc<OpenSession>) -> Result<(), Error> {
         let settled = self.try_settle(open).await;
-        self.open.keep_unsaved(open);
+        self.open.keep_pending(open);
         self.revoke_queued(open);
         settled
     }
@@ -369,12 +369,12 @@ fn has_no_room(error: &StoreError) -> bool {
 }
 
 /// What the pending changes are over: it counts while the store cannot be read.
-pub(super) fn over(open: &OpenSession, error: Error) -> Result<Arc<Loaded>, Error> {
+pub(super) fn base(open: &OpenSession, error: Error) -> Result<Arc<Loaded>, Error> {
     // What a newer version wrote must not be passed over.
-    let over = open
-        .state(|state| state.over())
+    let base = open
+        .state(|state| state.base())
         .filter(|_| !is_newer(&error));
-    over.ok_or(error)
+    base.ok_or(error)
 }
 
 fn newer() -> Error {

@@ -1,6 +1,7 @@
 //! [`SessionInfo`]: what a store holds of one session, without a token.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -90,14 +91,15 @@ impl Sessions {
     pub(crate) async fn list(self: &Arc<Self>) -> Result<Vec<SessionInfo>, Error> {
         let sessions = Arc::clone(self);
         self.outlive(async move {
-            let found = Mutex::new(Vec::new());
+            // By name: a record that was copied beside itself is shown once.
+            let found = Mutex::new(BTreeMap::new());
             let mut visit = |record: SessionRecord| {
                 let key = Session::key_in(&record).filter(|key| sessions.is_own(key));
                 let info = key.and_then(|key| {
                     let session = Session::read(&record, &key).ok()?;
                     SessionInfo::of(key.session(), session)
                 });
-                lock(&found).extend(info);
+                lock(&found).extend(info.map(|info| (info.name.clone(), info)));
             };
             let listing = sessions.store.list(&mut visit);
             let limit = sessions.store_timeout.saturating_mul(12);
@@ -105,7 +107,8 @@ impl Sessions {
                 .limited_to(limit, listing)
                 .await
                 .map_err(Error::Store)?;
-            Ok(found.into_inner().unwrap_or_default())
+            let found = found.into_inner().unwrap_or_default();
+            Ok(found.into_values().collect())
         })
         .await
     }

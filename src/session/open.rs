@@ -101,7 +101,7 @@ impl OpenSession {
 
     /// The sign-in that was last seen in force, as the revision of what was refused.
     pub(crate) fn revision(&self) -> u64 {
-        self.state(|state| state.revision().0)
+        self.state(|state| state.in_force().0)
     }
 
     /// Whether there is something that the store has not taken.

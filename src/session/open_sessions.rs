@@ -21,7 +21,7 @@ pub(crate) struct OpenSessions {
     /// By the digest that a store announces, where the store announces changes.
     announced: Option<Announced>,
     /// Those that have something which the store has not taken: kept until it has.
-    unsaved: Mutex<BTreeMap<Arc<str>, Arc<OpenSession>>>,
+    pending: Mutex<BTreeMap<Arc<str>, Arc<OpenSession>>>,
 }
 
 /// Open sessions by the digest of their key.
@@ -102,21 +102,21 @@ impl OpenSessions {
 
     /// Keeps `open` as long as it has something that the store has not taken. To be called when that may
     /// have changed, with nothing of the session locked.
-    pub(super) fn keep_unsaved(&self, open: &Arc<OpenSession>) {
-        let mut unsaved = lock(&self.unsaved);
+    pub(super) fn keep_pending(&self, open: &Arc<OpenSession>) {
+        let mut pending = lock(&self.pending);
         let no_longer_kept = if open.has_pending() {
-            unsaved.insert(Arc::clone(open.shared_name()), Arc::clone(open))
+            pending.insert(Arc::clone(open.shared_name()), Arc::clone(open))
         } else {
-            unsaved.remove(open.name())
+            pending.remove(open.name())
         };
-        drop(unsaved);
+        drop(pending);
         // With nothing locked: this may be the last of it.
         drop(no_longer_kept);
     }
 
     /// Those that have something which the store has not taken.
-    pub(super) fn unsaved(&self) -> Vec<Arc<OpenSession>> {
-        lock(&self.unsaved).values().cloned().collect()
+    pub(super) fn with_pending(&self) -> Vec<Arc<OpenSession>> {
+        lock(&self.pending).values().cloned().collect()
     }
 }
 

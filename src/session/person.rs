@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     LoginTokens, OpenSession, Sessions,
     change::{Applied, Change},
-    driver::{SaveOutcome, TRIES, contended, over},
+    driver::{SaveOutcome, TRIES, base, contended},
     environment::within,
     record::{SignInId, SignedIn},
     sign_in::SignIn,
@@ -32,15 +32,8 @@ impl Sessions {
         login: LoginTokens,
         same_person: bool,
     ) -> Result<Account, Error> {
-        let refresh_token = login.reply.refresh_token.clone();
         let outcome = self.try_sign_in(open, login, same_person).await;
         self.revoke_queued(open);
-        // Only what a sign-out overtook is revoked. RFC 7009 section 2.1 has the issuer end all that came
-        // of the same grant, and that may be a good session: another person's own, for example.
-        let is_unwanted = matches!(outcome, Err(Error::Request(_)));
-        if is_unwanted && let Some(refresh_token) = refresh_token {
-            self.issuer.revoke(&refresh_token).await;
-        }
         outcome
     }
 
@@ -63,7 +56,7 @@ impl Sessions {
         let mut sign_in = Box::new(sign_in);
         sign_in.after = open.state(|state| state.seen_sign_ins());
         sign_in.comes_after(open.state(|state| state.since()));
-        let loaded = match self.load_or_over(open).await {
+        let loaded = match self.load_or_base(open).await {
             Ok(loaded) => loaded,
             // Who the person has to be is not known, so this may be another one.
             Err(error) if same_person => return Err(error),
@@ -97,14 +90,14 @@ impl Sessions {
         // Before anything is awaited: from now on nothing of it is handed out here.
         let now = self.now();
         open.state(|state| state.sign_out_of_seen(now));
-        self.open.keep_unsaved(open);
+        self.open.keep_pending(open);
         self.forget_cached(open);
         let (sessions, own) = (Arc::clone(self), Arc::clone(open));
         self.outlive(async move {
             let signed_out = sessions.write_tombstone(&own).await;
             // What was taken from the store a moment before may have been cached meanwhile.
             sessions.forget_cached(&own);
-            sessions.open.keep_unsaved(&own);
+            sessions.open.keep_pending(&own);
             let tokens = own.state(State::take_to_revoke);
             let revoked = sessions.revoke_within(tokens, REVOCATION_LIMIT).await;
             signed_out.map(|()| revoked)
@@ -139,7 +132,7 @@ impl Sessions {
         open.state(|state| {
             let current = state.current(loaded, now);
             if is_first && current.session.is_some() {
-                state.saw_sign_in(current.revision());
+                state.saw_sign_in(current.in_force());
                 state.sign_out(now);
                 return state.current(loaded, now);
             }
@@ -205,7 +198,7 @@ impl Sessions {
         let (sessions, own) = (Arc::clone(self), Arc::clone(open));
         let is_signed_in = self.outlive(async move {
             let loaded = sessions.load_shared(&own).await;
-            let loaded = loaded.or_else(|error| over(&own, error))?;
+            let loaded = loaded.or_else(|error| base(&own, error))?;
             let now = sessions.now();
             let current = own.state(|state| state.current(&loaded, now));
             sessions.revoke_queued(&own);
@@ -229,6 +222,8 @@ impl Sessions {
         let is_recent = |at: Moment| now.since(at) < LOOK_EVERY;
         if !open.state(|state| state.seen_at()).is_some_and(is_recent) {
             let _ = self.signed_in(open).await;
+            // A store that fails is not asked at every call either.
+            open.state(|state| state.looked(now));
         }
         open.revision()
     }
@@ -253,13 +248,16 @@ impl Sessions {
             let _ = within(&*environment, limit, idle).await;
             let _ = sender.send(settled.unwrap_or_else(|| Err(unanswered())));
         }));
-        // Without a thread to run it on there is nothing to wait for.
-        outcome.await.unwrap_or(Ok(()))
+        outcome.await.unwrap_or_else(|_| {
+            // Without a thread to run it on nothing can be written.
+            let is_written = self.open.with_pending().is_empty();
+            is_written.then_some(()).ok_or_else(unanswered)
+        })
     }
 
     async fn settle_all(self: &Arc<Self>) -> Result<(), Error> {
         let mut failures = Vec::new();
-        for open in self.open.unsaved() {
+        for open in self.open.with_pending() {
             if let Err(error) = self.settle(&open).await {
                 failures.push((open.name().to_owned(), error));
             }

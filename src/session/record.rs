@@ -99,7 +99,7 @@ impl Session {
     }
 
     /// The sign-in that is in force; [`SignInId::UNKNOWN`] if the person has signed out.
-    pub(crate) fn revision(&self) -> SignInId {
+    pub(crate) fn in_force(&self) -> SignInId {
         match self.signed_in {
             Some(_) => self.sign_in,
             None => SignInId::UNKNOWN,

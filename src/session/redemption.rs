@@ -78,14 +78,14 @@ impl Sessions {
                 Ok(hand_out(open, token, sign_in))
             }
             // Another sign-in has come since this was read: what it says is looked at.
-            Decision::Refuse(_) if !open.state(|state| state.may_hand_out(current.revision())) => {
+            Decision::Refuse(_) if !open.state(|state| state.may_hand_out(current.in_force())) => {
                 Ok(None)
             }
             Decision::Refuse(error) => {
                 if current.signed_in().is_none() {
                     open.state(State::stop_serving);
                 }
-                Err(error.found_in(current.revision().0))
+                Err(error.found_in(current.in_force().0))
             }
             Decision::Redeem(plan) => self.redeem(open, wanted, plan.family, loaded).await,
             Decision::Lost { family } => self.redeem(open, wanted, family, loaded).await,
@@ -141,7 +141,7 @@ impl Sessions {
         for _ in 0..ROUNDS {
             let loaded = match next.take() {
                 Some(loaded) => loaded,
-                None => self.load_or_over(open).await?,
+                None => self.load_or_base(open).await?,
             };
             match self.round(open, wanted, locked, loaded).await? {
                 Some(Round::Token(token, sign_in)) => return Ok(Some((token, sign_in))),
@@ -167,13 +167,13 @@ impl Sessions {
                 let (token, sign_in) = adopted.into_token();
                 return Ok(Some(Round::Token(token, sign_in)));
             }
-            Decision::Refuse(error) => return Err(error.found_in(current.revision().0)),
+            Decision::Refuse(error) => return Err(error.found_in(current.in_force().0)),
             Decision::Lost { .. } => {
                 took(Transition::AnswersLost);
                 let audience = &wanted.asked.audience;
                 tracing::warn!(%audience, "the answers to the refresh token were lost, a sign-in is needed");
                 let error = Error::login_required(&wanted.asked);
-                return Err(error.found_in(current.revision().0));
+                return Err(error.found_in(current.in_force().0));
             }
             // The person has signed in for this API alone meanwhile: that family has another lock.
             Decision::Redeem(plan) if plan.family.as_ref() != family.audience() => return Ok(None),
@@ -391,7 +391,7 @@ impl Sessions {
         self.settle_later(open);
         Committed {
             applied: Applied::Entered,
-            sign_in: open.state(|state| state.revision()),
+            sign_in: open.state(|state| state.in_force()),
             unsaved: None,
         }
     }

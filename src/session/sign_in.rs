@@ -110,10 +110,11 @@ impl SignIn {
         let found = session.as_ref();
         if let Some(found) = found.filter(|found| found.sign_in == self.id) {
             took(Transition::SignInFound);
-            return match found.signed_in {
-                Some(_) => Applied::Found,
-                None => Applied::SignedOut,
-            };
+            if found.signed_in.is_some() {
+                return Applied::Found;
+            }
+            target.to_revoke.extend(self.refresh_token().cloned());
+            return Applied::SignedOut;
         }
         let known = found.and_then(|found| found.signed_in.as_ref());
         if known.is_some_and(|known| known.families.iter().any(|it| it.sign_in == self.id)) {
@@ -193,7 +194,9 @@ impl SignIn {
         found.account.is_surely(&self.account) && is_newest
     }
 
-    /// Another sign-in or a sign-out came later. The refresh token is of no use, and a sign-out has to know it.
+    /// Another sign-in or a sign-out came later. The refresh token is of no use: what a sign-out has overtaken is
+    /// revoked, and the rest has to be known to the next sign-out. RFC 7009 section 2.1 has the issuer end all that
+    /// came of the same grant, and that may be a good session.
     fn give_way(&self, session: &mut Option<Session>, target: &mut Target<'_>) -> Applied {
         took(Transition::SignInOvertaken);
         let Some(refresh_token) = self.refresh_token().cloned() else {

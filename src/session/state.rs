@@ -37,7 +37,7 @@ pub(crate) struct State {
     /// What the store has not taken, the oldest first.
     pending: Vec<Pending>,
     /// The record that they are pending over: it counts while the store cannot be read.
-    over: Option<Arc<Loaded>>,
+    base: Option<Arc<Loaded>>,
     numbers: u64,
     seen: Seen,
     /// The sign-ins that were seen in force, the last one last: what a person does here comes after them,
@@ -61,7 +61,7 @@ struct Pending {
 /// What was last seen, here or in the store.
 #[derive(Default)]
 struct Seen {
-    revision: SignInId,
+    in_force: SignInId,
     /// The version of the record; nothing if there was none, or if nothing was seen yet.
     version: Option<Version>,
     /// How often something was seen: a load that took long tells nothing new.
@@ -134,10 +134,10 @@ impl Current {
     }
 
     /// The sign-in that is in force.
-    pub(crate) fn revision(&self) -> SignInId {
+    pub(crate) fn in_force(&self) -> SignInId {
         self.session
             .as_ref()
-            .map_or(SignInId::UNKNOWN, Session::revision)
+            .map_or(SignInId::UNKNOWN, Session::in_force)
     }
 }
 
@@ -173,7 +173,7 @@ impl State {
         });
         self.to_revoke.append(&mut to_revoke);
         if self.pending.is_empty() {
-            self.over = None;
+            self.base = None;
         }
         current
     }
@@ -195,17 +195,17 @@ impl State {
     }
 
     /// The store has not taken `change`: it counts here all the same.
-    pub(crate) fn hold_pending(&mut self, change: Change, over: &Arc<Loaded>, now: Moment) {
+    pub(crate) fn hold_pending(&mut self, change: Change, base: &Arc<Loaded>, now: Moment) {
         if !holds(Rule::KeepPending) {
             return;
         }
         self.push(change);
         // What another call has seen since is newer: it may be that the person has signed out.
-        let is_last_seen = over.version == self.seen.version;
-        if is_last_seen || !over.is_read {
-            self.over = Some(Arc::clone(over));
-            let current = self.current(over, now);
-            self.note(over.version, current.session.as_ref(), now);
+        let is_last_seen = base.version == self.seen.version;
+        if is_last_seen || !base.is_read {
+            self.base = Some(Arc::clone(base));
+            let current = self.current(base, now);
+            self.note(base.version, current.session.as_ref(), now);
         }
     }
 
@@ -275,7 +275,7 @@ impl State {
             since,
             revoked,
         }));
-        self.seen.revision = SignInId::UNKNOWN;
+        self.seen.in_force = SignInId::UNKNOWN;
         self.seen.count += 1;
     }
 
@@ -286,15 +286,15 @@ impl State {
 
     /// What the pending changes are over, if that is worth more than to know nothing: they bring a sign-in, or
     /// belong to one. That the person has signed out says nothing of who may have signed in since.
-    pub(crate) fn over(&self) -> Option<Arc<Loaded>> {
-        let is_signed_in = self.over.as_ref()?.signed_in().is_some();
+    pub(crate) fn base(&self) -> Option<Arc<Loaded>> {
+        let is_signed_in = self.base.as_ref()?.signed_in().is_some();
         let brings = |pending: &Pending| match pending.change {
             Change::SignIn(_) => true,
             Change::Rotation(_) | Change::End { .. } => is_signed_in,
             Change::SignOut(_) | Change::Unmark(_) | Change::Mark(_) => false,
         };
         let is_worth_more = self.pending.iter().any(brings);
-        self.over.clone().filter(|_| is_worth_more)
+        self.base.clone().filter(|_| is_worth_more)
     }
 
     /// Refresh tokens that are to be revoked; told once.
@@ -324,8 +324,8 @@ impl State {
         self.sign_ins.push(sign_in);
     }
 
-    pub(crate) fn revision(&self) -> SignInId {
-        self.seen.revision
+    pub(crate) fn in_force(&self) -> SignInId {
+        self.seen.in_force
     }
 
     /// How many changes there have been.
@@ -345,35 +345,40 @@ impl State {
         if is_last {
             let current = self.current(loaded, now);
             self.note(loaded.version, current.session.as_ref(), now);
-            self.over = self.has_pending().then(|| Arc::clone(loaded));
+            self.base = self.has_pending().then(|| Arc::clone(loaded));
         }
         is_last
     }
 
     fn note(&mut self, version: Option<Version>, session: Option<&Session>, now: Moment) {
-        let revision = session.map_or(SignInId::UNKNOWN, Session::revision);
+        let in_force = session.map_or(SignInId::UNKNOWN, Session::in_force);
         // What says nothing new outdates no load that is under way.
-        if (self.seen.revision, self.seen.version) != (revision, version) {
+        if (self.seen.in_force, self.seen.version) != (in_force, version) {
             self.seen.count += 1;
         }
-        (self.seen.revision, self.seen.version) = (revision, version);
+        (self.seen.in_force, self.seen.version) = (in_force, version);
         self.seen.at = Some(now);
         self.since = self.since.max(session.map_or(0, |session| session.since));
         let signed_in = session.and_then(|session| session.signed_in.as_ref());
         for family in signed_in.iter().flat_map(|signed_in| &signed_in.families) {
             self.saw_sign_in(family.sign_in);
         }
-        self.saw_sign_in(revision);
+        self.saw_sign_in(in_force);
     }
 
-    /// When the session was last seen.
+    /// When the session was last seen, or looked for.
     pub(crate) fn seen_at(&self) -> Option<Moment> {
         self.seen.at
     }
 
+    /// The store was asked, whatever came of it.
+    pub(crate) fn looked(&mut self, now: Moment) {
+        self.seen.at = Some(now);
+    }
+
     /// Whether tokens of `sign_in` may be handed out: it is the one that was last seen.
     pub(crate) fn may_hand_out(&self, sign_in: SignInId) -> bool {
-        sign_in == self.seen.revision
+        sign_in == self.seen.in_force
     }
 
     /// Tokens of `sign_in` are handed out from now on; whether those of another one were before.

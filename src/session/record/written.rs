@@ -316,7 +316,7 @@ mod tests {
         let older = br#"{"version":1,"issuer":"https://issuer.example","client_id":"app","session":"alice","generation":18446744073709551615,"revision":3,"sign_in":5,"signed_in":{"account":{"subject":"alice","name":null,"email":null},"identity_scopes":"openid","families":[{"audience":null,"refresh_token":"R0","covers":{},"unanswered":1}],"tokens":[]}}"#;
         let record = SessionRecord::from_bytes(*older);
         let session = Session::read(&record, &key()).unwrap();
-        assert_eq!(session.revision(), SignInId(5));
+        assert_eq!(session.in_force(), SignInId(5));
         let mark = session.signed_in.unwrap().families[0].mark.clone().unwrap();
         assert_eq!((mark.attempts.len(), mark.request), (1, None));
     }
