@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use tokio::{
@@ -16,7 +16,10 @@ use super::{
     ChangeSender, FamilyKey, Saved, SessionKey, SessionLock, SessionRecord, SessionStore,
     StoreChanges, Version, runtime,
 };
-use crate::error::{StoreError, StoreErrorKind};
+use crate::{
+    error::{StoreError, StoreErrorKind},
+    time::TimeSource,
+};
 
 /// Sessions in memory: they end with the process.
 ///
@@ -97,7 +100,7 @@ impl SessionStore for MemoryStore {
             records.insert(key.clone(), record.clone());
             // Each time that the number has doubled, so that it costs each save next to nothing.
             if replacing.is_none() && records.len().is_power_of_two() {
-                let now = SystemTime::now();
+                let now = TimeSource::default().now().wall();
                 records.retain(|_, record| record.keep_until().is_none_or(|until| now < until));
             }
         }

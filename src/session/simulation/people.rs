@@ -295,6 +295,12 @@ impl People {
         sign_outs.any(|one| one.process == process && one.session == session)
     }
 
+    /// Whether anybody has stopped waiting for a sign-in, which may be written still.
+    pub(super) fn was_given_up(&self, session: usize) -> bool {
+        let mut own = self.sign_ins.iter().filter(|it| it.session == session);
+        own.any(|sign_in| sign_in.ended.is_none())
+    }
+
     /// When a person has ended doing something last.
     pub(super) fn changed_at(&self, session: usize) -> Option<Instant> {
         let sign_ins = self.sign_ins.iter().filter(|it| it.session == session);

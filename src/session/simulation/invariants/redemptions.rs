@@ -91,6 +91,12 @@ fn repetition(world: &World, state: &mut State, sent: &Attempt) -> Result<(), St
         return needless(world, state, sent).map_or(Ok(()), Err);
     };
     state.families.repetitions += 1;
+    // What has lost its record may come back as it was before.
+    let session = state.families.all[name.family].session;
+    let lost_at = state.shelf.place(session).lost_at;
+    if lost_at.is_some_and(|lost| lost >= first.sent) {
+        return Ok(());
+    }
     // Who was stopped with the lock, or has lost its record, knows nothing of what was sent meanwhile.
     let is_known = first.excuse != Some(Cause::LeaseLost) && !is_without_lock(world, state, sent);
     if first.request != sent.request && is_known {
@@ -99,7 +105,7 @@ fn repetition(world: &World, state: &mut State, sent: &Attempt) -> Result<(), St
             sent.request, first.request
         ));
     }
-    if sent.is_in_outage {
+    if sent.is_in_outage && is_known {
         return Err(format!(
             "{name} is repeated while the issuer answers nothing"
         ));

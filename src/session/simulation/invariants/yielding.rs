@@ -89,7 +89,9 @@ pub(crate) fn check_account(
             return None;
         }
         match (state.people.expected(asking.session), account) {
-            (Expected::Nobody, Some(_)) => Some(format!("{} signed in, after a sign-out", who())),
+            (Expected::Nobody, Some(_)) if !state.people.was_given_up(asking.session) => {
+                Some(format!("{} signed in, after a sign-out", who()))
+            }
             (Expected::SignedIn(_), None) => Some(format!("{} signed out, after a sign-in", who())),
             (Expected::SignedIn(sign_ins), Some(account)) => {
                 let last = &state.people.sign_ins[*sign_ins.last()?];
