@@ -275,7 +275,13 @@ impl Rotation {
             took(Transition::RotationWaits);
             return Applied::Waits;
         };
+        // A record that is gone, and that this process has signed out of before: it may come back.
+        let is_gone = target.version.is_none() && found.sign_in != self.sign_in;
         let Some(signed_in) = &mut found.signed_in else {
+            if is_gone {
+                took(Transition::RotationWaits);
+                return Applied::Waits;
+            }
             target.to_revoke.extend(self.rotated.clone());
             took(Transition::RotationSignedOut);
             return Applied::SignedOut;

@@ -31,10 +31,10 @@ pub(super) struct Committed {
 /// What became of a save.
 pub(super) enum SaveOutcome {
     Saved(Arc<Loaded>),
-    /// Another version stands there. In doubt: the store gave an error, and may have taken this one before.
-    Superseded {
-        in_doubt: bool,
-    },
+    /// Another version stands there.
+    Superseded,
+    /// As before; the store gave an error first, and may have taken this one in between.
+    InDoubt(Arc<Loaded>),
 }
 
 impl Sessions {
@@ -151,18 +151,18 @@ impl Sessions {
             let unsaved = if applied.is_entered() {
                 match self.save(open, &loaded, &current).await {
                     Ok(SaveOutcome::Saved(_)) => None,
-                    Ok(SaveOutcome::Superseded { in_doubt }) => {
-                        if in_doubt {
-                            change.may_have_entered();
-                        }
-                        match self.load(open).await {
-                            Ok(newer) => {
-                                loaded = newer;
-                                continue;
-                            }
-                            Err(error) => Some(error),
-                        }
+                    Ok(SaveOutcome::InDoubt(newer)) => {
+                        change.may_have_entered();
+                        loaded = newer;
+                        continue;
                     }
+                    Ok(SaveOutcome::Superseded) => match self.load(open).await {
+                        Ok(newer) => {
+                            loaded = newer;
+                            continue;
+                        }
+                        Err(error) => Some(error),
+                    },
                     Err(error) => Some(error),
                 }
             } else {
@@ -211,7 +211,7 @@ impl Sessions {
     ) -> Result<SaveOutcome, Error> {
         let Some(session) = &current.session else {
             // Nothing is applied to nothing.
-            return Ok(SaveOutcome::Superseded { in_doubt: false });
+            return Ok(SaveOutcome::Superseded);
         };
         let (count, changes) = open.state(|state| (state.seen_count(), state.changes()));
         let mut writing = self.writing(session, false);
@@ -223,17 +223,20 @@ impl Sessions {
             writing = self.writing(session, true);
             saved = self.save_once(open, session, loaded, writing).await;
         }
-        let in_doubt = saved.is_err();
-        let saved = match saved {
-            Err(error) => {
-                self.found_instead(open, loaded, writing.version, error)
-                    .await?
+        match saved {
+            Ok(Saved::Superseded) if holds(Rule::MergeWhenSuperseded) => {
+                took(Transition::Superseded);
+                return Ok(SaveOutcome::Superseded);
             }
-            Ok(saved) => saved,
-        };
-        if saved == Saved::Superseded && holds(Rule::MergeWhenSuperseded) {
-            took(Transition::Superseded);
-            return Ok(SaveOutcome::Superseded { in_doubt });
+            Ok(_) => {}
+            Err(error) => {
+                let found = self.found_instead(open, loaded, error).await?;
+                if found.version != Some(writing.version) {
+                    took(Transition::Superseded);
+                    return Ok(SaveOutcome::InDoubt(found));
+                }
+                took(Transition::SaveFound);
+            }
         }
         took(Transition::Saved);
         let now = self.now();
@@ -243,27 +246,21 @@ impl Sessions {
         Ok(SaveOutcome::Saved(loaded))
     }
 
-    /// What became of a save for which the store gave an error, or no answer: it may have been made.
+    /// What stands there after a save for which the store gave an error, or no answer: it may have been made.
+    ///
+    /// # Errors
+    ///
+    /// The store's, if nothing has changed, or if it cannot be read.
     async fn found_instead(
         &self,
         open: &OpenSession,
         loaded: &Loaded,
-        version: Version,
         error: StoreError,
-    ) -> Result<Saved, Error> {
+    ) -> Result<Arc<Loaded>, Error> {
         took(Transition::SaveFailed);
-        let key = self.key(open);
-        let Ok(found) = self.limited(self.store.load(&key)).await else {
-            return Err(Error::Store(error));
-        };
-        let found = found.map(|found| found.version());
-        if found == Some(version) {
-            took(Transition::SaveFound);
-            Ok(Saved::Saved)
-        } else if found == loaded.version {
-            Err(Error::Store(error))
-        } else {
-            Ok(Saved::Superseded)
+        match self.load(open).await {
+            Ok(found) if found.version != loaded.version => Ok(found),
+            _ => Err(Error::Store(error)),
         }
     }
 

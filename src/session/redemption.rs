@@ -251,7 +251,7 @@ impl Sessions {
         let saved = self.save(open, &loaded, &current).await;
         // A mark that was written and never sent would use up the repetition.
         let late_write = match &saved {
-            Ok(SaveOutcome::Superseded { in_doubt: true }) => Some(LateWrite::Impossible),
+            Ok(SaveOutcome::InDoubt(_)) => Some(LateWrite::Impossible),
             Err(_) => Some(LateWrite::Over(loaded.version)),
             Ok(_) => None,
         };
@@ -263,7 +263,7 @@ impl Sessions {
         }
         match saved {
             Ok(SaveOutcome::Saved(loaded)) => Ok(Some(Marked { id, loaded })),
-            Ok(SaveOutcome::Superseded { .. }) => Ok(None),
+            Ok(SaveOutcome::Superseded | SaveOutcome::InDoubt(_)) => Ok(None),
             Err(_) if !holds(Rule::NoMarkNoRedemption) => Ok(Some(Marked { id, loaded })),
             Err(error) => Err(error),
         }

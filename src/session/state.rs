@@ -149,11 +149,17 @@ impl State {
             ahead: Vec::new(),
         };
         let (mut to_revoke, mut of_later) = (Vec::new(), Vec::new());
+        let last = self.pending.last().map(|pending| pending.number);
         self.pending.retain_mut(|pending| {
+            // Over nothing a sign-out has nothing to say of what came after it.
+            let is_sign_out = matches!(pending.change, Change::SignOut(_));
+            if is_sign_out && current.session.is_none() && Some(pending.number) != last {
+                return true;
+            }
             // What came after the record was read is applied for now, and judged by a newer one. That the person
             // has signed out is no judgement: their tokens are of no use whichever record they stand in.
             let is_later = pending.number > loaded.changes || !loaded.is_read;
-            let is_tentative = is_later && !matches!(pending.change, Change::SignOut(_));
+            let is_tentative = is_later && !is_sign_out;
             let mut later = is_tentative.then(|| pending.change.clone());
             let mut target = Target {
                 version: loaded.version,

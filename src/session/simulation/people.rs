@@ -295,6 +295,15 @@ impl People {
         sign_outs.any(|one| one.process == process && one.session == session)
     }
 
+    /// Whether the store may not have taken a sign-in of this process yet.
+    pub(super) fn has_unkept(&self, process: ProcessId, session: usize) -> bool {
+        let mut sign_ins = self.sign_ins.iter();
+        sign_ins.any(|one| {
+            let is_kept = one.ended.is_some_and(|(_, how)| how == SignInEnd::Kept);
+            one.process == process && one.session == session && !is_kept
+        })
+    }
+
     /// Whether anybody has stopped waiting for a sign-in, which may be written still.
     pub(super) fn was_given_up(&self, session: usize) -> bool {
         let mut own = self.sign_ins.iter().filter(|it| it.session == session);

@@ -73,10 +73,10 @@ pub(crate) fn earlier(
             // What came into the store after this process has read it is not known to it.
             let load = state.people.last_load(process, session);
             let read = load.map_or(now, |load| load.delivered);
-            // Nor what came after it began to write its mark.
-            let facts = state.processes.get(&process);
-            let marked = facts.and_then(|facts| facts.saves_begun.get(&session).copied());
-            let read = marked.map_or(read, |marked| read.min(marked));
+            // Nor what another one wrote, late, once it had the lock.
+            let audience = &earlier.request.audience;
+            let lock = state.locks.last_of(process, session, audience);
+            let read = lock.map_or(read, |lock| read.min(lock.taken));
             let kept = state.shelf.first_kept(next).filter(|kept| *kept <= read);
             if lost_at.is_some_and(|lost| lost >= kept.unwrap_or(told)) {
                 return Earlier::Uncertain(Cause::StoreLost);

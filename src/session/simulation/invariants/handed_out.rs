@@ -132,7 +132,8 @@ fn is_not_over(
     let lost_at = state.shelf.place(session).lost_at;
     // What it knows since then: it did it itself, or has loaded since.
     let has_known = |by: ProcessId, (began, ended): (Instant, Instant), is_done: bool| {
-        let is_own = by == process && ended < now && !stopped(world, process, ended);
+        let is_lie = load.as_ref().is_some_and(|load| load.is_lie);
+        let is_own = by == process && ended < now && !stopped(world, process, ended) && !is_lie;
         let is_lost = lost_at.is_some_and(|lost| lost >= began);
         let has_loaded = load.as_ref().is_some_and(|load| {
             let is_later = load.begun > ended && load.delivered < now;

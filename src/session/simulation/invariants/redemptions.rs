@@ -52,7 +52,8 @@ fn needless(world: &World, state: &State, sent: &Attempt) -> Option<String> {
         let asked = access.redemption.as_ref().map(|(_, asked)| asked);
         let is_fresh = sent.sent.since(access.issued) * 2 < access.lifetime;
         let known = (sent.process, *number);
-        let is_in_force = !state.people.has_signed_in_since(session, access.issued);
+        let is_in_force = !state.people.has_signed_in_since(session, access.issued)
+            && !state.people.has_unkept(sent.process, session);
         is_of_it
             && asked == Some(&sent.asked)
             && is_fresh

@@ -22,6 +22,7 @@ pub(crate) struct Lock {
     pub(crate) session: usize,
     /// The only audience of its family, where families are held apart.
     pub(crate) audience: Option<String>,
+    pub(crate) taken: Instant,
     /// When it runs out by itself.
     pub(crate) until: Option<Instant>,
     /// When its holder was last told that it is held.
@@ -54,6 +55,7 @@ impl Locks {
             process: lock.process,
             session: lock.session,
             audience: lock.audience,
+            taken: now,
             until: lock.lease.map(|lease| now.plus(lease)),
             checked: None,
             freed: None,
