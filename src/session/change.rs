@@ -61,6 +61,8 @@ pub(crate) struct Unmark {
     pub(crate) redeemed: Secret,
     /// Which attempt it is.
     pub(crate) id: u64,
+    /// Whether its answer shows that the refresh token is good: then those before it count for nothing either.
+    pub(crate) is_answered: bool,
     pub(crate) late_write: LateWrite,
 }
 
@@ -252,7 +254,11 @@ impl Unmark {
         let may_still_come = self.late_write == LateWrite::Over(target.version);
         match marked {
             Some(family) => {
-                family.unmark(self.id);
+                if self.is_answered {
+                    family.settle(self.id);
+                } else {
+                    family.unmark(self.id);
+                }
                 took(Transition::UnmarkEntered);
                 Applied::Entered
             }

@@ -7,7 +7,7 @@ use super::{
     change::{Applied, Change},
     driver::{SaveOutcome, TRIES, base, contended},
     environment::within,
-    record::{SignInId, SignedIn},
+    record::{Session, SignInId, SignedIn},
     sign_in::SignIn,
     state::{Current, Loaded, State},
 };
@@ -107,13 +107,15 @@ impl Sessions {
 
     async fn write_tombstone(self: &Arc<Self>, open: &Arc<OpenSession>) -> Result<(), Error> {
         let mut is_first = true;
+        let began = open.state(|state| state.since());
+        let began = began.max(self.now().wall_milliseconds());
         let deadline = self.now().plus(SIGN_OUT_LIMIT);
         for _ in 0..TRIES {
             if self.now().has_reached(deadline) {
                 break;
             }
             let loaded = self.load(open).await?;
-            let current = self.current_to_sign_out(open, &loaded, is_first);
+            let current = self.current_to_sign_out(open, &loaded, (is_first, began));
             is_first = false;
             if !current.is_ahead() {
                 return Ok(());
@@ -127,11 +129,19 @@ impl Sessions {
     }
 
     /// The session as it is once its person has signed out of what is in force now.
-    fn current_to_sign_out(&self, open: &OpenSession, loaded: &Loaded, is_first: bool) -> Current {
+    ///
+    /// What another process writes meanwhile is signed out of as well, if it came before.
+    fn current_to_sign_out(
+        &self,
+        open: &OpenSession,
+        loaded: &Loaded,
+        (is_first, began): (bool, u64),
+    ) -> Current {
         let now = self.now();
         open.state(|state| {
             let current = state.current(loaded, now);
-            if is_first && current.session.is_some() {
+            let came_before = |session: &Session| is_first || session.since < began;
+            if current.session.as_ref().is_some_and(came_before) {
                 state.saw_sign_in(current.in_force());
                 state.sign_out(now);
                 return state.current(loaded, now);

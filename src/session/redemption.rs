@@ -9,7 +9,7 @@ use super::{
     driver::{Committed, SaveOutcome, contended},
     environment::{Redeemed, RefreshRequest, within},
     record::{Attempt, KeptToken, MarkedRequest, SignInId, granted},
-    refused::{in_other_words, is_refused, is_unknown},
+    refused::{in_other_words, is_refused, is_success, is_unknown},
     rules::{Rule, holds},
     state::{Loaded, State},
     transition::{Transition, took},
@@ -207,12 +207,12 @@ impl Sessions {
             && !self.is_held(lock).await
         {
             took(Transition::LockLost);
-            self.unmark(open, plan, marked).await;
+            self.unmark(open, plan, marked, false).await;
             return Err(lock_lost());
         }
         // Nothing is awaited from here on until it is sent.
         if !plan.is_timely(self.issuer.dialect(), self.now()) {
-            self.unmark(open, plan, marked).await;
+            self.unmark(open, plan, marked, false).await;
             return Ok(Some(Round::Again));
         }
         self.send(open, wanted, plan, marked).await
@@ -259,7 +259,7 @@ impl Sessions {
             && holds(Rule::UnmarkUnsent)
             && holds(Rule::NoMarkNoRedemption)
         {
-            self.hold(open, plan.unmark(id, late_write), &loaded);
+            self.hold(open, plan.unmark(id, false, late_write), &loaded);
         }
         match saved {
             Ok(SaveOutcome::Saved(loaded)) => Ok(Some(Marked { id, loaded })),
@@ -318,7 +318,8 @@ impl Sessions {
         }
         took(Transition::SurelyNotRedeemed);
         if holds(Rule::UnmarkUnredeemed) {
-            self.unmark(open, plan, marked).await;
+            // RFC 6749 section 6: an answer that brings no new refresh token leaves the old one good.
+            self.unmark(open, plan, marked, is_success(&error)).await;
         }
         let is_of_other = !plan.is_for(wanted) && !error.is_retryable();
         if is_of_other {
@@ -425,18 +426,25 @@ impl Sessions {
     }
 
     /// Takes the mark back of what was surely not redeemed.
-    async fn unmark(self: &Arc<Self>, open: &Arc<OpenSession>, plan: &Plan, marked: Marked) {
-        let change = plan.unmark(marked.id, LateWrite::Impossible);
+    async fn unmark(
+        self: &Arc<Self>,
+        open: &Arc<OpenSession>,
+        plan: &Plan,
+        marked: Marked,
+        is_answered: bool,
+    ) {
+        let change = plan.unmark(marked.id, is_answered, LateWrite::Impossible);
         // What the store does not take is pending, and settled later.
         let _ = self.commit(open, marked.loaded, change).await;
     }
 }
 
 impl Plan {
-    fn unmark(&self, id: u64, late_write: LateWrite) -> Change {
+    fn unmark(&self, id: u64, is_answered: bool, late_write: LateWrite) -> Change {
         Change::Unmark(Unmark {
             redeemed: self.refresh_token.clone(),
             id,
+            is_answered,
             late_write,
         })
     }

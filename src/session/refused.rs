@@ -43,6 +43,17 @@ pub(super) fn is_unknown(error: &Error) -> bool {
     }
 }
 
+/// Whether it is a success that was read whole, and breaks a rule.
+pub(super) fn is_success(error: &Error) -> bool {
+    let Error::Protocol(violation) = error else {
+        return false;
+    };
+    !matches!(
+        violation.violation(),
+        Violation::TooLarge(_) | Violation::Redirect
+    )
+}
+
 /// Codes with which issuers refuse a refresh token: RFC 6749, RFC 6750, and the platform's own.
 const REFUSED: &[&str] = &[
     "invalid_grant",

@@ -67,6 +67,8 @@ struct Seen {
     /// How often something was seen: a load that took long tells nothing new.
     count: u64,
     at: Option<Moment>,
+    /// Whether something else was read since, and which of both is newer is not known yet.
+    is_in_doubt: bool,
 }
 
 /// When a kept token was requested, on both clocks of this process.
@@ -212,6 +214,8 @@ impl State {
             self.base = Some(Arc::clone(base));
             let current = self.current(base, now);
             self.note(base.version, current.session.as_ref(), now);
+        } else {
+            self.seen.is_in_doubt = true;
         }
     }
 
@@ -352,6 +356,8 @@ impl State {
             let current = self.current(loaded, now);
             self.note(loaded.version, current.session.as_ref(), now);
             self.base = self.has_pending().then(|| Arc::clone(loaded));
+        } else if loaded.version != self.seen.version {
+            self.seen.is_in_doubt = true;
         }
         is_last
     }
@@ -364,6 +370,7 @@ impl State {
         }
         (self.seen.in_force, self.seen.version) = (in_force, version);
         self.seen.at = Some(now);
+        self.seen.is_in_doubt = false;
         self.since = self.since.max(session.map_or(0, |session| session.since));
         let signed_in = session.and_then(|session| session.signed_in.as_ref());
         for family in signed_in.iter().flat_map(|signed_in| &signed_in.families) {
@@ -384,7 +391,7 @@ impl State {
 
     /// Whether tokens of `sign_in` may be handed out: it is the one that was last seen.
     pub(crate) fn may_hand_out(&self, sign_in: SignInId) -> bool {
-        sign_in == self.seen.in_force
+        sign_in == self.seen.in_force && !self.seen.is_in_doubt
     }
 
     /// Tokens of `sign_in` are handed out from now on; whether those of another one were before.

@@ -295,13 +295,13 @@ impl People {
         sign_outs.any(|one| one.process == process && one.session == session)
     }
 
-    /// Whether the store may not have taken a sign-in of this process yet.
-    pub(super) fn has_unkept(&self, process: ProcessId, session: usize) -> bool {
-        let mut sign_ins = self.sign_ins.iter();
-        sign_ins.any(|one| {
+    /// How many sign-ins of this process the store may not have taken yet.
+    pub(super) fn unkept(&self, process: ProcessId, session: usize) -> usize {
+        let unkept = |one: &&SignIn| {
             let is_kept = one.ended.is_some_and(|(_, how)| how == SignInEnd::Kept);
             one.process == process && one.session == session && !is_kept
-        })
+        };
+        self.sign_ins.iter().filter(unkept).count()
     }
 
     /// Whether anybody has stopped waiting for a sign-in, which may be written still.

@@ -210,7 +210,9 @@ fn is_impostor(state: &State, process: ProcessId, signing: &Signing, how: SignIn
     let was_lie = |load: &Load| load.is_lie;
     let load = state.people.last_load(process, signing.session);
     let is_away = state.shelf.is_away || load.is_some_and(was_lie);
-    let is_clear = state.people.is_clear(signing.session) && !is_away;
+    // Beside this very one: then it is itself who knows of another.
+    let is_own = state.people.unkept(process, signing.session) > 1;
+    let is_clear = state.people.is_clear(signing.session) && !is_away && !is_own;
     let is_other = |known: &usize| {
         let known = &state.people.sign_ins[*known];
         known.is_named && known.person != signing.person

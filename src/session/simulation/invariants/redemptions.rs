@@ -53,7 +53,7 @@ fn needless(world: &World, state: &State, sent: &Attempt) -> Option<String> {
         let is_fresh = sent.sent.since(access.issued) * 2 < access.lifetime;
         let known = (sent.process, *number);
         let is_in_force = !state.people.has_signed_in_since(session, access.issued)
-            && !state.people.has_unkept(sent.process, session);
+            && state.people.unkept(sent.process, session) == 0;
         is_of_it
             && asked == Some(&sent.asked)
             && is_fresh
@@ -146,7 +146,10 @@ pub(crate) fn unwritten(state: &State, process: ProcessId, before: Instant) -> O
         let is_wanted = matches!(state.people.expected(family.session),
             Expected::SignedIn(sign_ins) if sign_ins.contains(&family.sign_in));
         let was_lost = state.shelf.place(family.session).lost_at.is_some();
-        is_good && is_wanted && !is_kept && !was_lost && !state.shelf.is_away
+        // Into a record that is gone nothing can be written, and it looked so.
+        let load = state.people.last_load(process, family.session);
+        let is_away = state.shelf.is_away || load.is_some_and(|load| load.is_lie);
+        is_good && is_wanted && !is_kept && !was_lost && !is_away
     });
     told.next()
 }
