@@ -16,14 +16,11 @@ use super::{
     ChangeSender, FamilyKey, Saved, SessionKey, SessionLock, SessionRecord, SessionStore,
     StoreChanges, Version, runtime,
 };
-use crate::{
-    error::{StoreError, StoreErrorKind},
-    time::TimeSource,
-};
+use crate::error::{StoreError, StoreErrorKind};
 
 /// Sessions in memory: they end with the process.
 ///
-/// The default of a client. Records whose time is over are forgotten as others come. Clones share what they keep, and each hears of
+/// The default of a client. Clones share what they keep, and each hears of
 /// [changes](SessionStore::changes) that another made. A record that is set aside is forgotten, since
 /// no person could look at it.
 ///
@@ -98,11 +95,6 @@ impl SessionStore for MemoryStore {
                 return Ok(Saved::Superseded);
             }
             records.insert(key.clone(), record.clone());
-            // Each time that the number has doubled, so that it costs each save next to nothing.
-            if replacing.is_none() && records.len().is_power_of_two() {
-                let now = TimeSource::default().now().wall();
-                records.retain(|_, record| record.keep_until().is_none_or(|until| now < until));
-            }
         }
         self.announce(key);
         Ok(Saved::Saved)
