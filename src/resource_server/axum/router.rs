@@ -209,7 +209,7 @@ impl<S: Clone + Send + Sync + 'static> ProtectedRouter<S> {
     /// }
     ///
     /// let verifier = Verifier::builder("https://banking-cymmetri.intelliauth.local", "api.banking.cymmetri.com").build()?;
-    /// let router = ProtectedRouter::new(verifier).optional("/", axum::routing::get(greeting));
+    /// let router: ProtectedRouter = ProtectedRouter::new(verifier).optional("/", axum::routing::get(greeting));
     /// assert_eq!(router.routes()[0].to_string(), "/: open, with claims where a token comes");
     /// # Ok(()) }
     /// ```
