@@ -145,8 +145,8 @@ impl Sessions {
         let mut sign_in = SignInId::UNKNOWN;
         for _ in 0..TRIES {
             let now = self.now();
-            let mut current = open.state(|state| state.current(&loaded, now));
-            let applied = open.state(|state| state.apply(&mut change, &mut current, &loaded, now));
+            let (current, applied) =
+                open.state(|state| state.current_with(&mut change, &loaded, now));
             sign_in = current.in_force();
             let unsaved = if applied.is_entered() {
                 match self.save(open, &loaded, &current).await {
@@ -192,11 +192,10 @@ impl Sessions {
     pub(super) fn hold(
         self: &Arc<Self>,
         open: &Arc<OpenSession>,
-        change: Change,
+        mut change: Change,
         loaded: &Arc<Loaded>,
     ) {
         let now = self.now();
-        let mut change = change;
         change.may_have_entered();
         open.state(|state| state.hold_pending(change, loaded, now));
         self.open.keep_pending(open);

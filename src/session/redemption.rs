@@ -243,8 +243,7 @@ impl Sessions {
             attempt: Attempt { id, at },
             request: plan.request.clone(),
         });
-        let mut current = open.state(|state| state.current(&loaded, now));
-        let applied = open.state(|state| state.apply(&mut change, &mut current, &loaded, now));
+        let (current, applied) = open.state(|state| state.current_with(&mut change, &loaded, now));
         if !applied.is_entered() {
             return Ok(None);
         }

@@ -186,20 +186,22 @@ impl State {
         current
     }
 
-    /// Applies `change` to what the session is now, and says what became of it.
-    pub(crate) fn apply(
+    /// The session as it is now with `change`, and what became of that; in one step, since what is pending must
+    /// not change in between.
+    pub(crate) fn current_with(
         &mut self,
         change: &mut Change,
-        current: &mut Current,
         loaded: &Loaded,
         now: Moment,
-    ) -> Applied {
+    ) -> (Current, Applied) {
+        let mut current = self.current(loaded, now);
         let mut target = Target {
             version: loaded.version,
             now,
             to_revoke: &mut self.to_revoke,
         };
-        change.apply(&mut current.session, &mut target)
+        let applied = change.apply(&mut current.session, &mut target);
+        (current, applied)
     }
 
     /// The store has not taken `change`: it counts here all the same.
@@ -254,9 +256,8 @@ impl State {
         let _is_last = self.saw(count, loaded, now);
     }
 
-    /// As [`sign_out`](Self::sign_out), if anything was seen to sign out of.
+    /// As [`sign_out`](Self::sign_out), if anything was seen to sign out of: a stranger's name leaves nothing.
     pub(crate) fn sign_out_of_seen(&mut self, now: Moment) {
-        self.serving = None;
         if !self.sign_ins.is_empty() {
             self.sign_out(now);
         }
