@@ -1,5 +1,7 @@
 //! What happens to every request: noted, perhaps spoilt, answered.
 
+mod router;
+
 use std::io;
 use std::sync::Arc;
 
@@ -14,8 +16,11 @@ use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 
-use crate::endpoint::{Exchange, Form, claimed_id, nothing_here, record_spoilt};
+use self::router::{nothing_here, router};
+use crate::endpoint::{claimed_id, record_spoilt};
+use crate::exchange::Exchange;
 use crate::fault::{Action, Concern, Hangup, Mint, Plan, alter, replace};
+use crate::form::Form;
 use crate::host::Hosts;
 use crate::requests::RequestRecord;
 use crate::routes::{CONTROL, Endpoint, below_issuer, route_at};
@@ -54,11 +59,11 @@ struct Subject {
 }
 
 impl Pipeline {
-    pub(crate) fn new(tenant: Arc<Tenant>, router: Router, hosts: Hosts) -> Self {
+    pub(crate) fn new(tenant: Arc<Tenant>, hosts: Hosts) -> Self {
         Self {
+            router: TowerToHyperService::new(router(Arc::clone(&tenant))),
             tenant,
             hosts,
-            router: TowerToHyperService::new(router),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::config::{
     Api, Application, AudienceParameter, AudienceSource, MissingAudience, NothingGranted,
     ScopeMode, Switches, UnknownAudience, is_scope,
 };
-use crate::endpoint::Form;
+use crate::form::Form;
 use crate::refusal::{Code, Refusal};
 
 pub(crate) use self::person::{Standing, Wanted};

@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::Rejection;
-use crate::endpoint::Exchange;
+use super::answer::Rejection;
+use crate::exchange::Exchange;
 use crate::reply;
 
 /// Which part of a list is wanted.

@@ -11,12 +11,12 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::answer::{Rejection, answer, by, rejected};
 use super::body::{Fields, required};
 use super::page::Page;
-use super::{Rejection, answer, by, rejected};
 use crate::config::User;
-use crate::emulator::{PageError, Person};
-use crate::endpoint::Exchange;
+use crate::exchange::Exchange;
+use crate::login::{PageError, Person};
 use crate::person::Which;
 use crate::tenant::Tenant;
 

@@ -1,6 +1,9 @@
-//! What the tenant knows about people, and what may be done about it.
+//! What people do here, what the tenant knows about them, and what may be done about it.
+
+use std::sync::Arc;
 
 use super::Emulator;
+use crate::login::Person;
 use crate::person::{
     ConsentRecord, FamilyRecord, RefreshTokenRecord, RefreshTokenState, SessionRecord, Which,
 };
@@ -8,6 +11,14 @@ use crate::tenant::{By, ChangeError};
 
 /// People: what they allowed, where they are signed in, which refresh tokens live.
 impl Emulator {
+    /// A person at a browser of their own: who it is by id or address, and no cookie yet.
+    ///
+    /// The pages, their cookies and their redirects are the real ones, over HTTP; only the
+    /// callback is not followed. See [`Person::approve`].
+    pub fn login_as(&self, user: impl Into<String>) -> Person {
+        Person::new(Arc::clone(&self.tenant), user.into())
+    }
+
     /// What people allowed and denied, by person, application and API.
     pub fn consents(&self) -> Vec<ConsentRecord> {
         self.tenant.live().people.consents.records()

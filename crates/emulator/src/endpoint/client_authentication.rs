@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 
-use super::form::Form;
 use crate::config::{Application, BasicDecoding, Challenge, ClientAuthentication, Switches};
+use crate::form::Form;
 use crate::refusal::{Code, Refusal};
 use crate::tenant::{Authenticated, Tenant};
 

@@ -10,8 +10,9 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::client_authentication::authenticate;
-use super::{Exchange, Form, admit, refused};
 use crate::config::{Application, ApplicationKind};
+use crate::exchange::{Exchange, admit, refused};
+use crate::form::Form;
 use crate::person::{Ask, Back, Decision, Device, Level, Prompt};
 use crate::policy::{self, Standing};
 use crate::refusal::{Code, Refusal};

@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use super::client_authentication::authenticate;
 use super::token::{audience_claim, joined};
-use super::{Exchange, Form, admit, refused};
 use crate::clock::unix_seconds;
+use crate::exchange::{Exchange, admit, refused};
+use crate::form::Form;
 use crate::person::Grace;
 use crate::refusal::{Code, Refusal};
 use crate::reply;

@@ -11,9 +11,10 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::client_authentication::authenticate;
-use super::{Exchange, Form, admit, refused};
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::config::Application;
+use crate::exchange::{Exchange, admit, refused};
+use crate::form::Form;
 use crate::person::{FamilyDeath, Grant};
 use crate::refusal::{Code, Refusal};
 use crate::reply;

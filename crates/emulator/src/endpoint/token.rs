@@ -1,5 +1,6 @@
 //! `POST /oauth2/token`: an application gets a token for one API.
 
+mod asked;
 mod authorization_code;
 mod device_code;
 mod id_token;
@@ -16,27 +17,20 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 
+use self::asked::Asked;
 pub(super) use self::id_token::add_claims_about;
 use self::mint::{Minted, Order, mint};
 pub(super) use self::mint::{audience_claim, joined};
 use self::record::record;
 pub(crate) use self::record::record_spoilt;
 use super::client_authentication::authenticate;
-use super::{Exchange, Form, admit, refused};
 use crate::config::{Application, ApplicationKind};
+use crate::exchange::{Exchange, admit, refused};
+use crate::form::Form;
 use crate::policy;
 use crate::refusal::{Code, Refusal};
 use crate::reply;
 use crate::tenant::{By, Tenant};
-
-/// A token request of an application that proved who it is.
-#[derive(Debug)]
-struct Asked<'r> {
-    tenant: &'r Tenant,
-    exchange: &'r Exchange,
-    application: Application,
-    form: Form,
-}
 
 pub(super) async fn token(
     State(tenant): State<Arc<Tenant>>,

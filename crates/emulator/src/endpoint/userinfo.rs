@@ -10,8 +10,8 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::token::add_claims_about;
-use super::{Exchange, admit, refused};
 use crate::clock::rfc3339;
+use crate::exchange::{Exchange, admit, refused};
 use crate::refusal::{Code, Refusal};
 use crate::reply;
 use crate::tenant::Tenant;

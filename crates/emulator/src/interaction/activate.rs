@@ -4,7 +4,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 
-use super::Stop;
+use super::stop::Stop;
 use super::visit::{Query, Visit};
 use crate::page;
 

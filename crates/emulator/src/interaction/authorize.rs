@@ -5,12 +5,12 @@ use std::time::Duration;
 use axum::response::Response;
 use serde_json::json;
 
-use super::Stop;
 use super::redirect_uri::fits;
+use super::stop::Stop;
 use super::visit::{Query, Visit};
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::config::{Application, ApplicationKind};
-use crate::endpoint::Form;
+use crate::form::Form;
 use crate::person::{Ask, Back, Callback, Level, Prompt};
 use crate::policy::{self, Standing};
 use crate::refusal::{Code, Refusal};

@@ -3,14 +3,12 @@
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
-use serde_json::json;
 
-use super::Stop;
 use super::proceed::DENIED;
+use super::stop::Stop;
 use super::visit::{Query, Visit};
-use crate::audit::{AuditParty, Event, Outcome};
 use crate::page::{self, ConsentView, Item, Section};
-use crate::person::{Ask, Back, Decision, Session, Shown, Step};
+use crate::person::{Ask, Back, Decision, Session, Step};
 use crate::policy::Wanted;
 use crate::refusal::{Code, Refusal};
 use crate::tenant::Live;
@@ -101,70 +99,6 @@ impl Visit {
                 self.page(StatusCode::OK, page::device_denied(&self.frame()), None)
             }
         }
-    }
-
-    /// Writes down what the person decided, with what the page said.
-    pub(super) fn record_consent(
-        &self,
-        ask: &Ask,
-        session: &Session,
-        wanted: &[Wanted],
-        was_shown: bool,
-        is_granted: bool,
-    ) {
-        self.write_down(ask, session, wanted, (was_shown, is_granted));
-        let scopes: Vec<&str> = wanted.iter().map(|it| it.scope.as_str()).collect();
-        let audiences: Vec<&str> = wanted
-            .iter()
-            .filter_map(|it| it.audience.as_deref())
-            .collect();
-        let kind = if is_granted {
-            "consent.granted"
-        } else {
-            "consent.denied"
-        };
-        self.tenant.record(Event {
-            kind,
-            actor: AuditParty::new("user", session.user.as_str()),
-            target: AuditParty::new("application", ask.client_id.as_str()),
-            outcome: if is_granted {
-                Outcome::Success
-            } else {
-                Outcome::Denied
-            },
-            data: json!({ "scopes": scopes, "audiences": audiences, "page_shown": was_shown }),
-            context: self.exchange.audit_context(),
-        });
-    }
-
-    fn write_down(
-        &self,
-        ask: &Ask,
-        session: &Session,
-        wanted: &[Wanted],
-        (was_shown, is_granted): (bool, bool),
-    ) {
-        let now = self.tenant.now();
-        let mut live = self.tenant.live();
-        let shown = wanted.iter().map(|it| Shown {
-            audience: it.audience.clone(),
-            scope: it.scope.clone(),
-            text: was_shown.then(|| live.text_of(it)),
-        });
-        let shown: Vec<Shown> = shown.collect();
-        let who = (session.user.as_str(), ask.client_id.as_str());
-        live.people.consents.decide(who, &shown, is_granted, now);
-    }
-
-    pub(super) fn record_device(&self, kind: &'static str, ask: &Ask, session: &Session) {
-        self.tenant.record(Event {
-            kind,
-            actor: AuditParty::new("user", session.user.as_str()),
-            target: AuditParty::new("application", ask.client_id.as_str()),
-            outcome: Outcome::Success,
-            data: json!({ "session": session.id }),
-            context: self.exchange.audit_context(),
-        });
     }
 }
 

@@ -5,10 +5,10 @@ use axum::response::Response;
 use bytes::Bytes;
 use url::Url;
 
-use super::Stop;
 use super::redirect_uri::fits;
+use super::stop::Stop;
 use super::visit::{Query, Visit};
-use crate::endpoint::Form;
+use crate::form::Form;
 use crate::page;
 use crate::person::FamilyDeath;
 use crate::refusal::Code;

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::Stop;
+use super::stop::Stop;
 use super::visit::Visit;
 use crate::clock::later;
 use crate::config::{ConsentMode, SilentRefusal, is_oidc_scope};

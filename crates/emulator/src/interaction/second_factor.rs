@@ -5,8 +5,8 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::Stop;
 use super::proceed::DENIED;
+use super::stop::Stop;
 use super::visit::{Query, Visit};
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::page::{self, SecondFactorView};

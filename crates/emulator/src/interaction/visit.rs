@@ -1,6 +1,7 @@
 //! One request of a browser: its cookie, its form, its next page.
 
 mod arrival;
+mod cookie;
 
 use std::sync::Arc;
 
@@ -10,9 +11,10 @@ use axum::response::Response;
 use maud::Markup;
 
 pub(super) use self::arrival::Query;
-use self::arrival::{cookie_name, fresh};
-use super::Stop;
-use crate::endpoint::{Exchange, Form};
+use self::cookie::{cookie_name, fresh};
+use super::stop::Stop;
+use crate::exchange::Exchange;
+use crate::form::Form;
 use crate::page::{self, Frame};
 use crate::person::{Ask, Back, Browser, Session, Step, Ticket};
 use crate::refusal::{Code, Refusal};

@@ -5,8 +5,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
+use super::asked::Asked;
 use super::mint::Minted;
-use super::{Asked, person};
+use super::person;
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::person::{Code as AuthorizationCode, FamilyDeath, Redeemed};
 use crate::refusal::{Code, Refusal};

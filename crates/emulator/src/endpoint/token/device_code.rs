@@ -1,7 +1,8 @@
 //! The grant of RFC 8628 section 3.4: a device asks whether the person has decided.
 
+use super::asked::Asked;
 use super::mint::Minted;
-use super::{Asked, person};
+use super::person;
 use crate::person::Poll;
 use crate::refusal::{Code, Refusal};
 

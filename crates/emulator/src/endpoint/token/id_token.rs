@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::Asked;
+use super::asked::Asked;
 use crate::clock::{later, unix_seconds};
 use crate::config::User;
 use crate::person::Grant;

@@ -1,7 +1,8 @@
 //! What the three grants of a person have in common.
 
+use super::asked::Asked;
+use super::id_token;
 use super::mint::{Minted, Order, mint};
-use super::{Asked, id_token};
 use crate::config::{Switches, User};
 use crate::person::Grant;
 use crate::policy::{Audience, Granted, Standing, named_audience};

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use super::mint::{Minted, joined};
 use crate::audit::{AuditParty, Event, Outcome};
-use crate::endpoint::{Exchange, Form, claimed_id};
+use crate::endpoint::claimed_id;
+use crate::exchange::Exchange;
+use crate::form::Form;
 use crate::refusal::Refusal;
 use crate::tenant::Tenant;
 

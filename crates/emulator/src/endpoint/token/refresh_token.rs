@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::asked::Asked;
+use super::id_token;
 use super::mint::Minted;
 use super::person::{self, Planned};
-use super::{Asked, id_token};
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::person::{Family, FamilyDeath, Grace, Grant, Redemption, RefreshRequest, Rotation};
 use crate::policy::Audience;

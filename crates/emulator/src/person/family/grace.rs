@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, SystemTime};
 
-use super::Family;
 use crate::clock::later;
 use crate::config::{GraceCoverage, Switches};
 use crate::secret::{Digest, Secret};
@@ -66,16 +65,6 @@ impl RefreshRequest {
         let is_same = |name: &str| self.0.get(name) == other.0.get(name);
         let differing = names.into_iter().filter(|name| !is_same(name));
         differing.cloned().collect()
-    }
-}
-
-impl Answer {
-    /// Puts the family back to where it stood at this answer: the same request is answered alike,
-    /// whatever has become of the family since.
-    pub(super) fn restore(&self, family: &mut Family) {
-        family.current = Some(self.next.clone());
-        family.grant.scopes.clone_from(&self.scopes);
-        family.bound.clone_from(&self.bound);
     }
 }
 

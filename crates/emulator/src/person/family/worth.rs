@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use super::grace::Answer;
 use super::{
     Families, Family, FamilyDeath, Grace, RefreshRequest, RefreshTokenRecord, RefreshTokenState,
 };
@@ -67,7 +68,7 @@ impl Families {
         if !differing.is_empty() {
             return Redemption::Reused(family, differing);
         }
-        answer.restore(&mut family);
+        family.go_back_to(answer);
         Redemption::Replay(family)
     }
 
@@ -106,5 +107,15 @@ impl Families {
     /// The family of a token, dead or alive.
     pub(crate) fn of_token(&self, token: &str) -> Option<&Family> {
         self.by_id.get(&self.tokens.get(&Digest::of(token))?.family)
+    }
+}
+
+impl Family {
+    /// Puts the family back to where it stood at this answer: the same request is answered alike,
+    /// whatever has become of the family since.
+    fn go_back_to(&mut self, answer: &Answer) {
+        self.current = Some(answer.next.clone());
+        self.grant.scopes.clone_from(&answer.scopes);
+        self.bound.clone_from(&answer.bound);
     }
 }

@@ -1,4 +1,4 @@
-//! The form that every OAuth endpoint reads.
+//! The form that every OAuth endpoint reads, and every page.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
