@@ -44,10 +44,10 @@ impl Hosts {
 
 /// The port may be a forwarded one.
 fn is_loopback(host: &str) -> bool {
-    let bare = host
+    let without_brackets = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'));
-    let address = bare.unwrap_or(host).parse::<IpAddr>();
+    let address = without_brackets.unwrap_or(host).parse::<IpAddr>();
     host.eq_ignore_ascii_case("localhost")
         || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }

@@ -18,7 +18,7 @@ pub use self::change::ChangeError;
 use self::registry::Registry;
 pub(crate) use self::registry::{Authenticated, Registration};
 use self::tokens::Tokens;
-pub(crate) use self::tokens::{Behind, Issued};
+pub(crate) use self::tokens::{IssuedToken, TokenOwner};
 pub(crate) use self::update::{Lifetime, Update};
 use crate::audit::{AuditLog, Event};
 use crate::clock::Clock;
@@ -137,7 +137,7 @@ impl Tenant {
     }
 
     /// Remembers a token for introspection and revocation, and counts it.
-    pub(crate) fn issue(&self, token: &str, issued: Issued) {
+    pub(crate) fn issue(&self, token: &str, issued: IssuedToken) {
         let now = self.now();
         self.live().tokens.insert(token, issued, now);
         self.tokens_issued.fetch_add(1, Ordering::Relaxed);
@@ -211,7 +211,7 @@ impl Live {
 
     /// Whether this was handed out as a secret: a token, a code, a cookie, a ticket.
     fn knows(&self, word: &str) -> bool {
-        self.tokens.find(word).is_some() || self.people.made.contains(word)
+        self.tokens.find(word).is_some() || self.people.issued_secrets.contains(word)
     }
 }
 

@@ -57,7 +57,7 @@ pub(super) async fn login(
     body: Bytes,
 ) -> Response {
     let done = match Login::read(&body) {
-        Ok(login) => login.carry_out(Arc::clone(&tenant)).await,
+        Ok(login) => login.run(Arc::clone(&tenant)).await,
         Err(rejection) => Err(rejection),
     };
     answer(&exchange, StatusCode::OK, done)
@@ -83,7 +83,7 @@ impl Login {
         })
     }
 
-    async fn carry_out(self, tenant: Arc<Tenant>) -> Result<Value, Rejection> {
+    async fn run(self, tenant: Arc<Tenant>) -> Result<Value, Rejection> {
         let person = Person::new(tenant, self.user);
         let failed = |field: &str, error: &PageError| Rejection::invalid(field, error.to_string());
         match (self.url, self.user_code) {

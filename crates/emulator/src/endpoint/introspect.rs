@@ -67,7 +67,7 @@ fn state_of(tenant: &Tenant, token: &str) -> Value {
     let mut state = json!({
         "active": true,
         "client_id": issued.client_id,
-        "sub": issued.person.as_ref().map_or(&issued.client_id, |behind| &behind.user),
+        "sub": issued.person.as_ref().map_or(&issued.client_id, |owner| &owner.user),
         "aud": audience_claim(&issued.audience, live.switches.audience_claim),
         "iss": tenant.issuer,
         "iat": unix_seconds(issued.since),
@@ -78,8 +78,8 @@ fn state_of(tenant: &Tenant, token: &str) -> Value {
     if !issued.scopes.is_empty() {
         state["scope"] = joined(issued.scopes.iter()).into();
     }
-    if let Some(behind) = &issued.person {
-        state["sid"] = behind.session.as_str().into();
+    if let Some(owner) = &issued.person {
+        state["sid"] = owner.session.as_str().into();
     }
     state
 }

@@ -45,7 +45,7 @@ fn about(tenant: &Tenant, headers: &HeaderMap) -> Result<Value, Refusal> {
     let user = issued
         .person
         .as_ref()
-        .and_then(|behind| live.user(&behind.user));
+        .and_then(|owner| live.user(&owner.user));
     let user = user.filter(|user| user.enabled).ok_or_else(refused)?;
     if !issued.scopes.contains("openid") {
         let challenge = "Bearer error=\"insufficient_scope\", scope=\"openid\"";

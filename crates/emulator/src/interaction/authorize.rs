@@ -11,7 +11,7 @@ use super::visit::{Query, Visit};
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::config::{Application, ApplicationKind};
 use crate::form::Form;
-use crate::person::{Ask, Back, Callback, Level, Prompt};
+use crate::person::{AuthorizationRequest, Back, Callback, Level, Prompt};
 use crate::policy::{self, Standing};
 use crate::refusal::{Code, Refusal};
 use crate::tenant::Tenant;
@@ -21,9 +21,9 @@ pub(super) async fn authorize(visit: Visit, Query(form): Query) -> Response {
         Ok(known) => known,
         Err(stop) => return visit.stop(&stop),
     };
-    match ask(&visit.tenant, &application, &callback, form) {
-        Ok(ask) => visit.proceed(&ask, false),
-        Err(refusal) => visit.back_with_error(&callback, &application.id, &refusal),
+    match read_request(&visit.tenant, &application, &callback, form) {
+        Ok(request) => visit.proceed(&request, false),
+        Err(refusal) => visit.return_error(&callback, &application.id, &refusal),
     }
 }
 
@@ -73,12 +73,12 @@ fn record_mismatch(visit: &Visit, application: &Application, asked: &str) {
     });
 }
 
-fn ask(
+fn read_request(
     tenant: &Tenant,
     application: &Application,
     callback: &Callback,
     form: Form,
-) -> Result<Ask, Refusal> {
+) -> Result<AuthorizationRequest, Refusal> {
     let form = form.without_duplicates(&["audience", "resource"])?;
     may_ask(application, &form)?;
     code_challenge(application, &form)?;
@@ -92,10 +92,10 @@ fn ask(
             consents: &live.people.consents,
         };
         let audiences = policy::named_audiences(application, &live.apis, &live.switches, &form)?;
-        let scopes = standing.asked(&audiences, form.get("scope"))?;
+        let scopes = standing.named_scopes(&audiences, form.get("scope"))?;
         (audiences, scopes)
     };
-    Ok(Ask {
+    Ok(AuthorizationRequest {
         client_id: application.id.clone(),
         audiences,
         scopes,

@@ -63,7 +63,7 @@ fn leave(visit: &mut Visit, form: &Form, is_confirmed: bool) -> Result<Response,
             let kept: Vec<(&str, &str)> = kept.collect();
             let content = page::sign_out(&visit.frame(), &kept);
             let target = request.return_to.as_deref();
-            return Ok(visit.leading_to(StatusCode::OK, content, target));
+            return Ok(visit.page_with_target(StatusCode::OK, content, target));
         }
     }
     let ended = session.map(|session| session.id);
@@ -75,10 +75,10 @@ fn leave(visit: &mut Visit, form: &Form, is_confirmed: bool) -> Result<Response,
         };
         visit.tenant.end_session(&id, FamilyDeath::SignedOut, &by);
     }
-    visit.becomes(None)?;
+    visit.set_session(None)?;
     Ok(match request.return_to {
-        Some(return_to) => visit.away(&return_to),
-        None => visit.to(routes::SIGNED_OUT),
+        Some(return_to) => visit.redirect(&return_to),
+        None => visit.redirect_to_page(routes::SIGNED_OUT),
     })
 }
 

@@ -10,15 +10,15 @@ use super::stop::Stop;
 use super::visit::{Query, Visit};
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::page::{self, SecondFactorView};
-use crate::person::{Ask, Level, Step};
+use crate::person::{AuthorizationRequest, Level, Step};
 use crate::refusal::{Code, Refusal};
 
 pub(super) async fn show(visit: Visit, Query(query): Query) -> Response {
     let ticket = query.get("ticket").unwrap_or_default();
-    match visit.look_at(ticket, Step::SecondFactor) {
+    match visit.read_ticket(ticket, Step::SecondFactor) {
         Ok(found) => {
             visit.record_factor("user.mfa_required", Outcome::Success);
-            visit.second_factor_page(&found.ask, ticket, None)
+            visit.second_factor_page(&found.request, ticket, None)
         }
         Err(stop) => visit.stop(&stop),
     }
@@ -31,9 +31,9 @@ pub(super) async fn submit(visit: Visit, headers: HeaderMap, body: Bytes) -> Res
 
 fn verify(visit: &Visit, headers: &HeaderMap, body: &[u8]) -> Result<Response, Stop> {
     let form = visit.form(headers, body)?;
-    let ticket = visit.take(&form, Step::SecondFactor)?;
+    let ticket = visit.take_ticket(&form, Step::SecondFactor)?;
     if form.get("action") == Some("cancel") {
-        return Ok(visit.give_up(&ticket.ask, &Refusal::new(Code::AccessDenied, DENIED)));
+        return Ok(visit.give_up(&ticket.request, &Refusal::new(Code::AccessDenied, DENIED)));
     }
     let session = visit.session().ok_or_else(Stop::gone)?;
     let code: String = form
@@ -60,20 +60,29 @@ fn verify(visit: &Visit, headers: &HeaderMap, body: &[u8]) -> Result<Response, S
     };
     if is_right {
         visit.record_factor("user.mfa_succeeded", Outcome::Success);
-        return Ok(visit.proceed(&ticket.ask, true));
+        return Ok(visit.proceed(&ticket.request, true));
     }
     visit.record_factor("user.mfa_failed", Outcome::Failure);
-    let next = visit.ticket(ticket.ask.clone(), Step::SecondFactor, ticket.has_signed_in)?;
+    let next = visit.new_ticket(
+        ticket.request.clone(),
+        Step::SecondFactor,
+        ticket.has_signed_in,
+    )?;
     let message = "This code is not right.";
-    Ok(visit.second_factor_page(&ticket.ask, &next, Some(message)))
+    Ok(visit.second_factor_page(&ticket.request, &next, Some(message)))
 }
 
 impl Visit {
-    fn second_factor_page(&self, ask: &Ask, ticket: &str, message: Option<&str>) -> Response {
+    fn second_factor_page(
+        &self,
+        request: &AuthorizationRequest,
+        ticket: &str,
+        message: Option<&str>,
+    ) -> Response {
         let session = self.session();
         let frame = self.frame();
         let live = self.tenant.live();
-        let application = live.registry.find(&ask.client_id);
+        let application = live.registry.find(&request.client_id);
         let user = session
             .as_ref()
             .and_then(|session| live.user(&session.user));
@@ -85,7 +94,7 @@ impl Visit {
         };
         let content = page::second_factor(&frame, &view);
         drop(live);
-        self.question(content, message, Some(&ask.back))
+        self.question(content, message, Some(&request.back))
     }
 
     fn record_factor(&self, kind: &'static str, outcome: Outcome) {

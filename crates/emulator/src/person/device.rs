@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use super::grant::Grant;
-use super::ticket::Ask;
+use super::ticket::AuthorizationRequest;
 use crate::clock::later;
 use crate::secret::Digest;
 
 /// A device that waits.
 #[derive(Clone, Debug)]
 pub(crate) struct Device {
-    pub(crate) ask: Ask,
+    pub(crate) request: AuthorizationRequest,
     pub(crate) user_code: String,
     pub(crate) since: SystemTime,
     pub(crate) decision: Decision,
@@ -57,13 +57,18 @@ impl Devices {
     }
 
     /// The device behind a code that a person typed, as long as nobody decided.
-    pub(crate) fn waiting(&self, typed: &str, now: SystemTime, ttl: Duration) -> Option<Ask> {
+    pub(crate) fn waiting(
+        &self,
+        typed: &str,
+        now: SystemTime,
+        ttl: Duration,
+    ) -> Option<AuthorizationRequest> {
         let typed = plain(typed);
         let known = self.known.values().find(|known| {
             let is_open = matches!(known.decision, Decision::Open);
             is_open && later(known.since, ttl) > now && plain(&known.user_code) == typed
         })?;
-        Some(known.ask.clone())
+        Some(known.request.clone())
     }
 
     pub(crate) fn find(&self, id: Digest) -> Option<&Device> {
@@ -89,7 +94,7 @@ impl Devices {
         let Some(known) = self.known.get_mut(&Digest::of(device_code)) else {
             return Poll::Unknown;
         };
-        if known.ask.client_id != client_id || matches!(known.decision, Decision::Redeemed) {
+        if known.request.client_id != client_id || matches!(known.decision, Decision::Redeemed) {
             return Poll::Unknown;
         }
         if later(known.since, ttl) <= now {

@@ -78,7 +78,7 @@ impl Families {
             reuses: 0,
             refusals: 0,
         };
-        self.sweep(now);
+        self.evict_ended(now);
         self.by_id.insert(id.clone(), family);
         let token = Digest::of(token);
         self.tokens.insert(
@@ -133,11 +133,11 @@ impl Families {
     /// Uses the current token up although nothing takes its place.
     pub(crate) fn consume(&mut self, id: &str, now: SystemTime) {
         self.spend(id, now);
-        self.kill(id, FamilyDeath::Refused);
+        self.end(id, FamilyDeath::Refused);
     }
 
     /// Ends a family; the first reason stays. Says whether it was alive.
-    pub(crate) fn kill(&mut self, id: &str, death: FamilyDeath) -> bool {
+    pub(crate) fn end(&mut self, id: &str, death: FamilyDeath) -> bool {
         match self.by_id.get_mut(id) {
             Some(family) if family.death.is_none() => {
                 family.death = Some(death);
@@ -149,7 +149,7 @@ impl Families {
     }
 
     /// Ends every living family of which this holds. Returns their ids.
-    pub(crate) fn kill_where(
+    pub(crate) fn end_where(
         &mut self,
         is_meant: impl Fn(&Grant) -> bool,
         death: FamilyDeath,
@@ -160,7 +160,7 @@ impl Families {
             .filter(|(_, family)| family.death.is_none() && is_meant(&family.grant));
         let meant: Vec<String> = meant.map(|(id, _)| id.clone()).collect();
         for id in &meant {
-            self.kill(id, death);
+            self.end(id, death);
         }
         meant
     }
@@ -179,7 +179,7 @@ impl Families {
     }
 
     /// Forgets the families that ended long ago.
-    fn sweep(&mut self, now: SystemTime) {
+    fn evict_ended(&mut self, now: SystemTime) {
         if self.by_id.len() < MOST {
             return;
         }

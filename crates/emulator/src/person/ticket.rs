@@ -9,7 +9,7 @@ use crate::secret::Digest;
 
 /// What an application asks of a person.
 #[derive(Clone, Debug)]
-pub(crate) struct Ask {
+pub(crate) struct AuthorizationRequest {
     pub(crate) client_id: String,
     /// The APIs it wants to call, in its order.
     pub(crate) audiences: Vec<String>,
@@ -64,7 +64,7 @@ pub(crate) enum Step {
 #[derive(Clone, Debug)]
 pub(crate) struct Ticket {
     pub(crate) browser: Digest,
-    pub(crate) ask: Ask,
+    pub(crate) request: AuthorizationRequest,
     pub(crate) step: Step,
     /// Whether the person signed in for this request.
     pub(crate) has_signed_in: bool,

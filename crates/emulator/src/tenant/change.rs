@@ -163,7 +163,7 @@ impl Tenant {
             let families = live
                 .people
                 .families
-                .kill_where(theirs, FamilyDeath::TokensRevoked);
+                .end_where(theirs, FamilyDeath::TokensRevoked);
             live.tokens.revoke_all_of(id, now) + families.len()
         };
         let before = json!({ "live_tokens": revoked });

@@ -3,14 +3,14 @@
 use serde_json::json;
 
 use super::change::{By, ChangeError};
-use super::{Behind, Live, Tenant};
+use super::{Live, Tenant, TokenOwner};
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::config::User;
 use crate::person::{
     ConsentRecord, FamilyDeath, FamilyRecord, Grace, Grant, RefreshTokenRecord, RefreshTokenState,
     SessionRecord, Which,
 };
-use crate::policy::Wanted;
+use crate::policy::RequestedScope;
 
 impl Tenant {
     /// Suspends a person, or lets them in again. A suspended one has no session and no refresh token.
@@ -45,8 +45,8 @@ impl Tenant {
             let mut live = self.live();
             live.people
                 .families
-                .kill_where(theirs, FamilyDeath::UserSuspended);
-            let is_theirs = |behind: &Behind| behind.user == id;
+                .end_where(theirs, FamilyDeath::UserSuspended);
+            let is_theirs = |owner: &TokenOwner| owner.user == id;
             live.tokens
                 .revoke_where(|it| it.person.as_ref().is_some_and(is_theirs));
         }
@@ -76,8 +76,8 @@ impl Tenant {
             session.is_revoked = true;
             let user = session.user.clone();
             let theirs = |grant: &Grant| grant.session == id;
-            let families = live.people.families.kill_where(theirs, death);
-            let is_theirs = |behind: &Behind| behind.session == id;
+            let families = live.people.families.end_where(theirs, death);
+            let is_theirs = |owner: &TokenOwner| owner.session == id;
             live.tokens
                 .revoke_where(|it| it.person.as_ref().is_some_and(is_theirs));
             (user, families)
@@ -102,10 +102,10 @@ impl Tenant {
     /// Ends one family and the tokens that came from it.
     pub(crate) fn end_family(&self, id: &str, death: FamilyDeath) -> bool {
         let mut live = self.live();
-        let is_theirs = |behind: &Behind| behind.family == id;
+        let is_theirs = |owner: &TokenOwner| owner.family == id;
         live.tokens
             .revoke_where(|it| it.person.as_ref().is_some_and(is_theirs));
-        live.people.families.kill(id, death)
+        live.people.families.end(id, death)
     }
 
     /// Takes a consent back: of one API, of what is about the person, or all of it.
@@ -126,7 +126,7 @@ impl Tenant {
                 let theirs = |grant: &Grant| grant.user == user && grant.client_id == application;
                 live.people
                     .families
-                    .kill_where(theirs, FamilyDeath::ConsentRevoked);
+                    .end_where(theirs, FamilyDeath::ConsentRevoked);
             }
             revoked
         };
@@ -184,18 +184,18 @@ impl Tenant {
 
 impl Live {
     /// Name and description of a scope, as a page says them.
-    pub(crate) fn words_for(&self, wanted: &Wanted) -> (&str, &str) {
+    pub(crate) fn words_for(&self, requested: &RequestedScope) -> (&str, &str) {
         let api = self
             .apis
             .iter()
-            .find(|api| Some(&api.audience) == wanted.audience.as_ref());
-        let known = api.and_then(|api| api.scopes.iter().find(|it| it.scope == wanted.scope));
+            .find(|api| Some(&api.audience) == requested.audience.as_ref());
+        let known = api.and_then(|api| api.scopes.iter().find(|it| it.scope == requested.scope));
         if let Some(known) = known {
             return (&known.name, &known.description);
         }
         let own = ABOUT_PERSON
             .iter()
-            .find(|(scope, ..)| *scope == wanted.scope);
+            .find(|(scope, ..)| *scope == requested.scope);
         own.map_or(("", ""), |(_, name, description)| (name, description))
     }
 
@@ -208,8 +208,8 @@ impl Live {
     }
 
     /// What a page said about a scope.
-    pub(crate) fn text_of(&self, wanted: &Wanted) -> String {
-        let (name, description) = self.words_for(wanted);
+    pub(crate) fn text_of(&self, requested: &RequestedScope) -> String {
+        let (name, description) = self.words_for(requested);
         format!("{name}: {description}")
     }
 }

@@ -37,8 +37,8 @@ pub(super) fn fresh(
     let value = random::token()?;
     let csrf = random::token()?;
     let mut live = tenant.live();
-    live.people.made.insert(&value);
-    live.people.made.insert(&csrf);
+    live.people.issued_secrets.insert(&value);
+    live.people.issued_secrets.insert(&csrf);
     let browser = Browser {
         id: Digest::of(&value),
         csrf: Secret::new(csrf),

@@ -7,7 +7,7 @@ use crate::tenant::Tenant;
 
 /// A token request of an application that proved who it is.
 #[derive(Debug)]
-pub(super) struct Asked<'r> {
+pub(super) struct TokenRequest<'r> {
     pub(super) tenant: &'r Tenant,
     pub(super) exchange: &'r Exchange,
     pub(super) application: Application,

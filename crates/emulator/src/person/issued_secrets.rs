@@ -6,12 +6,12 @@ use crate::secret::Digest;
 
 /// Digests of everything secret that was handed out, so that a log can blank it.
 #[derive(Debug, Default)]
-pub(crate) struct Made {
+pub(crate) struct IssuedSecrets {
     known: HashSet<Digest>,
     order: VecDeque<Digest>,
 }
 
-impl Made {
+impl IssuedSecrets {
     pub(crate) fn insert(&mut self, value: &str) {
         let digest = Digest::of(value);
         if self.known.insert(digest) {
