@@ -86,7 +86,7 @@ fn control() -> Router<Arc<Tenant>> {
         )
 }
 
-/// Lets in whoever has the admin token (RFC 6750 section 2.1).
+/// Lets in requests with the admin token (RFC 6750 section 2.1).
 async fn guard(
     State(tenant): State<Arc<Tenant>>,
     Extension(exchange): Extension<Exchange>,

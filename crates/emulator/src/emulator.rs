@@ -20,7 +20,7 @@ use crate::tenant::Tenant;
 
 /// A running emulator of one tenant. Dropping it stops it.
 ///
-/// It serves from a thread of its own, so it disturbs nobody's runtime and can be dropped
+/// It serves from a thread of its own, so it does not block the caller's runtime and can be dropped
 /// anywhere. Any number of them run side by side: they share nothing, each has its own keys.
 ///
 /// # Examples
@@ -63,7 +63,7 @@ impl Emulator {
         self.tenant.admin_token.expose()
     }
 
-    /// The emulator's time: the machine's, plus whatever it was advanced by.
+    /// The emulator's time: the machine's, plus all that it was advanced by.
     pub fn now(&self) -> SystemTime {
         self.tenant.now()
     }

@@ -1,4 +1,4 @@
-//! What goes with a request through the endpoints and the pages, and what stands before all of them.
+//! What goes with a request through the endpoints and the pages, and what is checked before all of them.
 
 use axum::http::header::RETRY_AFTER;
 use axum::response::Response;
@@ -15,9 +15,9 @@ use crate::tenant::Tenant;
 pub(crate) struct Exchange {
     pub(crate) request_id: String,
     pub(crate) user_agent: Option<String>,
-    /// The name of the fault that this request meets.
+    /// The name of the fault that applies to this request.
     pub(crate) fault: Option<String>,
-    /// What it wants the minted token to be.
+    /// What that fault changes about the minted token.
     pub(crate) mint: Mint,
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn refused(tenant: &Tenant, exchange: &Exchange, refusal: &Refusal) -
     reply::refusal(refusal, shape, &exchange.request_id)
 }
 
-/// What stands before every OAuth endpoint: the tenant's limit and its suspension.
+/// What is checked before every OAuth endpoint: the tenant's limit and its suspension.
 pub(crate) fn admit(tenant: &Tenant) -> Result<(), Refusal> {
     if let Some(wait) = tenant.over_limit() {
         // Rounded up: a client that comes back then must be let in.

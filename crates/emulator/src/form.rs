@@ -16,7 +16,7 @@ pub(crate) struct Form {
 }
 
 impl Form {
-    /// Reads whatever is there, for the logs.
+    /// Reads what is there, without any rule, for the logs.
     ///
     /// RFC 6749 section 3.1: a parameter without a value counts as omitted.
     pub(crate) fn read_leniently(body: &[u8]) -> Self {

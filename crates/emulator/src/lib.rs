@@ -49,7 +49,7 @@
 //!
 //! # A person
 //!
-//! Somebody signs in, allows or denies, and the application gets its tokens. The pages are for
+//! A person signs in, allows or denies, and the application gets its tokens. The pages are for
 //! browsers; a test needs none: [`Emulator::login_as`] drives them over HTTP.
 //!
 //! ```

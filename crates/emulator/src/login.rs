@@ -18,8 +18,8 @@ use crate::config::User;
 use crate::routes;
 use crate::tenant::Tenant;
 
-/// A person at a browser. Clones share the browser: whoever signed in stays signed in there, and
-/// does one thing after the other.
+/// A person at a browser. Clones share the browser: a person who signed in stays signed in there,
+/// and does one thing after the other.
 ///
 /// # Examples
 ///
@@ -66,7 +66,7 @@ impl Person {
 
     /// Opens an authorization URL, signs in, says yes, and returns the callback.
     ///
-    /// Pages that the platform does not show are not waited for: who is signed in and allowed it
+    /// Pages that the platform does not show are not waited for: a person who is signed in and allowed it
     /// before comes straight back. A callback with an error is returned as well.
     ///
     /// # Errors

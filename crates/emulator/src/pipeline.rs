@@ -46,7 +46,7 @@ struct Arrival {
     number: Option<u64>,
 }
 
-/// What a request is about, as far as it says so itself; nothing of it is believed.
+/// What a request is about, as far as it says so itself; none of it is verified.
 #[derive(Debug)]
 struct Subject {
     path: String,
@@ -257,7 +257,7 @@ fn text_of(parts: &Parts, name: HeaderName) -> Option<String> {
     value.to_str().ok().map(str::to_owned)
 }
 
-/// RFC 9110 section 15.5.20: it was meant for somebody else.
+/// RFC 9110 section 15.5.20: the request was meant for another server.
 fn misdirected(request_id: &str) -> Response {
     let message =
         "an emulator on the loopback interface answers to 127.0.0.1, [::1] and localhost alone";

@@ -224,7 +224,7 @@ fn refused_scopes(
         Audience::All(_) | Audience::NoApi => String::new(),
     };
     let description = if dropped.is_empty() {
-        format!("application `{id}` is allowed no scope{place}")
+        format!("application `{id}` is not allowed any scope{place}")
     } else {
         let words: Vec<&str> = dropped.iter().map(String::as_str).collect();
         format!(

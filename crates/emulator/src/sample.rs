@@ -95,7 +95,7 @@ fn config() -> Config {
     Config::from_toml(TOML).expect("the sample configuration is valid")
 }
 
-/// What everybody knows of it and should not be let in with.
+/// The secrets and passwords of the sample, which are public.
 const SECRETS: [&str; 5] = [
     SERVICE_SECRET,
     DISABLED_SECRET,

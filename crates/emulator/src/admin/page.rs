@@ -69,7 +69,7 @@ fn start_of(cursor: &str) -> Option<usize> {
 }
 
 fn bad_cursor() -> Rejection {
-    Rejection::invalid("cursor", "is none that this list gave out")
+    Rejection::invalid("cursor", "is not a cursor of this list")
 }
 
 fn bad_limit() -> Rejection {

@@ -166,7 +166,7 @@ pub(super) async fn families(
     answer(&exchange, StatusCode::OK, Ok(json!(tenant.families())))
 }
 
-/// What a refresh token is worth; asking uses nothing up.
+/// The state of a refresh token; asking does not use it.
 pub(super) async fn refresh_token_state(
     State(tenant): State<Arc<Tenant>>,
     Extension(exchange): Extension<Exchange>,

@@ -1,4 +1,4 @@
-//! The rules that a configuration must keep, wherever it came from.
+//! The rules that a configuration must keep, from a file or from code.
 
 use std::collections::BTreeSet;
 
@@ -82,14 +82,14 @@ fn tenant(config: &Config) -> Result<(), Problem> {
         ("organisation", &config.organisation),
     ] {
         if !is_slug(slug) {
-            let message = format!("`{slug}` is no slug; use letters, digits and hyphens");
+            let message = format!("`{slug}` is not a valid slug; use letters, digits and hyphens");
             return Err(Problem::new(format!("tenant.{key}"), message));
         }
     }
     let path = &config.issuer_path;
     let is_path = path.starts_with('/') && !path.ends_with('/') && !path.contains(['?', '#', ' ']);
     if !path.is_empty() && !is_path {
-        let message = format!("`{path}` is no path of an issuer; write it like \"/tenants/a\"");
+        let message = format!("`{path}` is not a valid issuer path; write it like \"/tenants/a\"");
         return Err(Problem::new("tenant.issuer_path", message));
     }
     if config.admin_token.as_ref().is_some_and(Secret::is_empty) {

@@ -99,7 +99,7 @@ impl Config {
         self.applications.iter()
     }
 
-    /// Whether the admin token is set, and so known to whoever wrote it.
+    /// Whether the admin token is set by the configuration, and not made up at the start.
     pub fn has_admin_token(&self) -> bool {
         self.admin_token.is_some()
     }

@@ -29,10 +29,10 @@ pub enum StartError {
     /// The configuration breaks a rule.
     #[error("the configuration is wrong")]
     Config(#[from] ConfigError),
-    /// The network reaches it, and its admin token is the sample's, which everybody knows.
+    /// The network reaches it, and its admin token is the sample's, which is public.
     #[error(
         "{address} can be reached from other machines, and the admin token is the sample's, which \
-         everybody knows: set another one, or none to get a random one"
+         is public: set another one, or none to get a random one"
     )]
     #[non_exhaustive]
     PublicAdminToken {
@@ -91,7 +91,7 @@ impl Builder {
     /// The address to listen on, and the host of the issuer. Default: 127.0.0.1.
     ///
     /// On a loopback address a request that names another `Host` than this machine is answered 421: a web
-    /// page cannot make itself at home here by having its own name resolved to 127.0.0.1. On any other
+    /// page cannot reach the emulator by having its own name resolved to 127.0.0.1. On any other
     /// address the admin token must not be the sample's. Listening on all addresses (0.0.0.0 or ::)
     /// leaves the issuer at 127.0.0.1.
     #[must_use]

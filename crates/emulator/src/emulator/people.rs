@@ -11,7 +11,7 @@ use crate::tenant::{By, ChangeError};
 
 /// People: what they allowed, where they are signed in, which refresh tokens live.
 impl Emulator {
-    /// A person at a browser of their own: who it is by id or address, and no cookie yet.
+    /// A person, by id or address, at a browser of their own without a cookie.
     ///
     /// The pages, their cookies and their redirects are the real ones, over HTTP; only the
     /// callback is not followed. See [`Person::approve`].
@@ -34,7 +34,7 @@ impl Emulator {
         self.tenant.families()
     }
 
-    /// What a refresh token is worth right now. Nothing is used up by asking.
+    /// The state of a refresh token right now. Asking does not use the token.
     pub fn refresh_token_state(&self, token: &str) -> RefreshTokenState {
         self.tenant.refresh_token_state(token)
     }
@@ -46,7 +46,7 @@ impl Emulator {
 
     /// Takes back all that a person allowed an application at one API, or everything with `None`.
     ///
-    /// With the consent to `offline_access` its refresh tokens die. Returns how many records there
+    /// With the consent to `offline_access` its refresh tokens end. Returns how many records there
     /// were.
     pub fn revoke_consent(&self, user: &str, application: &str, audience: Option<&str>) -> usize {
         let which = audience.map_or(Which::All, Which::Api);

@@ -45,7 +45,7 @@ pub(super) fn authenticate(
             }
         }
     }
-    // One sentence for an unknown id and for a wrong secret: it tells nobody which ids exist.
+    // One sentence for an unknown id and for a wrong secret: it does not reveal which ids exist.
     let description = "the client id is unknown or its secret is wrong or missing";
     Err(not_authenticated(description, claim.method, switches))
 }
@@ -103,7 +103,7 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Refusal> {
         return Ok(None);
     };
     let unreadable = || {
-        let description = "the header Authorization is no valid HTTP Basic";
+        let description = "the header Authorization is not valid HTTP Basic";
         Refusal::new(Code::InvalidClient, description)
             .with_header(WWW_AUTHENTICATE, BASIC_CHALLENGE)
     };

@@ -33,7 +33,7 @@ pub(super) async fn introspect(
 }
 
 /// RFC 7662 section 2.1: the endpoint must require authorization, so a public application, whose
-/// id anybody may know, cannot ask.
+/// id is not a secret, cannot ask.
 fn explain(tenant: &Tenant, headers: &HeaderMap, body: &[u8]) -> Result<Value, Refusal> {
     admit(tenant)?;
     let form = Form::read(headers, body)?;

@@ -27,7 +27,7 @@ pub(super) async fn revoke(
     body: Bytes,
 ) -> Response {
     match take_back(&tenant, &exchange, &headers, &body) {
-        // RFC 7009 section 2.2: 200, whatever the token was; the body says nothing.
+        // RFC 7009 section 2.2: 200 also for an unknown token; the body is empty.
         Ok(()) => reply::not_stored(Response::new(Body::empty())),
         Err(refusal) => refused(&tenant, &exchange, &refusal),
     }

@@ -17,7 +17,7 @@ use crate::refusal::{Code, Refusal};
 use crate::tenant::Tenant;
 
 pub(super) async fn authorize(visit: Visit, Query(form): Query) -> Response {
-    let (application, callback) = match who_asks(&visit, &form) {
+    let (application, callback) = match identify_client(&visit, &form) {
         Ok(known) => known,
         Err(stop) => return visit.stop(&stop),
     };
@@ -27,8 +27,8 @@ pub(super) async fn authorize(visit: Visit, Query(form): Query) -> Response {
     }
 }
 
-/// RFC 6749 section 4.1.2.1: where client or redirect URI are wrong, nobody is sent anywhere.
-fn who_asks(visit: &Visit, form: &Form) -> Result<(Application, Callback), Stop> {
+/// RFC 6749 section 4.1.2.1: where client or redirect URI are wrong, the person is not redirected.
+fn identify_client(visit: &Visit, form: &Form) -> Result<(Application, Callback), Stop> {
     let unknown = "This application is not registered here. Its developer can find the right id \
                    in the application's settings.";
     let unknown = || Stop::new("Unknown application", Code::InvalidRequest, unknown);
@@ -40,7 +40,7 @@ fn who_asks(visit: &Visit, form: &Form) -> Result<(Application, Callback), Stop>
     };
     let asked = form.get("redirect_uri").unwrap_or_default();
     let registered = &application.redirect_uris;
-    // Twice the same parameter: which one is meant is anybody's guess.
+    // A parameter that is sent twice is ambiguous.
     let is_clear = form.all("redirect_uri").len() == 1 && form.all("client_id").len() == 1;
     let is_known = registered
         .iter()
@@ -161,7 +161,7 @@ fn code_challenge(application: &Application, form: &Form) -> Result<(), Refusal>
     let is_base64url = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if challenge.len() != S256_LENGTH || !challenge.bytes().all(is_base64url) {
         return Err(Refusal::invalid_request(
-            "`code_challenge` is no SHA-256 in base64url",
+            "`code_challenge` is not a SHA-256 in base64url",
         ));
     }
     Ok(())
@@ -198,12 +198,12 @@ fn max_age(form: &Form) -> Result<Option<Duration>, Refusal> {
     let seconds = text
         .parse()
         .map_err(|_unreadable: std::num::ParseIntError| {
-            Refusal::invalid_request("`max_age` is no number of seconds")
+            Refusal::invalid_request("`max_age` is not a number of seconds")
         })?;
     Ok(Some(Duration::from_secs(seconds)))
 }
 
-/// The lowest of the levels that the application would take.
+/// The lowest of the levels that the application accepts.
 fn level(form: &Form) -> Result<Level, Refusal> {
     let Some(words) = form.get("acr_values") else {
         return Ok(Level::One);

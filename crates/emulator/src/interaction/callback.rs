@@ -54,7 +54,7 @@ impl Visit {
         if let Some(state) = &callback.state {
             parameters.push(("state", state.clone()));
         }
-        // RFC 9207 section 2: the callback says whose it is.
+        // RFC 9207 section 2: the callback names its issuer.
         if self.tenant.live().switches.callback_includes_iss {
             parameters.push(("iss", self.tenant.issuer.clone()));
         }
@@ -77,7 +77,7 @@ fn with_query(redirect_uri: &str, parameters: &[(String, String)]) -> String {
             url.query_pairs_mut().extend_pairs(parameters);
             url.into()
         }
-        // It was registered like this; nothing better is known.
+        // It is not a valid URL, but it was registered like this.
         Err(_unreadable) => redirect_uri.to_owned(),
     }
 }

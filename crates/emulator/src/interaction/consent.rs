@@ -43,7 +43,7 @@ fn decide(visit: &mut Visit, headers: &HeaderMap, body: &[u8]) -> Result<Respons
             visit.set_session(None)?;
             Ok(visit.proceed(&request, false))
         }
-        // Whatever else comes is no yes.
+        // Anything else counts as a refusal.
         _ => {
             visit.record_consent(&request, &session, &requested, true, false);
             Ok(visit.deny(&request, &session))
@@ -139,12 +139,12 @@ fn sections<'l>(
     });
     let all = std::iter::once(person).chain(apis);
     let mut all: Vec<Section<'l>> = all.filter(|it| !it.items.is_empty()).collect();
-    // What is new comes first: nobody has to look for it.
+    // What is new comes first, where the person sees it.
     all.sort_by_key(|section| !section.items.iter().any(|item| item.is_new));
     all
 }
 
-/// Where the answer goes, in words that a person can check.
+/// Where the answer goes, in a form that the person can check.
 fn target(live: &Live, back: &Back) -> page::Target {
     match back {
         Back::Device(id) => {

@@ -1,4 +1,4 @@
-//! What comes next for a request: a page, or the way back.
+//! What comes next for a request: a page, or the answer to the application.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -17,7 +17,7 @@ use crate::random;
 use crate::refusal::{Code, Refusal};
 use crate::tenant::Live;
 
-/// What stands between a request and its end.
+/// What the request needs next.
 #[derive(Debug)]
 enum Next {
     Page(Step),
@@ -25,7 +25,7 @@ enum Next {
 }
 
 impl Visit {
-    /// Goes on with a request: the person sees the next page, or the application the end.
+    /// Continues a request: with the next page, or with the answer to the application.
     pub(super) fn proceed(&self, request: &AuthorizationRequest, has_signed_in: bool) -> Response {
         let answered = match self.next(request, has_signed_in) {
             Ok(Next::Page(step)) => {
@@ -38,7 +38,7 @@ impl Visit {
         answered.unwrap_or_else(|refusal| self.give_up(request, &refusal))
     }
 
-    /// The end that helps nobody: an error to the application, or a page where there is no way back.
+    /// Ends the request without a grant: an error for the application, or a page where it has no redirect URI.
     pub(super) fn give_up(&self, request: &AuthorizationRequest, refusal: &Refusal) -> Response {
         match &request.back {
             Back::Redirect(callback) => self.return_error(callback, &request.client_id, refusal),
@@ -49,7 +49,7 @@ impl Visit {
         }
     }
 
-    /// The good end: a code for the application, or the go-ahead for the device.
+    /// Ends the request with a grant: a code for the application, or the consent for the device.
     pub(super) fn allow(
         &self,
         request: &AuthorizationRequest,
@@ -107,7 +107,7 @@ impl Visit {
         }
     }
 
-    /// Whether a session does for this request, as it is.
+    /// Whether the session is enough for this request, without a new sign-in.
     fn is_enough(
         &self,
         request: &AuthorizationRequest,
@@ -125,7 +125,7 @@ impl Visit {
         is_young(request, session, now) && !asks_again && is_hinted
     }
 
-    /// OpenID Connect Core section 3.1.2.6: with `prompt=none` nobody sees a page.
+    /// OpenID Connect Core section 3.1.2.6: with `prompt=none` no page is shown.
     fn or_silent(
         &self,
         request: &AuthorizationRequest,
@@ -199,7 +199,7 @@ impl Visit {
         let scopes: BTreeSet<String> = requested.iter().map(|it| it.scope.clone()).collect();
         let mut audiences = request.audiences.clone();
         if audiences.is_empty() {
-            // In the tenant's order, so that the first one is always the same.
+            // In the tenant's order, so that the first audience does not depend on the scopes.
             let live = self.tenant.live();
             let apis = live.apis.iter().map(|api| &api.audience);
             let is_wanted = |api: &&String| {

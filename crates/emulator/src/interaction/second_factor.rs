@@ -1,4 +1,4 @@
-//! The step-up page: a second factor for whoever is signed in already.
+//! The step-up page: a second factor for a person who is signed in already.
 
 use axum::http::HeaderMap;
 use axum::response::Response;

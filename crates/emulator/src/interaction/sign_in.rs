@@ -18,7 +18,7 @@ use crate::tenant::Tenant;
 #[derive(Debug)]
 enum Attempt {
     Right(String),
-    /// The address of nobody, or another password: one sentence for both.
+    /// An unknown address or a wrong password: the page has one sentence for both.
     Wrong,
     Suspended(String),
 }
@@ -121,7 +121,7 @@ impl Visit {
         is_young(request, &session, self.tenant.now()).then_some(session)
     }
 
-    /// The address that the application thinks it is.
+    /// The address of the person whom the application expects.
     fn hinted(&self, request: &AuthorizationRequest) -> String {
         let hint = request.login_hint.clone().unwrap_or_default();
         let live = self.tenant.live();

@@ -2,7 +2,7 @@
 
 use crate::refusal::{Code, Refusal};
 
-/// Why nothing goes on, on a page of ours: the application never hears of it.
+/// Why a request ends on a page of the emulator: the application gets no answer.
 #[derive(Debug)]
 pub(super) struct Stop {
     pub(super) refusal: Box<Refusal>,

@@ -21,7 +21,7 @@ use crate::refusal::{Code, Refusal};
 use crate::tenant::Tenant;
 use crate::{random, reply, routes};
 
-/// A browser that is here.
+/// One browser, and the request that it sends.
 #[derive(Debug)]
 pub(super) struct Visit {
     pub(super) tenant: Arc<Tenant>,
@@ -32,7 +32,7 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    /// The session of whoever is signed in here.
+    /// The session of the person who is signed in in this browser.
     pub(super) fn session(&self) -> Option<Session> {
         let now = self.tenant.now();
         let live = self.tenant.live();
@@ -42,8 +42,8 @@ impl Visit {
         is_alive.then(|| session.clone())
     }
 
-    /// Signs somebody in or out here. The cookie changes with it: one that was known before a
-    /// sign-in is worth nothing after it.
+    /// Signs a person in or out in this browser. The cookie changes with it, so that a cookie which was
+    /// known before a sign-in is worthless after it.
     pub(super) fn set_session(&mut self, session: Option<String>) -> Result<(), Refusal> {
         self.tenant.live().people.browsers.remove(self.browser.id);
         let (browser, value) = fresh(&self.tenant, session)?;
@@ -70,7 +70,7 @@ impl Visit {
         ))
     }
 
-    /// The ticket of a page, left as it is.
+    /// The ticket of a page, which stays usable.
     pub(super) fn read_ticket(&self, ticket: &str, step: Step) -> Result<Ticket, Stop> {
         let now = self.tenant.now();
         let live = self.tenant.live();
@@ -79,7 +79,7 @@ impl Visit {
         found.cloned().ok_or_else(Stop::gone)
     }
 
-    /// The ticket of a form: nobody can use it again.
+    /// The ticket of a form, which no other form can use again.
     pub(super) fn take_ticket(&self, form: &Form, step: Step) -> Result<Ticket, Stop> {
         let ticket = form.get("ticket").unwrap_or_default();
         self.read_ticket(ticket, step)?;
@@ -109,7 +109,7 @@ impl Visit {
         Ok(value)
     }
 
-    /// What every page has.
+    /// What every page shows around its content.
     pub(super) fn frame(&self) -> Frame<'_> {
         Frame {
             prefix: self.tenant.issuer_path(),
@@ -155,7 +155,7 @@ impl Visit {
         self.page(status, content, back)
     }
 
-    /// RFC 9110 section 15.4.4: the next request is a GET, whatever this one was.
+    /// RFC 9110 section 15.4.4: the next request is a GET, even after a POST.
     pub(super) fn redirect_to_page(&self, path: &str) -> Response {
         self.redirect(&format!("{}{path}", self.tenant.issuer_path()))
     }

@@ -1,4 +1,4 @@
-//! How the pages may end otherwise.
+//! [`PageError`]: how a visit to the pages may fail.
 
 use std::io;
 
@@ -6,11 +6,11 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PageError {
-    /// Nobody has this id or address.
+    /// No person has this id or address.
     #[error("no person has the id or the address `{0}`")]
     UnknownUser(String),
-    /// The address is none of this emulator.
-    #[error("the address is none of this emulator")]
+    /// The address does not belong to this emulator.
+    #[error("the address does not belong to this emulator")]
     Elsewhere,
     /// The request ended on a page of the emulator: a redirect URI that is not registered, an
     /// expired page. The application hears nothing of it.
@@ -25,8 +25,8 @@ pub enum PageError {
     /// A page did not take what the person typed: a suspended account, an unknown user code.
     #[error("a page refused what was typed: {0}")]
     Refused(String),
-    /// The reply was no page that this driver knows, as after a fault.
-    #[error("the reply was no page: status {0}")]
+    /// The reply is not a page that this driver knows, as after a fault.
+    #[error("the reply is not a page of the emulator: status {0}")]
     NoPage(u16),
     /// The connection failed, as after a fault, or when the emulator was dropped.
     #[error("the connection failed")]

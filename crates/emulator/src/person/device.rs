@@ -15,7 +15,7 @@ pub(crate) struct Device {
     pub(crate) user_code: String,
     pub(crate) since: SystemTime,
     pub(crate) decision: Decision,
-    /// How long the device must wait between two polls, and when it came last.
+    /// How long the device must wait between two polls, and when it polled last.
     pub(crate) interval: Duration,
     pub(crate) polled: Option<SystemTime>,
 }
@@ -26,7 +26,7 @@ pub(crate) enum Decision {
     Open,
     Allowed(Box<Grant>),
     Denied,
-    /// The tokens are out; the code is worth nothing any more.
+    /// The tokens were issued; the device code cannot be used again.
     Redeemed,
 }
 
@@ -56,7 +56,7 @@ impl Devices {
         self.known.insert(id, device);
     }
 
-    /// The device behind a code that a person typed, as long as nobody decided.
+    /// The request of the device behind a code that a person typed, until the person has decided.
     pub(crate) fn waiting(
         &self,
         typed: &str,
@@ -129,11 +129,11 @@ fn plain(code: &str) -> String {
 /// RFC 8628 section 3.5: `slow_down` adds five seconds to the interval.
 const SLOWER: Duration = Duration::from_secs(5);
 
-/// A client whose timer is this much early did as it was told.
+/// A client whose timer is early by this much is not told to slow down.
 const SLACK: Duration = Duration::from_millis(100);
 
-/// So long an expired code is still known as expired.
+/// For this long an expired code is reported as expired, and after it as unknown.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 
-/// From here on old codes are swept before a new one is kept.
+/// From here on old codes are evicted before a new one is kept.
 const MOST: usize = 10_000;

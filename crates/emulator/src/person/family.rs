@@ -16,7 +16,7 @@ use crate::clock::later;
 use crate::config::Switches;
 use crate::secret::{Digest, Secret};
 
-/// A family.
+/// One family. It has one current token until it ends; every token before that is spent.
 #[derive(Clone, Debug)]
 pub(crate) struct Family {
     pub(crate) grant: Grant,
@@ -38,7 +38,7 @@ pub(crate) struct Family {
 pub(crate) struct Families {
     by_id: BTreeMap<String, Family>,
     tokens: HashMap<Digest, Token>,
-    /// What a grace period may still ask for.
+    /// The answers that may be repeated within the grace period.
     answers: Answers,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Families {
 #[derive(Debug)]
 pub(crate) struct Rotation<'r> {
     pub(crate) next: &'r str,
-    /// What it is the answer to, and the family before that.
+    /// The request that it answers, and the family as it was before.
     pub(crate) request: RefreshRequest,
     pub(crate) before: &'r Family,
     pub(crate) at: SystemTime,
@@ -130,13 +130,13 @@ impl Families {
         self.tokens.insert(Digest::of(next), token);
     }
 
-    /// Uses the current token up although nothing takes its place.
+    /// Spends the current token without a successor, which ends the family.
     pub(crate) fn consume(&mut self, id: &str, now: SystemTime) {
         self.spend(id, now);
         self.end(id, FamilyDeath::Refused);
     }
 
-    /// Ends a family; the first reason stays. Says whether it was alive.
+    /// Ends a family; the first reason stays. Returns whether the family was alive.
     pub(crate) fn end(&mut self, id: &str, death: FamilyDeath) -> bool {
         match self.by_id.get_mut(id) {
             Some(family) if family.death.is_none() => {
@@ -148,7 +148,7 @@ impl Families {
         }
     }
 
-    /// Ends every living family of which this holds. Returns their ids.
+    /// Ends every living family whose grant matches. Returns their ids.
     pub(crate) fn end_where(
         &mut self,
         is_meant: impl Fn(&Grant) -> bool,
@@ -178,7 +178,7 @@ impl Families {
         Some(current)
     }
 
-    /// Forgets the families that ended long ago.
+    /// Removes the families that ended or expired, once there are too many.
     fn evict_ended(&mut self, now: SystemTime) {
         if self.by_id.len() < MOST {
             return;
@@ -227,5 +227,5 @@ impl Family {
     }
 }
 
-/// From here on dead and expired families are swept before a new one begins.
+/// From here on dead and expired families are evicted before a new one begins.
 const MOST: usize = 10_000;

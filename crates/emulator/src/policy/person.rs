@@ -10,7 +10,7 @@ use crate::config::{
 use crate::person::{Consents, Grant};
 use crate::refusal::{Code, Refusal};
 
-/// Everything that decides.
+/// What a decision depends on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standing<'t> {
     pub(crate) application: &'t Application,
@@ -93,7 +93,7 @@ impl Standing<'_> {
         if named == platform {
             return Ok(Audience::One(named.to_owned()));
         }
-        // At every mint anew: the application may have lost the API since.
+        // Checked for every token: the application may have lost the API since.
         let audience = audience(self.application, self.apis, self.switches, Some(named))?;
         let is_covered = match &audience {
             Audience::One(one) => self.covers(grant, one),
@@ -102,7 +102,7 @@ impl Standing<'_> {
         if is_covered {
             return Ok(audience);
         }
-        let description = format!("nobody consented to `{named}` here");
+        let description = format!("the person has not consented to `{named}`");
         Err(match self.switches.ungranted_audience {
             UngrantedAudience::ConsentRequired => Refusal::new(Code::ConsentRequired, description),
             UngrantedAudience::InvalidTarget => Refusal::new(Code::InvalidTarget, description),

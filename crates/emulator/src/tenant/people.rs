@@ -40,7 +40,7 @@ impl Tenant {
             for session in sessions {
                 self.end_session(&session, FamilyDeath::UserSuspended, by);
             }
-            // What a sign-in of long ago left behind.
+            // Families of older sign-ins, whose sessions are gone.
             let theirs = |grant: &Grant| grant.user == id;
             let mut live = self.live();
             live.people
@@ -110,7 +110,7 @@ impl Tenant {
 
     /// Takes a consent back: of one API, of what is about the person, or all of it.
     ///
-    /// Without the consent to `offline_access` the refresh tokens that stand on it are dead. What a
+    /// Without the consent to `offline_access` the refresh tokens that depend on it end. What a
     /// revoked consent does to live tokens is not documented: access tokens live on until they expire.
     pub(crate) fn revoke_consent(
         &self,
@@ -175,7 +175,7 @@ impl Tenant {
         live.people.families.record_of(token, now, grace)
     }
 
-    /// Session and application of an id token that was made here; expired ones are welcome
+    /// Session and application of an id token that was made here; an expired one is accepted
     /// (OpenID Connect RP-Initiated Logout section 4).
     pub(crate) fn session_of(&self, id_token: &str) -> Option<(String, String)> {
         self.live().people.id_tokens.find(id_token)
@@ -183,7 +183,7 @@ impl Tenant {
 }
 
 impl Live {
-    /// Name and description of a scope, as a page says them.
+    /// Name and description of a scope, as a page shows them.
     pub(crate) fn words_for(&self, requested: &RequestedScope) -> (&str, &str) {
         let api = self
             .apis
@@ -207,7 +207,7 @@ impl Live {
         all.position(|known| known == scope).unwrap_or(usize::MAX)
     }
 
-    /// What a page said about a scope.
+    /// The text of a page about a scope.
     pub(crate) fn text_of(&self, requested: &RequestedScope) -> String {
         let (name, description) = self.words_for(requested);
         format!("{name}: {description}")

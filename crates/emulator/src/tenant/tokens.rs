@@ -19,12 +19,12 @@ pub(crate) struct IssuedToken {
     pub(crate) is_revoked: bool,
 }
 
-/// Whose token it is, and what it came from.
+/// The person and the sign-in that a token belongs to.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenOwner {
     pub(crate) user: String,
     pub(crate) session: String,
-    /// What dies together: everything that came from one code.
+    /// The family: everything that came from one code is revoked together.
     pub(crate) family: String,
 }
 
@@ -52,7 +52,7 @@ impl Tokens {
         }
     }
 
-    /// Revokes every token of which this holds; nobody counts them.
+    /// Revokes every token that matches.
     pub(crate) fn revoke_where(&mut self, is_meant: impl Fn(&IssuedToken) -> bool) {
         let meant = self.issued.values_mut().filter(|known| is_meant(known));
         meant.for_each(|known| known.is_revoked = true);
@@ -68,5 +68,5 @@ impl Tokens {
     }
 }
 
-/// From here on expired tokens are swept before a new one is kept.
+/// From here on expired tokens are evicted before a new one is kept.
 const MOST_TOKENS: usize = 10_000;

@@ -15,7 +15,7 @@ use crate::refusal::{Code, Refusal};
 pub(super) fn exchange(request: &TokenRequest<'_>) -> Result<Minted, Refusal> {
     let value = request.form.require("code")?;
     let code = usable(request, value)?;
-    // From here on it is used up, whatever comes of it.
+    // From here on the code is used, even if the request fails.
     request.tenant.live().people.codes.spend(value);
     if request.form.require("redirect_uri")? != code.redirect_uri {
         let description = "`redirect_uri` is not the one that the code was sent to";
@@ -79,8 +79,8 @@ fn verify(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), Refusal
             let hash = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
             is_long_enough && hash == challenge
         }
-        // A verifier without a challenge: somebody took the challenge out on the way (RFC 9700
-        // section 4.8.2).
+        // A verifier without a challenge: the challenge was removed from the authorization request
+        // (PKCE downgrade, RFC 9700 section 4.8.2).
         _ => false,
     };
     if is_right {

@@ -30,7 +30,7 @@ pub(super) struct Minted {
     pub(super) is_replay: bool,
 }
 
-/// A token to make.
+/// What a token is made from.
 #[derive(Debug)]
 pub(super) struct Order<'o> {
     pub(super) application: &'o Application,

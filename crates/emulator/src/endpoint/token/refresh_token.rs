@@ -15,7 +15,7 @@ use crate::random;
 use crate::refusal::{Code, Refusal};
 use crate::tenant::By;
 
-/// A family whose token is good.
+/// A family whose token may be redeemed.
 #[derive(Debug)]
 struct Usable {
     family: Box<Family>,
@@ -25,7 +25,7 @@ struct Usable {
     is_replay: bool,
 }
 
-/// One request after the other: nothing is awaited between the look at a token and its rotation.
+/// One request after the other: nothing is awaited between reading a token and rotating it.
 pub(super) fn refresh(request: &TokenRequest<'_>) -> Result<Minted, Refusal> {
     let token = request.form.require("refresh_token")?;
     let usable = usable(request, token)?;
@@ -83,18 +83,18 @@ fn used_before(differing: &[String]) -> String {
     )
 }
 
-/// What the request asks for, apart from who asks.
+/// What the request asks for, without the parameters that identify the client.
 fn refresh_request(request: &TokenRequest<'_>) -> RefreshRequest {
     RefreshRequest::of(request.form.each())
 }
 
-/// What the token is worth, and which one of its family it is.
+/// The state of the token, and its number in its family.
 fn look_up(request: &TokenRequest<'_>, token: &str) -> (Redemption, Option<u64>) {
     let now = request.tenant.now();
     let live = request.tenant.live();
     let families = &live.people.families;
     let known = families.of_token(token);
-    // RFC 6749 section 10.4: bound to its client; somebody else's says nothing about it.
+    // RFC 6749 section 10.4: a refresh token is bound to its client, and unknown to any other.
     let is_theirs = known.is_some_and(|it| it.grant.client_id == request.application.id);
     let redemption = if is_theirs {
         let grace = Grace::of(&live.switches);
@@ -105,7 +105,7 @@ fn look_up(request: &TokenRequest<'_>, token: &str) -> (Redemption, Option<u64>)
     (redemption, families.number(token))
 }
 
-/// Documented: the second use of a refresh token is presumed theft, its family dies, and that is an
+/// Documented: the second use of a refresh token is presumed theft, its family ends, and that is an
 /// audited event beside `user.session_revoked`.
 fn reused(request: &TokenRequest<'_>, family: &Family, number: Option<u64>, differing: &[String]) {
     let tenant = request.tenant;
@@ -148,7 +148,7 @@ fn reused(request: &TokenRequest<'_>, family: &Family, number: Option<u64>, diff
     });
 }
 
-/// A refusal leaves the token as it was, unless the switch wants it otherwise.
+/// A refusal leaves the token as it was, unless the switch `refused_refresh_consumes` is on.
 fn refused(request: &TokenRequest<'_>, usable: &Usable) {
     let now = request.tenant.now();
     let mut live = request.tenant.live();
@@ -173,7 +173,7 @@ fn narrowed(usable: &Usable, planned: &Planned) -> Grant {
     grant
 }
 
-/// The refresh token of a replay is one that is there already, and its family stays as it is.
+/// A replay gets the refresh token that was issued already, and its family stays as it is.
 fn replayed(request: &TokenRequest<'_>, usable: &Usable) -> Option<String> {
     let family = &usable.family;
     let mut live = request.tenant.live();

@@ -1,4 +1,4 @@
-//! A request of a browser arrives: who it is, by its cookie, and what its query says.
+//! How a request becomes a visit: the browser by its cookie, and the parameters of the query.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use crate::page::{self, Frame};
 use crate::refusal::Refusal;
 use crate::tenant::Tenant;
 
-/// What the query of a page says.
+/// The query of a page.
 #[derive(Debug)]
 pub(in crate::interaction) struct Query(pub(in crate::interaction) Form);
 
 impl FromRequestParts<Arc<Tenant>> for Visit {
     type Rejection = Response;
 
-    /// Knows the browser by its cookie, or gives it one.
+    /// Identifies the browser by its cookie, or gives it one.
     async fn from_request_parts(
         parts: &mut Parts,
         tenant: &Arc<Tenant>,
@@ -52,7 +52,7 @@ impl<S: Sync> FromRequestParts<S> for Query {
     }
 }
 
-/// The answer where not even a browser can be told apart: over the limit, or without randomness.
+/// The answer where no browser can be identified: over the limit, or without randomness.
 fn refused(tenant: &Tenant, exchange: &Exchange, refusal: Refusal) -> Response {
     let stop = Stop::from(refusal);
     let frame = Frame {

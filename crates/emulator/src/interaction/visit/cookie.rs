@@ -49,7 +49,7 @@ pub(super) fn fresh(
     Ok((browser, value))
 }
 
-/// Cookies know no ports: with the port in the name, two emulators on one machine stay apart.
+/// Browsers share cookies between ports: the port in the name separates two emulators on one machine.
 pub(super) fn cookie_name(tenant: &Tenant) -> String {
     let authority = tenant.issuer.trim_start_matches("http://");
     let authority = authority.split('/').next().unwrap_or_default();
@@ -57,7 +57,7 @@ pub(super) fn cookie_name(tenant: &Tenant) -> String {
     format!("intelliauth_{port}")
 }
 
-/// RFC 6265 section 5.4: pairs, parted by `; `.
+/// RFC 6265 section 5.4: pairs, separated by `; `.
 fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let values = headers.get_all(COOKIE).iter();
     let mut pairs = values
