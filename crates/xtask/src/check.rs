@@ -13,7 +13,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use self::rooms::House;
+use self::rooms::Layout;
 use crate::shell::{cargo, run};
 use crate::source;
 use crate::steps::{Outcome, Step};
@@ -62,11 +62,11 @@ pub(crate) fn steps(root: &Path) -> Vec<Step<'_>> {
 fn room_findings(root: &Path) -> Result<Vec<String>> {
     let architecture = fs::read_to_string(root.join("ARCHITECTURE.md"))?;
     let mut findings = Vec::new();
-    for house in [House::SDK, House::EMULATOR] {
-        let sources = source::read(root, house.root.trim_end_matches('/'))?;
-        findings.extend(rooms::findings(&house, &sources));
-        findings.extend(rooms::drawing_findings(&house, &architecture));
-        findings.extend(circles::findings(&house, &sources));
+    for layout in [Layout::SDK, Layout::EMULATOR] {
+        let sources = source::read(root, layout.root.trim_end_matches('/'))?;
+        findings.extend(rooms::findings(&layout, &sources));
+        findings.extend(rooms::drawing_findings(&layout, &architecture));
+        findings.extend(circles::findings(&layout, &sources));
     }
     findings.extend(parts::findings(&source::read(root, "src")?));
     findings.extend(manifests::findings(root)?);

@@ -10,7 +10,7 @@ use super::stop::Stop;
 use super::visit::{Query, Visit};
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::page::{self, SecondFactorView};
-use crate::person::{AuthorizationRequest, Level, Step};
+use crate::person::{AuthorizationRequest, Level, Session, Step};
 use crate::refusal::{Code, Refusal};
 
 pub(super) async fn show(visit: Visit, Query(query): Query) -> Response {
@@ -41,24 +41,7 @@ fn verify(visit: &Visit, headers: &HeaderMap, body: &[u8]) -> Result<Response, S
         .unwrap_or_default()
         .split_whitespace()
         .collect();
-    let now = visit.tenant.now();
-    let is_right = {
-        let mut live = visit.tenant.live();
-        let user = live.user(&session.user);
-        let factor = user.and_then(|user| user.second_factor.as_ref());
-        let is_right = factor.is_some_and(|factor| factor.matches(&code));
-        if let Some(session) = live
-            .people
-            .sessions
-            .find_mut(&session.id)
-            .filter(|_| is_right)
-        {
-            session.sign_in.level = Level::Two;
-            session.sign_in.at = now;
-        }
-        is_right
-    };
-    if is_right {
+    if visit.raise_level(&session, &code) {
         visit.record_factor("user.mfa_succeeded", Outcome::Success);
         return Ok(visit.proceed(&ticket.request, true));
     }
@@ -73,6 +56,21 @@ fn verify(visit: &Visit, headers: &HeaderMap, body: &[u8]) -> Result<Response, S
 }
 
 impl Visit {
+    /// Raises the session to the second level if the code is right; returns whether it is.
+    fn raise_level(&self, session: &Session, code: &str) -> bool {
+        let now = self.tenant.now();
+        let mut live = self.tenant.live();
+        let user = live.user(&session.user);
+        let factor = user.and_then(|user| user.second_factor.as_ref());
+        let is_right = factor.is_some_and(|factor| factor.matches(code));
+        let known = live.people.sessions.find_mut(&session.id);
+        if let Some(session) = known.filter(|_| is_right) {
+            session.sign_in.level = Level::Two;
+            session.sign_in.at = now;
+        }
+        is_right
+    }
+
     fn second_factor_page(
         &self,
         request: &AuthorizationRequest,

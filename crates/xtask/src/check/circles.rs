@@ -1,17 +1,17 @@
 //! Circles between the files of one room: of two files at least one can be read without the other.
 //!
-//! A file that names a thing uses the file that defines it. A `pub use` of what stands below is a sign on the
-//! door and no use, so a thing that is named through it counts where it is defined.
+//! A file uses the file that defines what it names. A `pub use` of something further down is not a use by itself,
+//! and what other files name through it counts where it is defined.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::paths::{Path, module_of, paths};
-use super::rooms::House;
+use super::rooms::Layout;
 use crate::source::Source;
 
 /// What is wrong, one line for each pair of files; a room that is exempt without need is named as well.
-pub(super) fn findings(house: &House, sources: &[Source]) -> Vec<String> {
-    let modules = Modules::of(house, sources);
+pub(super) fn findings(layout: &Layout, sources: &[Source]) -> Vec<String> {
+    let modules = Modules::of(layout, sources);
     let arrows = modules.arrows();
     let mut rooms_with_circles = BTreeSet::new();
     let mut findings = Vec::new();
@@ -19,15 +19,15 @@ pub(super) fn findings(house: &House, sources: &[Source]) -> Vec<String> {
         if !reachable(&arrows, to).contains(from) {
             continue;
         }
-        let room = house.room_of(from);
+        let room = layout.room_of(from);
         rooms_with_circles.insert(room);
-        if !house.with_circles.contains(&room) {
+        if !layout.with_circles.contains(&room) {
             findings.push(format!(
                 "{from}:{line}: uses {to}, which leads back to it: a circle of files"
             ));
         }
     }
-    for room in house.with_circles {
+    for room in layout.with_circles {
         if !rooms_with_circles.contains(room) {
             findings.push(format!(
                 "the files of {room} form no circle: take it off `with_circles` in {}",
@@ -40,7 +40,7 @@ pub(super) fn findings(house: &House, sources: &[Source]) -> Vec<String> {
 
 /// The files of a crate by their modules.
 struct Modules<'a> {
-    house: &'a House,
+    layout: &'a Layout,
     files: BTreeMap<Vec<String>, &'a str>,
     /// The paths of each file.
     paths: BTreeMap<&'a str, Vec<Path>>,
@@ -50,16 +50,16 @@ struct Modules<'a> {
 type Arrows<'a> = BTreeMap<(&'a str, &'a str), usize>;
 
 impl<'a> Modules<'a> {
-    fn of(house: &'a House, sources: &'a [Source]) -> Self {
-        let is_inside = |source: &&Source| !house.is_free(house.room_of(&source.path));
+    fn of(layout: &'a Layout, sources: &'a [Source]) -> Self {
+        let is_inside = |source: &&Source| !layout.is_free(layout.room_of(&source.path));
         let mut files = BTreeMap::new();
         let mut all = BTreeMap::new();
         for source in sources.iter().filter(is_inside) {
-            files.insert(module_of(&source.path, house.root), source.path.as_str());
-            all.insert(source.path.as_str(), paths(source, house.root));
+            files.insert(module_of(&source.path, layout.root), source.path.as_str());
+            all.insert(source.path.as_str(), paths(source, layout.root));
         }
         Self {
-            house,
+            layout,
             files,
             paths: all,
         }
@@ -69,12 +69,14 @@ impl<'a> Modules<'a> {
         let mut arrows = BTreeMap::new();
         for (&from, paths) in &self.paths {
             for path in paths {
-                let Some(to) = self.file_of(&path.parts, MOST_SIGNS) else {
+                let Some(to) = self.file_of(&path.parts, MOST_REEXPORTS) else {
                     continue;
                 };
-                let is_same_room = self.house.room_of(from) == self.house.room_of(to);
-                let is_sign = path.is_sign && to.starts_with(from.trim_end_matches(".rs"));
-                if from != to && is_same_room && !is_sign {
+                let is_same_room = self.layout.room_of(from) == self.layout.room_of(to);
+                let below = to.strip_prefix(from.trim_end_matches(".rs"));
+                let is_below = below.is_some_and(|rest| rest.starts_with('/'));
+                let only_reexports = path.only_reexports && is_below;
+                if from != to && is_same_room && !only_reexports {
                     arrows.entry((from, to)).or_insert(path.line);
                 }
             }
@@ -83,19 +85,19 @@ impl<'a> Modules<'a> {
     }
 
     /// The file that defines what a path names.
-    fn file_of(&self, parts: &[String], signs: usize) -> Option<&'a str> {
+    fn file_of(&self, parts: &[String], reexports_left: usize) -> Option<&'a str> {
         let is_module = |length: &usize| self.files.contains_key(&parts[..*length]);
         let length = (1..=parts.len()).rev().find(is_module)?;
         let file = *self.files.get(&parts[..length])?;
         let Some(name) = parts.get(length) else {
             return Some(file);
         };
-        let sign = self.paths[file]
+        let reexport = self.paths[file]
             .iter()
             .find(|path| path.is_import && path.name == *name && path.parts != *parts);
-        let elsewhere = sign.filter(|_| signs > 0);
+        let elsewhere = reexport.filter(|_| reexports_left > 0);
         elsewhere
-            .and_then(|sign| self.file_of(&sign.parts, signs - 1))
+            .and_then(|reexport| self.file_of(&reexport.parts, reexports_left - 1))
             .or(Some(file))
     }
 }
@@ -113,34 +115,34 @@ fn reachable<'a>(arrows: &Arrows<'a>, from: &'a str) -> BTreeSet<&'a str> {
     found
 }
 
-/// A `pub use` of a `pub use`, and so on: far more than any code has, and an end for two that name each other.
-const MOST_SIGNS: usize = 8;
+/// How many `pub use` of `pub use` are followed: more than any code has, and an end for two that name each other.
+const MOST_REEXPORTS: usize = 8;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const HOUSE: House = House {
+    const LAYOUT: Layout = Layout {
         root: "src/",
         order: &[&["a"], &["b"]],
         mixed: &[],
         free: &["lib"],
         with_circles: &[],
-        ..House::SDK
+        ..Layout::SDK
     };
 
-    fn check(house: &House, files: &[(&str, &str)]) -> Vec<String> {
+    fn check(layout: &Layout, files: &[(&str, &str)]) -> Vec<String> {
         let sources: Vec<Source> = files
             .iter()
             .map(|(path, text)| Source::parse(path, text))
             .collect();
-        findings(house, &sources)
+        findings(layout, &sources)
     }
 
     #[test]
     fn two_files_that_use_each_other_are_found() {
         let found = check(
-            &HOUSE,
+            &LAYOUT,
             &[
                 ("src/a/one.rs", "\nuse super::two::Two;"),
                 ("src/a/two.rs", "fn two() -> crate::a::one::One {}"),
@@ -156,9 +158,9 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_over_three_files_is_found_and_who_only_uses_it_is_not_named() {
+    fn a_circle_of_three_files_is_found_and_a_file_that_only_uses_it_is_not_named() {
         let found = check(
-            &HOUSE,
+            &LAYOUT,
             &[
                 ("src/a.rs", "mod one;\nfn a() { one::run() }"),
                 ("src/a/one.rs", "use super::two::Two;"),
@@ -171,20 +173,20 @@ mod tests {
     }
 
     #[test]
-    fn a_parent_that_only_shows_what_stands_below_is_part_of_no_circle() {
+    fn a_parent_that_only_reexports_a_child_is_not_part_of_a_circle() {
         let parent = "mod one;\nmod two;\npub(crate) use self::one::One;\nstruct Parent;";
         let child = ("src/a/one.rs", "use super::Parent;");
-        assert_eq!(check(&HOUSE, &[("src/a.rs", parent), child]), [""; 0]);
+        assert_eq!(check(&LAYOUT, &[("src/a.rs", parent), child]), [""; 0]);
         let used = format!("{parent}\nuse self::two::Two;");
         let two = ("src/a/two.rs", "use super::One;");
-        assert_eq!(check(&HOUSE, &[("src/a.rs", &used), child, two]).len(), 3);
+        assert_eq!(check(&LAYOUT, &[("src/a.rs", &used), child, two]).len(), 3);
     }
 
     #[test]
-    fn a_parent_that_says_what_it_shows_uses_it() {
+    fn a_parent_that_names_what_it_reexports_uses_it() {
         let parent = "mod one;\npub(crate) use self::one::One;\nstruct Parent(One);";
         let child = ("src/a/one.rs", "use super::Parent;");
-        assert_eq!(check(&HOUSE, &[("src/a.rs", parent), child]).len(), 2);
+        assert_eq!(check(&LAYOUT, &[("src/a.rs", parent), child]).len(), 2);
     }
 
     #[test]
@@ -193,9 +195,9 @@ mod tests {
             "mod one;\nmod two;\npub(crate) use self::one::One;\npub(crate) use self::two::Two;";
         let one = ("src/a/one.rs", "use super::Two;");
         let two = ("src/a/two.rs", "struct Two;");
-        assert_eq!(check(&HOUSE, &[("src/a.rs", parent), one, two]), [""; 0]);
+        assert_eq!(check(&LAYOUT, &[("src/a.rs", parent), one, two]), [""; 0]);
         let two = ("src/a/two.rs", "use super::One as Other;");
-        assert_eq!(check(&HOUSE, &[("src/a.rs", parent), one, two]).len(), 2);
+        assert_eq!(check(&LAYOUT, &[("src/a.rs", parent), one, two]).len(), 2);
     }
 
     #[test]
@@ -203,19 +205,19 @@ mod tests {
         let parent = "mod one;\nuse self::one::One;";
         let child = "#[cfg(test)]\nmod tests { use super::super::Parent; }";
         let files = [("src/a.rs", parent), ("src/a/one.rs", child)];
-        assert_eq!(check(&HOUSE, &files), [""; 0]);
+        assert_eq!(check(&LAYOUT, &files), [""; 0]);
     }
 
     #[test]
     fn a_room_on_the_list_is_exempt_as_long_as_it_needs_to_be() {
-        let house = House {
+        let layout = Layout {
             with_circles: &["a"],
-            ..HOUSE
+            ..LAYOUT
         };
         let one = ("src/a/one.rs", "use super::two::Two;");
         let two = ("src/a/two.rs", "use super::one::One;");
-        assert_eq!(check(&house, &[one, two]), [""; 0]);
-        let found = check(&house, &[one]);
+        assert_eq!(check(&layout, &[one, two]), [""; 0]);
+        let found = check(&layout, &[one]);
         assert_eq!(found.len(), 1);
         assert!(found[0].contains("take it off"), "{found:?}");
     }

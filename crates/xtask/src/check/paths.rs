@@ -13,8 +13,8 @@ pub(super) struct Path {
     pub(super) line: usize,
     /// It stands in a `use`, so that its name can be found in this module.
     pub(super) is_import: bool,
-    /// It stands in a `pub use`, or in one of a narrower visibility, and this file itself does not say the name.
-    pub(super) is_sign: bool,
+    /// It stands in a `pub use`, or in one of a narrower visibility, and nothing else in this file names it.
+    pub(super) only_reexports: bool,
 }
 
 /// The module of a file, as a path from the crate root. `root` is the folder of the crate root, with `/`.
@@ -47,7 +47,7 @@ pub(super) fn paths(source: &Source, root: &str) -> Vec<Path> {
         for path in &mut paths[first..] {
             path.line = word.line;
             path.is_import = scope.import.is_some();
-            path.is_sign = is_public && !is_said(words, &path.name);
+            path.only_reexports = is_public && !is_used_here(words, &path.name);
         }
     }
     paths
@@ -140,8 +140,8 @@ fn is_public(words: &[Word], start: usize) -> bool {
     start > 0 && ["pub", ")"].contains(&words[start - 1].text.as_str())
 }
 
-/// Whether code outside of `use` says this name, other than as a field, a method or a part of a path.
-fn is_said(words: &[Word], name: &str) -> bool {
+/// Whether code outside of `use` has this name, other than as a field, a method or a part of a path.
+fn is_used_here(words: &[Word], name: &str) -> bool {
     let mut is_inside_use = false;
     words.iter().enumerate().any(|(at, word)| {
         match word.text.as_str() {
@@ -188,7 +188,7 @@ fn read_tree(words: &[Word], start: usize, prefix: &[String], paths: &mut Vec<Pa
             name,
             line: 0,
             is_import: false,
-            is_sign: false,
+            only_reexports: false,
         });
     }
     start + if is_renamed { 3 } else { 1 }
@@ -238,16 +238,16 @@ mod tests {
     }
 
     #[test]
-    fn a_public_use_is_a_sign_unless_the_file_says_the_name() {
-        let is_sign = |text: &str| {
+    fn a_public_use_only_reexports_unless_the_file_names_it() {
+        let only_reexports = |text: &str| {
             let found = paths(&Source::parse("src/a.rs", text), "src/");
-            found.iter().all(|path| path.is_sign)
+            found.iter().all(|path| path.only_reexports)
         };
-        assert!(is_sign(
+        assert!(only_reexports(
             "pub(crate) use self::b::C;\nstruct D { C: u8 }\nfn e() { f.C(); g::C() }"
         ));
-        assert!(!is_sign("pub use self::b::C;\nfn d() -> C {}"));
-        assert!(!is_sign("use self::b::C;"));
+        assert!(!only_reexports("pub use self::b::C;\nfn d() -> C {}"));
+        assert!(!only_reexports("use self::b::C;"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::source::Source;
 
 /// A crate whose rooms have an order.
 #[derive(Clone, Copy)]
-pub(super) struct House {
+pub(super) struct Layout {
     /// The folder of the crate root, with `/`.
     pub(super) root: &'static str,
     /// The heading in `ARCHITECTURE.md` above the drawing of the rooms.
@@ -27,7 +27,7 @@ pub(super) struct House {
     pub(super) refuses: fn(&Self, from: &str, path: &[String]) -> Option<&'static str>,
 }
 
-impl House {
+impl Layout {
     pub(super) const SDK: Self = Self {
         root: "src/",
         heading: "## The rooms of the SDK",
@@ -104,43 +104,43 @@ impl House {
     }
 }
 
-/// This file, for whoever has to change a list in it.
+/// This file, which has the lists that a finding may ask to change.
 pub(super) const FILE: &str = file!();
 
 /// What is wrong with the arrows between rooms, one line each.
-pub(super) fn findings(house: &House, sources: &[Source]) -> Vec<String> {
+pub(super) fn findings(layout: &Layout, sources: &[Source]) -> Vec<String> {
     let mut findings = Vec::new();
     let mut arrows = Vec::new();
     for source in sources {
-        let room = house.room_of(&source.path);
-        if house.is_free(room) {
+        let room = layout.room_of(&source.path);
+        if layout.is_free(room) {
             continue;
         }
-        if house.rank(room).is_none() {
+        if layout.rank(room).is_none() {
             findings.push(format!("{}: {}", source.path, unknown(room)));
             continue;
         }
-        for path in paths(source, house.root) {
+        for path in paths(source, layout.root) {
             let arrow = Arrow {
                 from: room,
                 path: path.parts,
                 place: format!("{}:{}", source.path, path.line),
             };
-            match judge(house, &arrow) {
+            match judge(layout, &arrow) {
                 Ok(()) => arrows.push(arrow),
                 Err(problem) => findings.push(format!("{}: {problem}", arrow.place)),
             }
         }
     }
-    findings.extend(circles(house, &arrows));
+    findings.extend(circles(layout, &arrows));
     findings
 }
 
 /// What is wrong with the drawing of the rooms in the text of `ARCHITECTURE.md`: it has their order.
-pub(super) fn drawing_findings(house: &House, architecture: &str) -> Vec<String> {
-    let rooms = house.order.concat();
+pub(super) fn drawing_findings(layout: &Layout, architecture: &str) -> Vec<String> {
+    let rooms = layout.order.concat();
     let drawn: Vec<&str> = architecture
-        .split(house.heading)
+        .split(layout.heading)
         .nth(1)
         .and_then(|text| text.split("```text\n").nth(1)?.split("\n```").next())
         .unwrap_or_default()
@@ -153,9 +153,9 @@ pub(super) fn drawing_findings(house: &House, architecture: &str) -> Vec<String>
     }
     vec![format!(
         "ARCHITECTURE.md, {}: draws {}, but the order is {}",
-        house.heading,
+        layout.heading,
         drawn.join(", "),
-        house.order()
+        layout.order()
     )]
 }
 
@@ -175,7 +175,7 @@ impl Arrow<'_> {
     }
 }
 
-fn judge(house: &House, arrow: &Arrow<'_>) -> Result<(), String> {
+fn judge(layout: &Layout, arrow: &Arrow<'_>) -> Result<(), String> {
     let (from, to) = (arrow.from, arrow.to());
     if to == "*" || to.starts_with(char::is_uppercase) {
         return Err(format!(
@@ -185,19 +185,19 @@ fn judge(house: &House, arrow: &Arrow<'_>) -> Result<(), String> {
     if from == to {
         return Ok(());
     }
-    if house.is_free(to) {
+    if layout.is_free(to) {
         return Err(format!(
             "{from} uses {to}, which is written for readers: no room uses it"
         ));
     }
-    let Some((from_rank, to_rank)) = house.rank(from).zip(house.rank(to)) else {
+    let Some((from_rank, to_rank)) = layout.rank(from).zip(layout.rank(to)) else {
         return Err(unknown(to));
     };
-    let is_mixed = house.mixed.contains(&from) && house.mixed.contains(&to);
+    let is_mixed = layout.mixed.contains(&from) && layout.mixed.contains(&to);
     if from_rank > to_rank {
         return Err(format!(
             "{from} uses {to}: an arrow upward (the order is {})",
-            house.order()
+            layout.order()
         ));
     }
     if from_rank == to_rank && !is_mixed {
@@ -205,31 +205,31 @@ fn judge(house: &House, arrow: &Arrow<'_>) -> Result<(), String> {
             "{from} uses {to}: these rooms stand side by side and stay apart"
         ));
     }
-    if let Some(rule) = (house.refuses)(house, from, &arrow.path) {
+    if let Some(rule) = (layout.refuses)(layout, from, &arrow.path) {
         let path = arrow.path.join("::");
         return Err(format!("{from} uses {path}: {rule}"));
     }
     Ok(())
 }
 
-/// The other end of the token knows neither callers nor sessions.
+/// `resource_server` knows neither callers nor sessions.
 fn upper_rooms_of_resource_server(
-    house: &House,
+    layout: &Layout,
     from: &str,
     path: &[String],
 ) -> Option<&'static str> {
     let to = path.first()?;
     let is_keys = to == "endpoint" && path.get(1).is_some_and(|part| part == "keys");
-    let is_refused = from == "resource_server" && !is_keys && house.rank(to) < house.rank("jwt");
+    let is_refused = from == "resource_server" && !is_keys && layout.rank(to) < layout.rank("jwt");
     is_refused.then_some("of the upper rooms it may use `endpoint::keys` alone")
 }
 
 /// One line for each arrow between `mixed` rooms that can be followed back to its start.
-fn circles(house: &House, arrows: &[Arrow<'_>]) -> Vec<String> {
+fn circles(layout: &Layout, arrows: &[Arrow<'_>]) -> Vec<String> {
     let is_mixed = |arrow: &&Arrow<'_>| {
         arrow.from != arrow.to()
-            && house.mixed.contains(&arrow.from)
-            && house.mixed.contains(&arrow.to())
+            && layout.mixed.contains(&arrow.from)
+            && layout.mixed.contains(&arrow.to())
     };
     let mixed: Vec<&Arrow<'_>> = arrows.iter().filter(is_mixed).collect();
     let closes = |arrow: &&&Arrow<'_>| reachable(&mixed, arrow.to()).contains(arrow.from);
@@ -272,7 +272,7 @@ mod tests {
             .iter()
             .map(|(path, text)| Source::parse(path, text))
             .collect();
-        findings(&House::SDK, &sources)
+        findings(&Layout::SDK, &sources)
     }
 
     #[track_caller]
@@ -473,7 +473,7 @@ mod tests {
 
     #[test]
     fn the_emulator_has_an_order_of_its_own() {
-        let check = |path, text| findings(&House::EMULATOR, &[Source::parse(path, text)]);
+        let check = |path, text| findings(&Layout::EMULATOR, &[Source::parse(path, text)]);
         let path = "crates/emulator/src/policy/person.rs";
         assert_eq!(check(path, "use crate::person::Grant;"), [""; 0]);
         let found = check(path, "use crate::endpoint::Exchange;");
@@ -486,20 +486,20 @@ mod tests {
 
     #[test]
     fn the_drawing_has_the_order_of_the_rooms() {
-        let house = House {
+        let layout = Layout {
             heading: "## Rooms",
             order: &[&["a", "b"], &["c"]],
-            ..House::SDK
+            ..Layout::SDK
         };
         let right = "```text\nx   y\n```\n## Rooms\n\n```text\na  b     the top\n         of it\nc   below\n```\n";
-        assert_eq!(drawing_findings(&house, right), [""; 0]);
+        assert_eq!(drawing_findings(&layout, right), [""; 0]);
         let wrong = right.replace("a  b", "b  a");
-        let found = drawing_findings(&house, &wrong);
+        let found = drawing_findings(&layout, &wrong);
         assert_eq!(found.len(), 1);
         assert!(
             found[0].contains("draws b, a, c, but the order is a, b → c"),
             "{found:?}"
         );
-        assert_eq!(drawing_findings(&house, "").len(), 1);
+        assert_eq!(drawing_findings(&layout, "").len(), 1);
     }
 }
