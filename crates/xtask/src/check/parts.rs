@@ -1,6 +1,6 @@
 //! Which room of the SDK may use which foreign part: each stands behind one room, which can replace it.
 
-use super::rooms::room_of;
+use super::rooms::Layout;
 use crate::source::{Source, words::text_at};
 
 /// A crate, and the rooms that may name it.
@@ -23,7 +23,7 @@ const PARTS: [(&str, &[&str]); 12] = [
 pub(crate) fn findings(sources: &[Source]) -> Vec<String> {
     let mut findings = Vec::new();
     for source in sources {
-        let room = room_of(&source.path);
+        let room = Layout::SDK.room_of(&source.path);
         for (at, word) in source.words.iter().enumerate() {
             let starts_path = text_at(&source.words, at + 1) == "::"
                 && (at == 0 || text_at(&source.words, at - 1) != "::");

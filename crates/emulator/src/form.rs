@@ -1,4 +1,4 @@
-//! The form that every OAuth endpoint reads.
+//! The form that every OAuth endpoint reads, and every page.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -16,7 +16,7 @@ pub(crate) struct Form {
 }
 
 impl Form {
-    /// Reads whatever is there, for the logs.
+    /// Reads what is there, without any rule, for the logs.
     ///
     /// RFC 6749 section 3.1: a parameter without a value counts as omitted.
     pub(crate) fn read_leniently(body: &[u8]) -> Self {

@@ -1,17 +1,17 @@
-//! Which secret values were made here: codes, refresh tokens, cookies, tickets.
+//! Which secret values this emulator issued: codes, refresh tokens, cookies, tickets.
 
 use std::collections::{HashSet, VecDeque};
 
 use crate::secret::Digest;
 
-/// Digests of everything secret that was handed out, so that a log can blank it.
+/// The digests of all secret values that were issued, so that the logs can blank them.
 #[derive(Debug, Default)]
-pub(crate) struct Made {
+pub(crate) struct IssuedSecrets {
     known: HashSet<Digest>,
     order: VecDeque<Digest>,
 }
 
-impl Made {
+impl IssuedSecrets {
     pub(crate) fn insert(&mut self, value: &str) {
         let digest = Digest::of(value);
         if self.known.insert(digest) {

@@ -1,6 +1,7 @@
 //! A person without a browser: drives the real pages, so that tests need none.
 
 mod driver;
+mod error;
 mod http;
 
 use std::fmt;
@@ -12,22 +13,13 @@ use tokio::sync::oneshot;
 use url::Url;
 
 use self::driver::{Driver, End, Wish};
-use super::Emulator;
+pub use self::error::PageError;
+use crate::config::User;
 use crate::routes;
 use crate::tenant::Tenant;
 
-impl Emulator {
-    /// A person at a browser of their own: who it is by id or address, and no cookie yet.
-    ///
-    /// The pages, their cookies and their redirects are the real ones, over HTTP; only the
-    /// callback is not followed. See [`Person::approve`].
-    pub fn login_as(&self, user: impl Into<String>) -> Person {
-        Person::new(Arc::clone(&self.tenant), user.into())
-    }
-}
-
-/// A person at a browser. Clones share the browser: whoever signed in stays signed in there, and
-/// does one thing after the other.
+/// A person at a browser. Clones share the browser: a person who signed in stays signed in there,
+/// and does one thing after the other.
 ///
 /// # Examples
 ///
@@ -63,37 +55,6 @@ pub struct Person {
     cookie: Arc<Mutex<Option<String>>>,
 }
 
-/// Why a person did not get to the end of the pages.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PageError {
-    /// Nobody has this id or address.
-    #[error("no person has the id or the address `{0}`")]
-    UnknownUser(String),
-    /// The address is none of this emulator.
-    #[error("the address is none of this emulator")]
-    Elsewhere,
-    /// The request ended on a page of the emulator: a redirect URI that is not registered, an
-    /// expired page. The application hears nothing of it.
-    #[error("stopped on a page: {title} ({error})")]
-    #[non_exhaustive]
-    Stopped {
-        /// The heading of the page.
-        title: String,
-        /// The error code on it.
-        error: String,
-    },
-    /// A page did not take what the person typed: a suspended account, an unknown user code.
-    #[error("a page refused what was typed: {0}")]
-    Refused(String),
-    /// The reply was no page that this driver knows, as after a fault.
-    #[error("the reply was no page: status {0}")]
-    NoPage(u16),
-    /// The connection failed, as after a fault, or when the emulator was dropped.
-    #[error("the connection failed")]
-    Connection(#[from] io::Error),
-}
-
 impl Person {
     pub(crate) fn new(tenant: Arc<Tenant>, user: String) -> Self {
         Self {
@@ -105,7 +66,7 @@ impl Person {
 
     /// Opens an authorization URL, signs in, says yes, and returns the callback.
     ///
-    /// Pages that the platform does not show are not waited for: who is signed in and allowed it
+    /// Pages that the platform does not show are not waited for: a person who is signed in and allowed it
     /// before comes straight back. A callback with an error is returned as well.
     ///
     /// # Errors
@@ -186,9 +147,8 @@ impl Person {
 
     fn driver(&self) -> Result<Driver, PageError> {
         let live = self.tenant.live();
-        let is_meant = |user: &&crate::config::User| {
-            user.id == self.user || user.email.eq_ignore_ascii_case(&self.user)
-        };
+        let is_meant =
+            |user: &&User| user.id == self.user || user.email.eq_ignore_ascii_case(&self.user);
         let user = live.users.iter().find(is_meant);
         let user = user.ok_or_else(|| PageError::UnknownUser(self.user.clone()))?;
         let authority = self.tenant.issuer_authority();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use url::Url;
 
-use super::PageError;
+use super::error::PageError;
 use super::http::{Reply, exchange};
 use crate::config::User;
 use crate::routes;

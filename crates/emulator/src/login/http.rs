@@ -1,4 +1,4 @@
-//! As much of HTTP as one's own pages need: one request on one connection.
+//! As much of HTTP as the emulator's own pages need: one request on one connection.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -24,7 +24,7 @@ pub(super) fn exchange(
     let cookie = cookie.map_or_else(String::new, |cookie| format!("Cookie: {cookie}\r\n"));
     let length = body.len();
     let form = "application/x-www-form-urlencoded";
-    // RFC 9112 section 9.6: the server closes after its reply, so that its end is the body's end.
+    // RFC 9112 section 9.6: the server closes after its reply, so that the body ends with the connection.
     let request = format!(
         "{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{cookie}\
          Content-Type: {form}\r\nContent-Length: {length}\r\n\r\n{body}"
@@ -33,7 +33,7 @@ pub(super) fn exchange(
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
-    let broken = || io::Error::new(io::ErrorKind::InvalidData, "no HTTP reply");
+    let broken = || io::Error::new(io::ErrorKind::InvalidData, "the reply is not valid HTTP");
     let (head, body) = text.split_once("\r\n\r\n").ok_or_else(broken)?;
     let status = head
         .split(' ')
