@@ -30,13 +30,13 @@ use tokio::runtime::Handle;
 
 use counts::Counters;
 pub use counts::Counts;
-use flight::Landing;
-pub(crate) use hit::Ahead;
+use flight::FlightResult;
+pub(crate) use hit::OnStale;
 use index::Index;
 pub(crate) use index::Pinned;
 use key::KeyRef;
-pub(crate) use slot::Place;
 use slot::Slot;
+pub(crate) use slot::SlotEntry;
 use throttle::Throttle;
 
 use crate::{
@@ -89,7 +89,7 @@ pub(crate) struct TokenCache {
     /// Orders flights by their departure: an older one never overwrites what a newer one published.
     sequence: AtomicU64,
     /// The flights in the air, by their number.
-    in_flight: Mutex<BTreeMap<u64, Landing>>,
+    in_flight: Mutex<BTreeMap<u64, FlightResult>>,
     /// The runtime that the last flight was started in: for callers outside of any.
     runtime: Mutex<Option<Handle>>,
     counters: Counters,
@@ -146,11 +146,11 @@ impl TokenCache {
     /// Keeps a slot from being evicted, and says where in it `request` is answered.
     pub(crate) fn pin(&self, principal: &Principal, details: &Details) -> Pinned {
         let key = KeyRef::of(principal, details);
-        self.index.pinned(&key, &details.audience)
+        self.index.pin(&key, &details.audience)
     }
 
-    pub(crate) fn place(&self, pinned: &Pinned, details: &Details) -> Place {
-        pinned.place(&details.scopes, self.clock.now())
+    pub(crate) fn entry_for(&self, pinned: &Pinned, details: &Details) -> SlotEntry {
+        pinned.entry_for(&details.scopes, self.clock.now())
     }
 
     /// Forgets `rejected` if it is still what would be handed out.
@@ -161,18 +161,18 @@ impl TokenCache {
         let audience = rejected.audience.as_str();
         let key = KeyRef::new(principal, audience, &rejected.parameters);
         let existing = |slot: &Arc<Slot>| slot.existing(&rejected.asked);
-        let Some(place) = self.index.look(&key, existing) else {
+        let Some(slot_entry) = self.index.with_slot(&key, existing) else {
             return Ok(());
         };
         let now = self.clock.now();
         if let Some((_, open)) = self.session(principal) {
             open.reject(rejected.secret());
         }
-        if place.entry().reject(rejected, now) {
+        if slot_entry.entry().reject(rejected, now) {
             tracing::debug!(%audience, "token was rejected by its API and is forgotten");
             return Ok(());
         }
-        if place.entry().current().header == rejected.header {
+        if slot_entry.entry().current().header == rejected.header {
             let asked = Details::for_key(&rejected.audience, &rejected.asked, &rejected.parameters);
             return Err(Error::denied(&asked.asked(), DeniedReason::RejectedByApi));
         }
@@ -204,7 +204,7 @@ impl TokenCache {
 
     /// Waits until the flights that are in the air now have landed, at most as long as two may take.
     pub(crate) async fn drain(&self) -> Result<(), Error> {
-        let flights: Vec<Landing> = lock(&self.in_flight).values().cloned().collect();
+        let flights: Vec<FlightResult> = lock(&self.in_flight).values().cloned().collect();
         let limit = self.settings.flight_timeout.saturating_mul(2);
         let all = pin!(async {
             for flight in flights {

@@ -24,7 +24,7 @@ pub use people::People;
 pub use session::{Session, SignedOut};
 
 use crate::{
-    cache::{Ahead, Counts, TokenCache},
+    cache::{Counts, OnStale, TokenCache},
     error::Error,
     flow::Flow,
     request::{Details, TokenRequest},
@@ -126,7 +126,7 @@ impl Client {
     ) -> impl Future<Output = Result<AccessToken, Error>> + Send {
         let request = request.into();
         async move {
-            match self.look(&request, Ahead::Refresh) {
+            match self.cached(&request, OnStale::Refresh) {
                 Some(token) => Ok(AccessToken::new(Guard::into_inner(token), Source::Cache)),
                 None => Box::pin(self.fetch(request)).await,
             }
@@ -136,7 +136,8 @@ impl Client {
     /// A borrowed look at the cached token, without waiting; in its window it is refreshed in the
     /// background, where that is how the client refreshes.
     pub fn current<'a>(&self, request: impl Into<TokenRequest<'a>>) -> Option<TokenRef> {
-        self.look(&request.into(), Ahead::Glance).map(TokenRef::new)
+        self.cached(&request.into(), OnStale::RefreshInBackground)
+            .map(TokenRef::new)
     }
 
     /// A handle for calls to one audience: it skips the look-up, and its token is never evicted.
@@ -244,12 +245,12 @@ impl Client {
     }
 
     #[inline]
-    fn look(
+    fn cached(
         &self,
         request: &TokenRequest<'_>,
-        ahead: Ahead,
+        on_stale: OnStale,
     ) -> Option<Guard<Arc<crate::token::Token>>> {
-        self.cache.look(&self.principal, request, ahead)
+        self.cache.get(&self.principal, request, on_stale)
     }
 
     async fn fetch(&self, request: TokenRequest<'_>) -> Result<AccessToken, Error> {

@@ -41,7 +41,7 @@ pub(super) struct Admission<'a> {
     pub(super) parameters: &'a Parameters,
     pub(super) rule: &'a AudienceRule,
     pub(super) started: Moment,
-    pub(super) landed: Moment,
+    pub(super) received_at: Moment,
 }
 
 impl Admission<'_> {
@@ -56,7 +56,7 @@ impl Admission<'_> {
         match self.token(response) {
             Err(error) => error.into(),
             // Not handed out inside its reserve, not even on arrival.
-            Ok(token) if !token.freshness.is_usable(self.landed) => {
+            Ok(token) if !token.freshness.is_usable(self.received_at) => {
                 Error::unavailable(UnavailableReason::Timeout).into()
             }
             Ok(token) => {

@@ -84,7 +84,7 @@ impl Failure {
     }
 
     /// Whether the issuer asked to be left alone until a moment that has not come.
-    pub(super) fn holds_everybody(&self, now: Moment) -> bool {
+    pub(super) fn holds_forced_calls(&self, now: Moment) -> bool {
         self.is_asked_for && !now.has_reached(self.until)
     }
 
@@ -196,8 +196,8 @@ mod tests {
         assert_eq!(wait(&error, 3, 0.0), (Duration::from_secs(30), true));
         let now = ManualClock::new().now();
         let failure = Failure::new(&error, None, &Freshness::NEVER, now, 0.0);
-        assert!(failure.holds_everybody(now.plus(Duration::from_secs(29))));
-        assert!(!failure.holds_everybody(now.plus(Duration::from_secs(30))));
+        assert!(failure.holds_forced_calls(now.plus(Duration::from_secs(29))));
+        assert!(!failure.holds_forced_calls(now.plus(Duration::from_secs(30))));
         let Some(Error::Unavailable(later)) = failure.error(now.plus(Duration::from_secs(10)))
         else {
             panic!()

@@ -1,6 +1,6 @@
 //! Who makes the one request, and how everybody else gets what it brought.
 
-mod flying;
+mod fetch_task;
 
 use std::{
     sync::{Arc, MutexGuard, atomic::Ordering},
@@ -14,9 +14,9 @@ use super::{
     deadline::NO_RUNTIME,
     index::Pinned,
     lock,
-    slot::{Flight, Place, State},
+    slot::{Flight, SlotEntry, State},
 };
-use flying::Flying;
+use fetch_task::FetchTask;
 
 use crate::{
     endpoint::Carrier,
@@ -31,17 +31,17 @@ pub(crate) type Outcome = Result<Arc<Token>, Error>;
 
 /// Where a flight ends: set once, and seen by everybody who waits for it.
 #[derive(Clone)]
-pub(crate) struct Landing(Arc<Strip>);
+pub(crate) struct FlightResult(Arc<Shared>);
 
-struct Strip {
+struct Shared {
     id: u64,
     outcome: SetOnce<Outcome>,
     carrier: Carrier,
 }
 
-impl Landing {
+impl FlightResult {
     fn new(id: u64, runtime: &Handle) -> Self {
-        Self(Arc::new(Strip {
+        Self(Arc::new(Shared {
             id,
             outcome: SetOnce::new(),
             carrier: Carrier::new(runtime.clone()),
@@ -73,83 +73,83 @@ impl Landing {
         self.0.id
     }
 
-    fn is_known(&self) -> bool {
+    fn is_set(&self) -> bool {
         self.0.outcome.initialized()
     }
 
-    fn tell(&self, outcome: Outcome) {
+    fn notify(&self, outcome: Outcome) {
         // Said once: what comes later changes nothing for those who were told.
         let _late = self.0.outcome.set(outcome);
     }
 }
 
 /// What becomes of a call that found no token.
-pub(super) enum Boarding {
+pub(super) enum Join {
     /// Another call has brought one in the meantime.
     Token(Arc<Token>),
     /// The last try failed not long ago, or nothing can be started here.
     Refused(Error),
-    Waiting(Landing),
+    Waiting(FlightResult),
     /// The place was given up: look for it again.
     Closed,
 }
 
 impl TokenCache {
     /// Finds a flight for a call that found no token, or starts one.
-    pub(super) fn board(self: &Arc<Self>, place: &Place, mode: CacheMode) -> Boarding {
+    pub(super) fn join(self: &Arc<Self>, slot_entry: &SlotEntry, mode: CacheMode) -> Join {
         let now = self.clock.now();
-        let Some(state) = place.entry().state() else {
-            return Boarding::Closed;
+        let Some(state) = slot_entry.entry().state() else {
+            return Join::Closed;
         };
         let is_forced = mode == CacheMode::Refresh;
         if !is_forced {
-            let token = place.entry().current();
+            let token = slot_entry.entry().current();
             if !token.is_narrowed && self.is_good_enough(&token, &state, now) {
-                return Boarding::Token(Guard::into_inner(token));
+                return Join::Token(Guard::into_inner(token));
             }
         }
         if let Some(flight) = joinable(&state, is_forced) {
             self.counters.joined.fetch_add(1, Ordering::Relaxed);
-            return Boarding::Waiting(flight);
+            return Join::Waiting(flight);
         }
         if let Some(error) = self.refusal(&state, is_forced, now) {
             self.counters.remembered.fetch_add(1, Ordering::Relaxed);
-            return Boarding::Refused(error);
+            return Join::Refused(error);
         }
         let kind = Kind {
             is_forced,
             is_background: false,
         };
-        match self.launch(place, state, kind) {
-            Launch::Started(flight) => Boarding::Waiting(flight),
-            Launch::NoRuntime => Boarding::Refused(Error::request(NO_RUNTIME)),
-            Launch::Closed => Boarding::Closed,
+        match self.start(slot_entry, state, kind) {
+            Start::Started(flight) => Join::Waiting(flight),
+            Start::NoRuntime => Join::Refused(Error::request(NO_RUNTIME)),
+            Start::Closed => Join::Closed,
         }
     }
 
     /// Starts the refresh of a token in its window, unless it is under way or has just failed.
     pub(super) fn refresh_in_background(
         self: &Arc<Self>,
-        place: &Place,
+        slot_entry: &SlotEntry,
         token: &Arc<Token>,
         now: Moment,
     ) {
-        let Some(state) = place.entry().try_state() else {
+        let Some(state) = slot_entry.entry().try_state() else {
             return;
         };
-        let is_current = Arc::ptr_eq(&place.entry().current(), token);
+        let is_current = Arc::ptr_eq(&slot_entry.entry().current(), token);
         if is_current && self.may_refresh(&state, now) {
             let kind = Kind {
                 is_forced: false,
                 is_background: true,
             };
-            self.launch(place, state, kind);
+            self.start(slot_entry, state, kind);
         }
     }
 
     /// Whether a call in the window should wait for a refresh.
-    pub(super) fn is_refresh_due(&self, place: &Place, now: Moment) -> bool {
-        place
+    pub(super) fn is_refresh_due(&self, slot_entry: &SlotEntry, now: Moment) -> bool {
+        slot_entry
             .entry()
             .try_state()
             .is_some_and(|state| self.may_refresh(&state, now))
@@ -171,7 +171,7 @@ impl TokenCache {
     /// The error of a failure that is remembered, or of the issuer that wants to be left alone.
     fn refusal(&self, state: &State, is_forced: bool, now: Moment) -> Option<Error> {
         let must_wait =
-            |failure: &super::backoff::Failure| !is_forced || failure.holds_everybody(now);
+            |failure: &super::backoff::Failure| !is_forced || failure.holds_forced_calls(now);
         let remembered = || {
             state.failure().filter(|failure| must_wait(failure))?;
             state.remembered(now)
@@ -204,56 +204,56 @@ impl TokenCache {
     }
 
     /// Starts a task that makes the request and lands whatever happens to it.
-    fn launch(
+    fn start(
         self: &Arc<Self>,
-        place: &Place,
+        slot_entry: &SlotEntry,
         mut state: MutexGuard<'_, State>,
         kind: Kind,
-    ) -> Launch {
+    ) -> Start {
         let Some(runtime) = self.runtime(kind) else {
-            return Launch::NoRuntime;
+            return Start::NoRuntime;
         };
-        let Some(pinned) = Pinned::new(&self.index, place.slot()) else {
-            return Launch::Closed;
+        let Some(pinned) = Pinned::new(&self.index, slot_entry.slot()) else {
+            return Start::Closed;
         };
-        let landing = Landing::new(self.next_sequence(), &runtime);
+        let result = FlightResult::new(self.next_sequence(), &runtime);
         let before = state
-            .airborne()
+            .current_flight()
             .filter(|current| current.is_forced && kind.is_forced)
-            .map(|current| current.landing.clone());
+            .map(|current| current.result.clone());
         let is_queued = before.is_some();
         let flight = Flight {
-            id: landing.id(),
+            id: result.id(),
             is_forced: kind.is_forced,
             overdue_from: self.overdue_after(if is_queued { 2 } else { 1 }),
-            landing: landing.clone(),
+            result: result.clone(),
         };
-        state.announce(flight, is_queued);
-        lock(&self.in_flight).insert(landing.id(), landing.clone());
-        let flying = Flying {
+        state.add_flight(flight, is_queued);
+        lock(&self.in_flight).insert(result.id(), result.clone());
+        let fetch_task = FetchTask {
             cache: Arc::clone(self),
-            place: place.clone(),
+            slot_entry: slot_entry.clone(),
             _pinned: pinned,
-            id: landing.id(),
+            id: result.id(),
             sequence: 0,
             kind,
-            landing: landing.clone(),
+            result: result.clone(),
         };
         // A runtime that has ended drops the flight here and now, and that takes the lock.
         drop(state);
-        runtime.spawn(flying.depart(before));
-        Launch::Started(landing)
+        runtime.spawn(fetch_task.run(before));
+        Start::Started(result)
     }
 }
 
 /// A flight that this call may join: any, or for a forced call one that departs after it.
-fn joinable(state: &State, is_forced: bool) -> Option<Landing> {
+fn joinable(state: &State, is_forced: bool) -> Option<FlightResult> {
     let flight = if is_forced {
-        state.next()
+        state.queued_flight()
     } else {
-        state.airborne()
+        state.current_flight()
     };
-    flight.map(|flight| flight.landing.clone())
+    flight.map(|flight| flight.result.clone())
 }
 
 /// How much later than its limit a flight may land on a busy machine before it is given up for lost.
@@ -265,8 +265,8 @@ struct Kind {
     is_background: bool,
 }
 
-enum Launch {
-    Started(Landing),
+enum Start {
+    Started(FlightResult),
     NoRuntime,
     Closed,
 }

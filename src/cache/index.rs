@@ -5,10 +5,10 @@
 //! slots, by the *page* of up to 16 that came one after the other, and says which page's turn to go has come.
 //! What becomes of its slots is decided by the insertion that made them go, in `turns.rs`.
 
-mod front;
-mod names;
+mod eviction;
+mod fast_path;
+mod interner;
 mod pinned;
-mod turns;
 
 use std::{
     collections::VecDeque,
@@ -18,14 +18,14 @@ use std::{
     },
 };
 
+use fast_path::FastPath;
 use foldhash::fast::RandomState;
-use front::Front;
+use interner::AudienceInterner;
 use moka::{notification::RemovalCause, policy::EvictionPolicy, sync::Cache};
-use names::Names;
 use papaya::{HashMap, LocalGuard};
 pub(crate) use pinned::Pinned;
 
-use turns::Page;
+use eviction::Page;
 
 use super::{
     key::{Indexed, KeyRef},
@@ -42,8 +42,8 @@ use crate::{
 
 pub(super) struct Index {
     map: HashMap<Indexed, (), RandomState>,
-    front: Front,
-    names: Names,
+    fast_path: FastPath,
+    audiences: AudienceInterner,
     /// The application's slots with parameters of their own; a session knows its slots itself.
     with_parameters: SlotNames,
     /// Made for the first page: a client of a few audiences has none.
@@ -70,12 +70,12 @@ impl Index {
     pub(super) fn new(capacity: u64, clock: TimeSource) -> Arc<Self> {
         Arc::new(Self {
             map: HashMap::with_hasher(RandomState::default()),
-            front: Front::new(),
-            names: Names::default(),
+            fast_path: FastPath::new(),
+            audiences: AudienceInterner::default(),
             with_parameters: SlotNames::default(),
             bound: OnceLock::new(),
             filling: Mutex::default(),
-            page_size: turns::page_size(capacity),
+            page_size: eviction::page_size(capacity),
             pages: AtomicU64::new(0),
             due: Arc::default(),
             parked: Mutex::default(),
@@ -106,19 +106,19 @@ impl Index {
 
     /// The slot for `key` if it is one of the first, found without the map.
     #[inline]
-    pub(super) fn in_front(&self, key: &KeyRef<'_>) -> Option<&Arc<Slot>> {
-        self.front.find(key)
+    pub(super) fn fast_path(&self, key: &KeyRef<'_>) -> Option<&Arc<Slot>> {
+        self.fast_path.find(key)
     }
 
     /// What `look` sees in the slot for `key`; nothing if there is none.
     #[inline(never)]
-    pub(super) fn look<R>(
+    pub(super) fn with_slot<R>(
         &self,
         key: &KeyRef<'_>,
-        look: impl FnOnce(&Arc<Slot>) -> Option<R>,
+        read: impl FnOnce(&Arc<Slot>) -> Option<R>,
     ) -> Option<R> {
         let guard = self.map.guard();
-        look(self.get(key, &guard)?)
+        read(self.get(key, &guard)?)
     }
 
     #[inline]
@@ -129,7 +129,7 @@ impl Index {
     }
 
     /// The slot for `key`, kept in place as long as the result lives; a new one if there is none.
-    pub(super) fn pinned(self: &Arc<Self>, key: &KeyRef<'_>, audience: &Audience) -> Pinned {
+    pub(super) fn pin(self: &Arc<Self>, key: &KeyRef<'_>, audience: &Audience) -> Pinned {
         loop {
             let slot = self.get_or_insert(key, audience);
             if slot.pin() {
@@ -150,7 +150,11 @@ impl Index {
                 slot.touch();
                 return Arc::clone(slot);
             }
-            let slot = Arc::new(Slot::new(key, self.names.shared(audience), &self.nothing));
+            let slot = Arc::new(Slot::new(
+                key,
+                self.audiences.intern(audience),
+                &self.nothing,
+            ));
             let names = self.names_of(key);
             // Locked over both, so that it names just those that are in the map.
             let mut names = names.map(SlotNames::lock);
@@ -161,7 +165,7 @@ impl Index {
                     names.add(slot.audience(), key.parameters);
                 }
                 drop(names);
-                self.front.add(&slot);
+                self.fast_path.add(&slot);
                 self.admit(&slot);
                 return slot;
             }
@@ -178,7 +182,7 @@ impl Index {
             names.remove(slot.audience(), key.parameters);
         }
         drop(names);
-        if front::is_plain(&key) {
+        if fast_path::is_plain(&key) {
             // It may stand in the front for good: no token is kept there.
             slot.clear(u64::MAX);
         }

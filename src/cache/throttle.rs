@@ -21,13 +21,13 @@ pub(super) struct Throttle(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     /// The key that met it last, and when.
-    last: Option<(Met, Moment)>,
+    last: Option<(ThrottleKey, Moment)>,
     hold: Option<Moment>,
 }
 
 /// Who met a `Retry-After`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Met {
+pub(super) struct ThrottleKey {
     pub(super) principal: Principal,
     pub(super) audience: Audience,
     pub(super) scopes: Scopes,
@@ -39,7 +39,7 @@ const WITHIN: Duration = Duration::from_secs(60);
 
 impl Throttle {
     /// `key` was asked to come back after `wait`.
-    pub(super) fn met(&self, key: Met, now: Moment, wait: Duration) {
+    pub(super) fn record(&self, key: ThrottleKey, now: Moment, wait: Duration) {
         let mut state = lock(&self.0);
         let is_second = state
             .last
@@ -72,8 +72,8 @@ mod tests {
     use super::*;
     use crate::time::{Clock, ManualClock};
 
-    fn key(name: &str) -> Met {
-        Met {
+    fn key(name: &str) -> ThrottleKey {
+        ThrottleKey {
             principal: Principal::Application,
             audience: name.into(),
             scopes: Scopes::none(),
@@ -85,7 +85,7 @@ mod tests {
     fn one_key_alone_holds_nobody_else() {
         let (clock, throttle) = (ManualClock::new(), Throttle::default());
         for _ in 0..3 {
-            throttle.met(key("a"), clock.now(), Duration::from_secs(30));
+            throttle.record(key("a"), clock.now(), Duration::from_secs(30));
         }
         assert_eq!(throttle.wait(clock.now()), None);
     }
@@ -93,9 +93,9 @@ mod tests {
     #[test]
     fn two_keys_within_a_minute_hold_all() {
         let (clock, throttle) = (ManualClock::new(), Throttle::default());
-        throttle.met(key("a"), clock.now(), Duration::from_secs(30));
+        throttle.record(key("a"), clock.now(), Duration::from_secs(30));
         clock.advance(Duration::from_secs(59));
-        throttle.met(key("b"), clock.now(), Duration::from_secs(30));
+        throttle.record(key("b"), clock.now(), Duration::from_secs(30));
         assert_eq!(throttle.wait(clock.now()), Some(Duration::from_secs(30)));
         clock.advance(Duration::from_secs(30));
         assert_eq!(throttle.wait(clock.now()), None);
@@ -104,9 +104,9 @@ mod tests {
     #[test]
     fn two_keys_far_apart_hold_nobody() {
         let (clock, throttle) = (ManualClock::new(), Throttle::default());
-        throttle.met(key("a"), clock.now(), Duration::from_secs(30));
+        throttle.record(key("a"), clock.now(), Duration::from_secs(30));
         clock.advance(Duration::from_secs(61));
-        throttle.met(key("b"), clock.now(), Duration::from_secs(30));
+        throttle.record(key("b"), clock.now(), Duration::from_secs(30));
         assert_eq!(throttle.wait(clock.now()), None);
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::super::{admission::Admitted, backoff::Failure, flight::Landing, lock};
+use super::super::{admission::Admitted, backoff::Failure, flight::FlightResult, lock};
 use crate::{
     error::Error,
     scope::Scopes,
@@ -27,7 +27,7 @@ pub(crate) struct Entry {
 #[derive(Default)]
 pub(crate) struct State {
     /// Nothing as long as all is well, and a million tokens may be cached.
-    unrest: Option<Box<Unrest>>,
+    pending: Option<Box<Pending>>,
     /// The departure of the flight whose token stands; older ones come too late.
     published: u64,
     is_closed: bool,
@@ -39,7 +39,7 @@ pub(crate) struct State {
 
 /// What is in the air, and what has failed.
 #[derive(Default)]
-struct Unrest {
+struct Pending {
     /// The flight that a call can join.
     current: Option<Flight>,
     /// A forced flight that departs when the current one has landed.
@@ -55,7 +55,7 @@ pub(crate) struct Flight {
     pub(in super::super) is_forced: bool,
     /// By the machine's clock: when it has to have landed, if its runtime is driven at all.
     pub(in super::super) overdue_from: Moment,
-    pub(in super::super) landing: Landing,
+    pub(in super::super) result: FlightResult,
 }
 
 /// A replacement that the API refuses as well within this time is not replaced again.
@@ -97,13 +97,19 @@ impl Entry {
     }
 
     /// Takes in what the flight that departed as `sequence` brought, unless a newer one was faster.
-    pub(in super::super) fn land(&self, id: u64, sequence: u64, admitted: &Admitted, now: Moment) {
+    pub(in super::super) fn publish(
+        &self,
+        id: u64,
+        sequence: u64,
+        admitted: &Admitted,
+        now: Moment,
+    ) {
         let mut state = lock(&self.state);
         state.forget(id);
         if sequence <= state.published {
             return;
         }
-        let failed = state.unrest.as_ref().map_or(0, |unrest| unrest.failed);
+        let failed = state.pending.as_ref().map_or(0, |pending| pending.failed);
         let current = self.current.load();
         // A refresh that got less than what is there has failed: the old token stays in use.
         let is_loss =
@@ -113,7 +119,7 @@ impl Entry {
         {
             state.published = sequence;
             if sequence > failed {
-                state.forgive();
+                state.clear_failure();
             }
             state.is_replacement = std::mem::take(&mut state.awaits_replacement);
             self.current.store(Arc::clone(token));
@@ -124,8 +130,8 @@ impl Entry {
             let token = self.current.load();
             let before = state.failure();
             let failure = Failure::new(error, before, &token.freshness, now, fastrand::f64());
-            let unrest = state.unrest();
-            (unrest.failure, unrest.failed) = (Some(failure), sequence);
+            let pending = state.pending();
+            (pending.failure, pending.failed) = (Some(failure), sequence);
         }
     }
 
@@ -142,10 +148,10 @@ impl Entry {
     }
 
     /// Forgets that a person had to act, if that was found in this revision of the session.
-    pub(in super::super) fn forgive_revision(&self, revision: u64, now: Moment) {
+    pub(in super::super) fn clear_failure_of(&self, revision: u64, now: Moment) {
         let mut state = lock(&self.state);
-        if let Some(unrest) = &mut state.unrest {
-            unrest
+        if let Some(pending) = &mut state.pending {
+            pending
                 .failure
                 .take_if(|failure| failure.needs_person(now) == Some(revision));
             state.settle();
@@ -175,7 +181,7 @@ impl Entry {
         let is_closed = state.is_closed;
         let asked_pause = state.take_asked_pause();
         *state = State {
-            unrest: asked_pause,
+            pending: asked_pause,
             published: sequence,
             is_closed,
             ..State::default()
@@ -188,8 +194,8 @@ impl Entry {
         let Some(mut state) = self.try_state() else {
             return false;
         };
-        let unrest = state.unrest.as_deref();
-        state.is_closed = !unrest.is_some_and(Unrest::is_airborne);
+        let pending = state.pending.as_deref();
+        state.is_closed = !pending.is_some_and(Pending::has_flight);
         if state.is_closed {
             // A handle may have found it a moment ago, and nothing that is cleared from now on reaches it.
             self.current.store(Arc::new(Token::nothing()));
@@ -213,85 +219,85 @@ impl Flight {
     }
 }
 
-impl Unrest {
-    fn is_airborne(&self) -> bool {
+impl Pending {
+    fn has_flight(&self) -> bool {
         self.current.is_some() || self.queued.is_some()
     }
 }
 
 impl State {
     /// The flight that a call can join, unless it is overdue.
-    pub(in super::super) fn airborne(&self) -> Option<&Flight> {
-        let flight = self.unrest.as_ref()?.current.as_ref();
+    pub(in super::super) fn current_flight(&self) -> Option<&Flight> {
+        let flight = self.pending.as_ref()?.current.as_ref();
         flight.filter(|flight| !flight.is_overdue())
     }
 
     /// The forced flight that departs next, unless it is overdue.
-    pub(in super::super) fn next(&self) -> Option<&Flight> {
-        let flight = self.unrest.as_ref()?.queued.as_ref();
+    pub(in super::super) fn queued_flight(&self) -> Option<&Flight> {
+        let flight = self.pending.as_ref()?.queued.as_ref();
         flight.filter(|flight| !flight.is_overdue())
     }
 
     /// Takes in a flight that is to depart: at once, or when the current one has landed.
-    pub(in super::super) fn announce(&mut self, flight: Flight, is_queued: bool) {
-        let unrest = self.unrest();
-        let berth = if is_queued {
-            &mut unrest.queued
+    pub(in super::super) fn add_flight(&mut self, flight: Flight, is_queued: bool) {
+        let pending = self.pending();
+        let position = if is_queued {
+            &mut pending.queued
         } else {
-            &mut unrest.current
+            &mut pending.current
         };
-        *berth = Some(flight);
+        *position = Some(flight);
     }
 
     /// The queued flight `id` departs: from now on it is the one that calls can join.
-    pub(in super::super) fn advance(&mut self, id: u64) {
-        let unrest = self.unrest();
-        if let Some(queued) = unrest.queued.take_if(|queued| queued.id == id) {
-            unrest.current = Some(queued);
+    pub(in super::super) fn start_queued(&mut self, id: u64) {
+        let pending = self.pending();
+        if let Some(queued) = pending.queued.take_if(|queued| queued.id == id) {
+            pending.current = Some(queued);
         }
         self.settle();
     }
 
     pub(in super::super) fn failure(&self) -> Option<&Failure> {
-        self.unrest.as_ref()?.failure.as_ref()
+        self.pending.as_ref()?.failure.as_ref()
     }
 
-    fn unrest(&mut self) -> &mut Unrest {
-        self.unrest.get_or_insert_default()
+    fn pending(&mut self) -> &mut Pending {
+        self.pending.get_or_insert_default()
     }
 
     /// The flight `id` has ended.
     fn forget(&mut self, id: u64) {
-        if let Some(unrest) = &mut self.unrest {
-            unrest.current.take_if(|flight| flight.id == id);
-            unrest.queued.take_if(|flight| flight.id == id);
+        if let Some(pending) = &mut self.pending {
+            pending.current.take_if(|flight| flight.id == id);
+            pending.queued.take_if(|flight| flight.id == id);
             self.settle();
         }
     }
 
     /// A flight that departed after the failed one has brought a token.
-    fn forgive(&mut self) {
-        if let Some(unrest) = &mut self.unrest {
-            unrest.failure = None;
+    fn clear_failure(&mut self) {
+        if let Some(pending) = &mut self.pending {
+            pending.failure = None;
             self.settle();
         }
     }
 
     /// What is left when all is forgotten: an issuer that asked to be left alone still has to be.
-    fn take_asked_pause(&mut self) -> Option<Box<Unrest>> {
-        let mut unrest = self.unrest.take()?;
-        let failure = unrest.failure.take_if(|failure| failure.is_asked_for())?;
-        let failed = unrest.failed;
-        Some(Box::new(Unrest {
+    fn take_asked_pause(&mut self) -> Option<Box<Pending>> {
+        let mut pending = self.pending.take()?;
+        let failure = pending.failure.take_if(|failure| failure.is_asked_for())?;
+        let failed = pending.failed;
+        Some(Box::new(Pending {
             failure: Some(failure),
             failed,
-            ..Unrest::default()
+            ..Pending::default()
         }))
     }
 
     fn settle(&mut self) {
-        self.unrest
-            .take_if(|unrest| !unrest.is_airborne() && unrest.failure.is_none());
+        self.pending
+            .take_if(|pending| !pending.has_flight() && pending.failure.is_none());
     }
 
     /// The remembered error to return now.
@@ -301,7 +307,7 @@ impl State {
 
     /// Whether a token in its window may be refreshed now.
     pub(in super::super) fn allows_refresh(&self, now: Moment) -> bool {
-        self.airborne().is_none()
+        self.current_flight().is_none()
             && self
                 .failure()
                 .is_none_or(|failure| failure.allows_refresh(now))
@@ -317,7 +323,7 @@ mod tests {
         token::{Freshness, Grant, Key, Source},
     };
 
-    fn brought(secret: &str, now: Moment) -> Admitted {
+    fn admitted(secret: &str, now: Moment) -> Admitted {
         let key = Key {
             audience: "api".into(),
             scopes: Scopes::none(),
@@ -341,7 +347,7 @@ mod tests {
     fn what_was_given_up_hands_out_nothing_to_whoever_found_it_before() {
         let now = ManualClock::new().now();
         let entry = Entry::new(Scopes::none(), Arc::new(Token::nothing()));
-        entry.land(1, 1, &brought("a-token", now), now);
+        entry.publish(1, 1, &admitted("a-token", now), now);
         assert!(entry.close());
         assert_eq!(entry.current().secret(), "");
         assert!(entry.state().is_none(), "nor is anything started in it");
@@ -352,18 +358,18 @@ mod tests {
         let now = ManualClock::new().now();
         let entry = Entry::new(Scopes::none(), Arc::new(Token::nothing()));
         let shown = || entry.current().secret().to_owned();
-        entry.land(1, 6, &brought("newer", now), now);
+        entry.publish(1, 6, &admitted("newer", now), now);
         entry.clear(4);
         assert_eq!(shown(), "newer");
         // What that one overtook comes too late still.
-        entry.land(2, 5, &brought("older", now), now);
+        entry.publish(2, 5, &admitted("older", now), now);
         assert_eq!(shown(), "newer");
         // What departed up to then is forgotten, and cannot land any more.
         entry.clear(6);
         assert_eq!(shown(), "");
-        entry.land(3, 6, &brought("newer", now), now);
+        entry.publish(3, 6, &admitted("newer", now), now);
         assert_eq!(shown(), "");
-        entry.land(4, 7, &brought("newest", now), now);
+        entry.publish(4, 7, &admitted("newest", now), now);
         assert_eq!(shown(), "newest");
     }
 }

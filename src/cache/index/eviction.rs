@@ -7,7 +7,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use super::{Index, lock};
-use crate::cache::slot::{Slot, Turn};
+use crate::cache::slot::{Eviction, Slot};
 
 /// Slots that came one after the other, and whose turn comes together.
 pub(super) struct Page(Box<[Arc<Slot>]>);
@@ -86,10 +86,10 @@ impl Index {
                 return;
             }
             for slot in due.iter().flat_map(|page| &page.0) {
-                match slot.take_turn(now, left > 0) {
-                    Turn::Retired => self.remove(slot),
-                    Turn::Needed => lock(&self.parked).push_back(Arc::clone(slot)),
-                    Turn::Spared => {
+                match slot.try_evict(now, left > 0) {
+                    Eviction::Retired => self.remove(slot),
+                    Eviction::Needed => lock(&self.parked).push_back(Arc::clone(slot)),
+                    Eviction::Spared => {
                         left -= 1;
                         self.offer(Arc::clone(slot));
                     }

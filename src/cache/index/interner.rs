@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use super::front;
+use super::fast_path;
 use crate::{cache::lock, scope::Audience};
 
 /// The audiences that slots were made for last.
@@ -10,17 +10,17 @@ use crate::{cache::lock, scope::Audience};
 /// A server keeps the tokens of a million people for a handful of APIs, and each slot would keep a
 /// copy of its API's name.
 #[derive(Default)]
-pub(super) struct Names {
+pub(super) struct AudienceInterner {
     recent: [Mutex<Option<Audience>>; RECENT],
 }
 
 /// More APIs than an application usually calls; others have a copy for each slot.
 const RECENT: usize = 32;
 
-impl Names {
+impl AudienceInterner {
     /// `audience`, by the copy that other slots have, if there is one.
-    pub(super) fn shared(&self, audience: &Audience) -> Audience {
-        let mut recent = lock(&self.recent[front::cell(audience.as_str()) % RECENT]);
+    pub(super) fn intern(&self, audience: &Audience) -> Audience {
+        let mut recent = lock(&self.recent[fast_path::cell(audience.as_str()) % RECENT]);
         match &*recent {
             Some(known) if known == audience => known.clone(),
             _ => recent.insert(audience.clone()).clone(),
@@ -34,11 +34,11 @@ mod tests {
 
     #[test]
     fn the_same_name_is_kept_once_and_another_is_never_mistaken_for_it() {
-        let names = Names::default();
+        let names = AudienceInterner::default();
         for n in 0..200 {
             let name = format!("api{n}");
-            let first = names.shared(&name.as_str().into());
-            let second = names.shared(&name.as_str().into());
+            let first = names.intern(&name.as_str().into());
+            let second = names.intern(&name.as_str().into());
             assert_eq!(first.as_str(), name);
             assert!(std::ptr::eq(first.as_str(), second.as_str()));
         }
