@@ -1,6 +1,6 @@
-//! Which token answers a request: one slot an audience, one flight a key, nothing shared on a hit.
+//! Which token answers a request: one slot per audience, one flight per key, nothing shared on a hit.
 //!
-//! `moka` bounds what is kept and never stands in the way of a hit; see `index.rs`.
+//! `moka` bounds the number of slots, and no hit reads it; see `index.rs`.
 
 mod admission;
 mod backoff;
@@ -54,13 +54,13 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefreshAhead {
-    /// The first call in the refresh window starts a refresh and nobody waits for it. The default.
+    /// The first call in the refresh window starts a refresh, and no caller waits for it. The default.
     #[default]
     Background,
     /// The first call in the refresh window waits for the refresh; if it fails, the old token is
-    /// returned. For programs that end before a background task could.
+    /// returned. For programs that end before a background refresh would.
     Inline,
-    /// A token is used to its end, and then the callers wait for the next.
+    /// A token is used until its end; then the callers wait for the next one.
     Off,
 }
 
@@ -81,16 +81,16 @@ pub(crate) struct TokenCache {
     settings: CacheSettings,
     endpoint: Arc<Endpoint>,
     flow: Arc<dyn BoxedFlow>,
-    /// Where people's tokens come from, if this client has any.
+    /// Where people's tokens come from; none for an application.
     sessions: Option<Arc<Sessions>>,
-    /// The sessions that are in use here, whoever their tokens come from.
+    /// The sessions that are in use here, whether their tokens come from a store or from a [`Flow`](crate::Flow).
     open: Arc<OpenSessions>,
     throttle: Throttle,
-    /// Orders flights by their departure: an older one never overwrites what a newer one published.
+    /// Orders flights by their start: an older one never overwrites what a newer one published.
     sequence: AtomicU64,
-    /// The flights in the air, by their number.
+    /// The flights that have not ended, by their number.
     in_flight: Mutex<BTreeMap<u64, FlightResult>>,
-    /// The runtime that the last flight was started in: for callers outside of any.
+    /// The runtime of the last flight: for background refreshes that are started outside of any runtime.
     runtime: Mutex<Option<Handle>>,
     counters: Counters,
 }
@@ -143,7 +143,7 @@ impl TokenCache {
         self.sessions.as_ref().zip(principal.session())
     }
 
-    /// Keeps a slot from being evicted, and says where in it `request` is answered.
+    /// Keeps the slot for `details` from being evicted as long as the result lives.
     pub(crate) fn pin(&self, principal: &Principal, details: &Details) -> Pinned {
         let key = KeyRef::of(principal, details);
         self.index.pin(&key, &details.audience)
@@ -179,13 +179,13 @@ impl TokenCache {
         Ok(())
     }
 
-    /// Forgets everything about `audience`, for this principal; flights in the air publish nothing.
+    /// Forgets everything about `audience`, for this principal; flights under way publish nothing.
     pub(crate) fn clear(&self, principal: &Principal, audience: &Audience) {
         let sequence = self.next_sequence();
         let session = self.session(principal);
         self.index.of_audience(principal, audience, |slot| {
             if let Some((_, open)) = &session {
-                // Nor is it to come back from the session's store.
+                // The session's store must not bring it back either.
                 slot.tokens(|token| open.reject(token.secret()));
             }
             slot.clear(sequence);
@@ -197,12 +197,12 @@ impl TokenCache {
         self.index.of_session(open, |slot| slot.clear(sequence));
     }
 
-    /// Forgets everything of this session; flights in the air publish nothing.
+    /// Forgets everything of this session; flights under way publish nothing.
     pub(crate) fn clear_all(&self, open: &Arc<OpenSession>) {
         self.forget_before(open, self.next_sequence());
     }
 
-    /// Waits until the flights that are in the air now have landed, at most as long as two may take.
+    /// Waits until the flights that are under way now have ended, at most as long as two may take.
     pub(crate) async fn drain(&self) -> Result<(), Error> {
         let flights: Vec<FlightResult> = lock(&self.in_flight).values().cloned().collect();
         let limit = self.settings.flight_timeout.saturating_mul(2);
@@ -212,7 +212,7 @@ impl TokenCache {
             }
             Ok(())
         });
-        // Too late, or without a timer to tell: there is nothing more to wait for.
+        // The time is up, or the runtime has no timer: there is nothing more to wait for.
         let _ = deadline::within(limit, all).await;
         match &self.sessions {
             Some(sessions) => sessions.close(limit).await,
@@ -264,7 +264,7 @@ impl fmt::Debug for TokenCache {
     }
 }
 
-/// Locks, also after a panic elsewhere: what is guarded here is valid between any two statements.
+/// Locks, even after a panic elsewhere: the guarded data is valid between any two statements.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! A call that does not find its token: it boards a flight and waits.
+//! A call that does not find its token: it joins a flight, or starts one, and waits.
 
 use std::{pin::pin, sync::Arc};
 
@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl TokenCache {
-    /// The token for `details`: from the cache, a flight in the air, or a flight of its own.
+    /// The token for `details`: from the cache, a flight under way, or a flight of its own.
     pub(crate) async fn fetch(
         self: &Arc<Self>,
         principal: &Principal,
@@ -47,7 +47,7 @@ impl TokenCache {
             self.forget_outdated_failure(principal, &superset).await;
             match self.join_flight(&superset, details).await {
                 Some(Ok(token)) if token.token().reports(&details.scopes) => return Ok(token),
-                // What the broader set cannot have any more, the narrower one perhaps can.
+                // The larger scope set is refused now; the smaller one may still be granted.
                 Some(Ok(_) | Err(Error::Denied(_) | Error::Consent(_))) | None => {}
                 Some(Err(error)) => return Err(error),
             }
@@ -61,8 +61,8 @@ impl TokenCache {
         }
     }
 
-    /// Refuses a session that has no slots if no person is signed in: names that a stranger makes up get none,
-    /// and nothing of them is remembered.
+    /// Refuses a session without slots if no person is signed in: session names that a stranger makes up
+    /// get no slot, and the cache remembers nothing of them.
     async fn ensure_signed_in(
         &self,
         principal: &Principal,
@@ -80,7 +80,7 @@ impl TokenCache {
         }
     }
 
-    /// Forgets that a person had to act, if something has been written to the session since.
+    /// Forgets that a person had to act, if the session has changed since.
     async fn forget_outdated_failure(&self, principal: &Principal, slot_entry: &SlotEntry) {
         let Some((sessions, open)) = self.session(principal) else {
             return;
@@ -94,7 +94,7 @@ impl TokenCache {
         }
     }
 
-    /// Boards a flight and waits for it; nothing if the place was given up in the meantime.
+    /// Joins a flight and waits for it; `None` if the entry was evicted in the meantime.
     async fn join_flight(
         self: &Arc<Self>,
         slot_entry: &SlotEntry,
@@ -107,7 +107,7 @@ impl TokenCache {
             Join::Refused(error) => Err(error),
             Join::Waiting(result) => {
                 let Some(outcome) = result.outcome().await else {
-                    // It may land yet, and is published then unless another one was faster.
+                    // Its runtime may come back: then its token is published, unless a newer flight was faster.
                     slot_entry.entry().abandon(result.id());
                     return None;
                 };
@@ -119,7 +119,7 @@ impl TokenCache {
         })
     }
 
-    /// After a refresh that the caller waited for has failed, the old token does if there is one.
+    /// The old token, where a refresh that the caller waited for has failed and it is still usable.
     fn still_usable(&self, principal: &Principal, details: &Details) -> Option<AccessToken> {
         let may_fall_back = self.settings.refresh_ahead == RefreshAhead::Inline
             && details.mode == CacheMode::Prefer;

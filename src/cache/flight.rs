@@ -1,4 +1,10 @@
-//! Who makes the one request, and how everybody else gets what it brought.
+//! Single flight: one call makes the request, and all other calls for the key get its result.
+//!
+//! - A key has at most one current flight, and one forced flight queued behind it.
+//! - A flight is joined or started under the lock of its entry, so two calls cannot both start one.
+//! - A flight runs in a task of its own: the call that started it may be dropped without ending it.
+//! - However the task ends (a result, a panic, a runtime that is shut down), its entry is free again and
+//!   its waiters get an outcome.
 
 mod fetch_task;
 
@@ -26,10 +32,10 @@ use crate::{
     token::Token,
 };
 
-/// What a flight ends with, for everybody who waited for it.
+/// What a flight ends with, for every call that waited for it.
 pub(crate) type Outcome = Result<Arc<Token>, Error>;
 
-/// Where a flight ends: set once, and seen by everybody who waits for it.
+/// The result of a flight: set once, and read by every call that waits for it.
 #[derive(Clone)]
 pub(crate) struct FlightResult(Arc<Shared>);
 
@@ -53,12 +59,12 @@ impl FlightResult {
         self.0.outcome.wait().await
     }
 
-    /// Waits for the end of the flight; nothing if its runtime stands still, and this is another one.
+    /// Waits for the end of the flight; `None` if it is on another runtime, and that one is stalled.
     pub(super) async fn outcome(&self) -> Option<Outcome> {
         if self.0.carrier.is_here() {
             return Some(self.wait().await.clone());
         }
-        // Apart, since ten thousand callers may wait, and this is larger.
+        // On the heap: this future is larger, and ten thousand callers may hold one.
         let outcome = async {
             select! {
                 biased;
@@ -78,19 +84,20 @@ impl FlightResult {
     }
 
     fn notify(&self, outcome: Outcome) {
-        // Said once: what comes later changes nothing for those who were told.
+        // The first outcome stands: waiters may have read it already.
         let _late = self.0.outcome.set(outcome);
     }
 }
 
-/// What becomes of a call that found no token.
+/// What a call that found no token has to do.
 pub(super) enum Join {
-    /// Another call has brought one in the meantime.
+    /// Use this token: another call has fetched it in the meantime.
     Token(Arc<Token>),
-    /// The last try failed not long ago, or nothing can be started here.
+    /// Return this error: the last flight failed a short time ago, or no flight can be started here.
     Refused(Error),
+    /// Wait for this flight.
     Waiting(FlightResult),
-    /// The place was given up: look for it again.
+    /// Find the entry again: this one was evicted.
     Closed,
 }
 
@@ -127,7 +134,7 @@ impl TokenCache {
         }
     }
 
-    /// Starts the refresh of a token in its window, unless it is under way or has just failed.
+    /// Starts the refresh of a token in its window, unless one is under way or has just failed.
     pub(super) fn refresh_in_background(
         self: &Arc<Self>,
         slot_entry: &SlotEntry,
@@ -159,7 +166,7 @@ impl TokenCache {
         state.allows_refresh(now) && self.throttle.wait(now).is_none()
     }
 
-    /// Whether a token does for a call that has come this far.
+    /// Whether a token is good enough for a call that is about to join a flight.
     fn is_good_enough(&self, token: &Token, state: &State, now: Moment) -> bool {
         use super::RefreshAhead;
         let waits_in_window = self.settings.refresh_ahead == RefreshAhead::Inline;
@@ -168,7 +175,7 @@ impl TokenCache {
                 && !(waits_in_window && self.may_refresh(state, now)))
     }
 
-    /// The error of a failure that is remembered, or of the issuer that wants to be left alone.
+    /// The remembered failure of this key, or the pause that the issuer asked for on all keys.
     fn refusal(&self, state: &State, is_forced: bool, now: Moment) -> Option<Error> {
         let must_wait =
             |failure: &super::backoff::Failure| !is_forced || failure.holds_forced_calls(now);
@@ -184,14 +191,14 @@ impl TokenCache {
         remembered().or_else(held)
     }
 
-    /// When that many flights after one another have to have landed, by the machine's clock.
+    /// When so many flights one after the other must have ended, by the system clock.
     fn overdue_after(&self, flights: u32) -> Moment {
         let limit = self.settings.flight_timeout.saturating_mul(flights);
         SystemClock::new().now().plus(limit.saturating_add(GRACE))
     }
 
-    /// The runtime of this thread. For what nobody waits for, else the one of the last flight: a
-    /// call that waits would depend on that being driven.
+    /// The runtime of this thread. Without one, a background refresh uses the runtime of the last flight;
+    /// a call that waits must not, since it would depend on another thread driving that runtime.
     fn runtime(&self, kind: Kind) -> Option<Handle> {
         let mut last = lock(&self.runtime);
         match Handle::try_current() {
@@ -203,7 +210,7 @@ impl TokenCache {
         }
     }
 
-    /// Starts a task that makes the request and lands whatever happens to it.
+    /// Starts a task that makes the request and publishes its outcome, whatever happens to it.
     fn start(
         self: &Arc<Self>,
         slot_entry: &SlotEntry,
@@ -239,14 +246,14 @@ impl TokenCache {
             kind,
             result: result.clone(),
         };
-        // A runtime that has ended drops the flight here and now, and that takes the lock.
+        // A runtime that has ended drops the task inside `spawn`, and the drop takes this lock.
         drop(state);
         runtime.spawn(fetch_task.run(before));
         Start::Started(result)
     }
 }
 
-/// A flight that this call may join: any, or for a forced call one that departs after it.
+/// A flight that this call may join: the current one, or for a forced call the one that has yet to start.
 fn joinable(state: &State, is_forced: bool) -> Option<FlightResult> {
     let flight = if is_forced {
         state.queued_flight()
@@ -256,7 +263,7 @@ fn joinable(state: &State, is_forced: bool) -> Option<FlightResult> {
     flight.map(|flight| flight.result.clone())
 }
 
-/// How much later than its limit a flight may land on a busy machine before it is given up for lost.
+/// How much later than its limit a flight may end on a busy machine before it counts as lost.
 const GRACE: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug)]

@@ -16,22 +16,21 @@ use crate::{
     token::{Phase, Token},
 };
 
-/// What a read may do about a token in its window.
+/// What a call does about a token in its refresh window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnStale {
-    /// Start its refresh, or have the caller wait for that, as the client is set.
+    /// Start its refresh, or have the caller wait for it, as [`RefreshAhead`] says.
     Refresh,
-    /// Start its refresh if nobody has to wait for that: this caller cannot.
+    /// Start its refresh in the background or not at all: this caller cannot wait.
     RefreshInBackground,
-    /// Nothing: the caller wants no request.
+    /// Return it as it is: the caller wants no request.
     Keep,
 }
 
 impl TokenCache {
-    /// The cached token that answers `request`, without waiting; in its window `ahead` counts.
+    /// The cached token that answers `request`, without waiting; in its refresh window `on_stale` counts.
     ///
-    /// A forced request is answered by none, nor is one that makes no sense; one that wants no request
-    /// starts no refresh.
+    /// `None` for a forced request and for an invalid one; [`CacheMode::Only`] starts no refresh.
     #[inline]
     pub(crate) fn get(
         self: &Arc<Self>,
@@ -109,7 +108,7 @@ impl TokenCache {
         }
     }
 
-    /// A hot handle's read: no map in between.
+    /// The token of a handle, which holds its entry: nothing is looked up.
     #[inline]
     pub(crate) fn read_entry(
         self: &Arc<Self>,
@@ -138,7 +137,8 @@ impl TokenCache {
         self.serve_stale(token, now, on_stale, || slot_entry.clone())
     }
 
-    /// The token fetched for exactly these scopes, else the smallest whose reported grant has them all.
+    /// The token fetched for exactly these scopes, else the one with the smallest reported grant that has
+    /// them all.
     #[cold]
     fn get_superset(
         self: &Arc<Self>,

@@ -27,37 +27,42 @@ use crate::{
 };
 
 /// One audience of one principal, with one set of extra parameters.
+///
+/// - A scope set has at most one entry: in `scoped`, where a hit finds it, or in `overflow`, never in both
+///   for longer than a move takes, which holds the lock of `overflow`.
+/// - `scoped` changes only under the lock of `overflow`; readers take no lock.
+/// - A slot that is retired is never pinned, and no flight is started in it; retired it stays.
 pub(crate) struct Slot {
     principal: Principal,
     audience: Audience,
     parameters: Parameters,
-    /// Whoever names no scopes.
+    /// For requests without scopes.
     unscoped: Entry,
-    /// Those who do, at most [`SCOPE_SETS`]; copied on write, since they change rarely.
+    /// For requests with scopes, at most [`SCOPE_SETS`] entries; copied on write, since they change rarely.
     scoped: ArcSwapOption<Vec<Arc<Entry>>>,
-    /// More of them; locked by whoever changes either.
+    /// Further entries; its lock is held for each change of `scoped` as well.
     overflow: Mutex<Overflow>,
     has_overflow: AtomicBool,
-    /// How many flights, handles and waiting calls need it; or that it is no longer in the index.
+    /// How many flights, handles and waiting calls need the slot, and [`RETIRED`].
     pins: AtomicU32,
-    /// Whether it was found since its turn to go came last.
+    /// Whether it was found since it was last a candidate for eviction.
     is_used: AtomicBool,
 }
 
 /// A slot keeps the tokens of at most this many scope sets.
 ///
-/// An application has a handful of fixed sets; one that makes them up would otherwise fill the memory.
+/// An application has a handful of fixed sets; one that makes up new ones would otherwise fill the memory.
 const SCOPE_SETS: usize = 16;
 
-/// The sign that a slot was evicted: it will never be found again, so nothing may be started in it.
+/// Marks a slot as evicted: no call will find it again, so no flight may be started in it.
 const RETIRED: u32 = 1 << 31;
 
-/// What becomes of a slot whose turn to go has come.
+/// What becomes of a slot that is a candidate for eviction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Eviction {
-    /// It was given up for good.
+    /// It was evicted for good.
     Retired,
-    /// It was used since its last turn, or to forget it would let a caller ask too early.
+    /// It was used since it was last a candidate, or to forget it would let a caller ask too early.
     Spared,
     /// A flight, a handle or a waiting call needs it.
     Needed,
@@ -108,8 +113,8 @@ impl Slot {
         Some(entry.current())
     }
 
-    /// The usable token that answers `scopes`: the one fetched for exactly these, else the smallest
-    /// whose reported grant has them all, whatever the order in which they came.
+    /// The usable token that answers `scopes`: the one fetched for exactly these, else the one with the
+    /// smallest reported grant that has them all, in whatever order they were fetched.
     pub(super) fn usable(
         self: &Arc<Self>,
         scopes: &Scopes,
@@ -132,8 +137,8 @@ impl Slot {
         self.superset(scopes, |token| token.freshness.is_usable(now))
     }
 
-    /// The place whose token holds all of the scopes that `details` names and has grown old, if these
-    /// have no place of their own: to renew it serves both, and leaves no second token behind.
+    /// The entry whose token has all scopes of `details` and is no longer fresh, if these scopes have no
+    /// entry of their own: to refresh it serves both, and leaves no second token behind.
     pub(super) fn stale_superset(
         self: &Arc<Self>,
         details: &Details,
@@ -144,13 +149,13 @@ impl Slot {
         if needs_its_own || scopes.is_empty() || self.existing(scopes).is_some() {
             return None;
         }
-        // What was narrowed once would be narrowed again: then these scopes are better asked for alone.
+        // A token that was narrowed once would be narrowed again: these scopes are better asked for alone.
         let has_aged = |token: &Token| !token.is_narrowed && !token.freshness.is_fresh(now);
         self.superset(scopes, has_aged)
             .map(|(slot_entry, _)| slot_entry)
     }
 
-    /// The place with the smallest reported grant that has all of `scopes` and passes `filter`.
+    /// The entry with the smallest reported grant that has all of `scopes` and passes `filter`.
     fn superset(
         self: &Arc<Self>,
         scopes: &Scopes,
@@ -179,19 +184,19 @@ impl Slot {
             })
     }
 
-    /// Shows every token that there is.
+    /// Shows every token of the slot.
     pub(super) fn tokens(&self, mut show: impl FnMut(&Token)) {
         show(&self.unscoped.current());
         self.each_scoped(|entry| show(&entry.current()));
     }
 
-    /// Forgets every token and failure; what is in the air publishes nothing.
+    /// Forgets every token and failure; flights under way publish nothing.
     pub(super) fn clear(&self, sequence: u64) {
         self.unscoped.clear(sequence);
         self.each_scoped(|entry| entry.clear(sequence));
     }
 
-    /// Keeps it in the index; false if it is no longer there.
+    /// Keeps it from being evicted; false if it was evicted already.
     pub(super) fn pin(&self) -> bool {
         let is_retired = self.pins.fetch_add(1, Ordering::AcqRel) & RETIRED != 0;
         if is_retired {
@@ -204,8 +209,7 @@ impl Slot {
         self.pins.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Its turn to go has come. It goes if it was not used since the last one, and, where it cannot be
-    /// `spared` any more, unless it is needed.
+    /// Retires the slot, unless it is pinned, or was used since the last time and may be spared.
     pub(super) fn try_evict(&self, now: Moment, may_be_spared: bool) -> Eviction {
         if self.is_pinned() {
             return Eviction::Needed;
@@ -233,7 +237,7 @@ impl Slot {
         self.pins.load(Ordering::Acquire) & RETIRED != 0
     }
 
-    /// Takes note that it was found.
+    /// Notes that a call found the slot.
     #[inline]
     pub(super) fn touch(&self) {
         // A plain read first: a hit must not write what other threads read.

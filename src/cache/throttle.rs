@@ -1,4 +1,4 @@
-//! The issuer asked to be left alone: when that holds for all of its keys.
+//! When a `Retry-After` of the issuer holds for all keys.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     time::Moment,
 };
 
-/// Whether the whole issuer is to be left alone.
+/// The pause that holds for all keys of the issuer.
 ///
 /// One key that meets a `Retry-After` may have a limit of its own. When a second one meets it within
 /// a minute, the limit is the tenant's (the platform counts requests per tenant), and every further
@@ -20,12 +20,12 @@ pub(super) struct Throttle(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// The key that met it last, and when.
+    /// The key that was last told to wait, and when.
     last: Option<(ThrottleKey, Moment)>,
     hold: Option<Moment>,
 }
 
-/// Who met a `Retry-After`.
+/// A key that met a `Retry-After`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ThrottleKey {
     pub(super) principal: Principal,
@@ -38,7 +38,7 @@ pub(super) struct ThrottleKey {
 const WITHIN: Duration = Duration::from_secs(60);
 
 impl Throttle {
-    /// `key` was asked to come back after `wait`.
+    /// The issuer asked for a pause of `wait` for `key`.
     pub(super) fn record(&self, key: ThrottleKey, now: Moment, wait: Duration) {
         let mut state = lock(&self.0);
         let is_second = state
@@ -54,13 +54,13 @@ impl Throttle {
         }
         state.last = Some((key, now));
         drop(state);
-        // Whoever listens may ask for a token in turn.
+        // Unlocked first: a log subscriber may ask for a token itself.
         if is_second {
             tracing::warn!(?wait, "the issuer asks to be left alone for all audiences");
         }
     }
 
-    /// How long no key may ask.
+    /// How long the pause of all keys still lasts.
     pub(super) fn wait(&self, now: Moment) -> Option<Duration> {
         let hold = lock(&self.0).hold?;
         (!now.has_reached(hold)).then(|| now.until(hold))

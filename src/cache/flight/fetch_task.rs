@@ -1,4 +1,4 @@
-//! The task that makes the request and lands whatever happens to it.
+//! The task that makes the request and publishes its outcome, whatever happens to it.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -22,20 +22,20 @@ use crate::{
     time::Moment,
 };
 
-/// A flight's own task. However it ends, its place is free again and its waiters are told.
+/// A flight's own task. However it ends, its entry is free again and its waiters have an outcome.
 pub(super) struct FetchTask {
     pub(super) cache: Arc<TokenCache>,
     pub(super) slot_entry: SlotEntry,
     pub(super) _pinned: Pinned,
     pub(super) id: u64,
-    /// Its place among the departures; zero before its own.
+    /// The number of its start among all flights; zero before it has started.
     pub(super) sequence: u64,
     pub(super) kind: Kind,
     pub(super) result: FlightResult,
 }
 
 impl FetchTask {
-    /// Makes the request, after the forced flight before it has landed.
+    /// Makes the request, after the forced flight before it has ended.
     pub(super) async fn run(mut self, before: Option<FlightResult>) {
         if let Some(before) = before {
             before.wait().await;
@@ -51,14 +51,14 @@ impl FetchTask {
         self.publish(&admitted);
     }
 
-    /// From now on this is the flight that calls can join.
+    /// Makes this the flight that calls can join.
     fn become_current(&self) {
         if let Some(mut state) = self.slot_entry.entry().state() {
             state.start_queued(self.id);
         }
     }
 
-    /// What the flight before was told may forbid this one: the issuer wants to be left alone.
+    /// The pause that the issuer asked the flight before this one for, if it still runs.
     fn refused_meanwhile(&self) -> Option<Error> {
         let state = self.slot_entry.entry().state()?;
         let now = self.cache.clock.now();
@@ -76,7 +76,7 @@ impl FetchTask {
         tracing::debug!(
             audience = %asked.audience, scopes = %asked.scopes,
             forced = self.kind.is_forced, background = self.kind.is_background,
-            "token request departs"
+            "token request starts"
         );
         let cx = FlowContext {
             endpoint: &cache.endpoint,
@@ -103,7 +103,7 @@ impl FetchTask {
         }
     }
 
-    /// Whether the callers could go on with the token that this one is to replace.
+    /// Whether callers could still use the token that this one is to replace.
     fn replaces_usable(&self, now: Moment) -> bool {
         let token = self.slot_entry.entry().current();
         token.freshness.is_usable(now) && !token.is_narrowed
@@ -133,7 +133,7 @@ impl FetchTask {
         self.result.notify(outcome);
     }
 
-    /// The error as it will be returned from now on: with the time to come back.
+    /// The error as it is returned from now on: with the time after which to ask again.
     fn remembered(&self, error: &Error, now: Moment) -> Error {
         let remembered = self
             .slot_entry
@@ -180,7 +180,7 @@ impl FetchTask {
     }
 }
 
-/// The wait that may be the whole issuer's: a locked account is one person's.
+/// The pause that may hold for the whole issuer; that of a locked account is one person's.
 fn issuer_wide(unavailable: &Unavailable) -> Option<Duration> {
     let is_personal = unavailable.answer()?.code() == Some("account_locked");
     unavailable.patience().filter(|_| !is_personal)

@@ -1,4 +1,4 @@
-//! The first plain audiences of the application: found without a map, and so for a third of the price.
+//! The first plain audiences of the application: found without the map, at a third of its cost.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,17 +9,17 @@ use crate::{
 
 /// The slots of the first audiences that the application itself asked for without parameters.
 ///
-/// Most applications call a handful of APIs, and a look here writes nothing: it reads a cell that was
-/// written once. What was evicted stays in its cell, empty, and counts for nothing; a slot that is not
-/// retired is in the map as well, and the only one with its key.
+/// Most applications call a handful of APIs, and to find a slot here writes nothing: it reads a cell that
+/// was written once. Its invariants: a slot here that is not retired is in the map as well, and is the
+/// only one with its key; an evicted slot stays in its cell, empty, and is never returned.
 pub(super) struct FastPath {
     cells: [OnceLock<Arc<Slot>>; CELLS],
 }
 
-/// Room for some tens of audiences, with few that meet in one cell.
+/// Enough for some tens of audiences with few collisions.
 const CELLS: usize = 64;
 
-/// How many cells from its own on an audience may stand in: beyond them it is found through the map.
+/// How many cells, from its first one on, may hold an audience; beyond them the map finds it.
 const REACH: usize = 8;
 
 impl FastPath {
@@ -29,7 +29,7 @@ impl FastPath {
         }
     }
 
-    /// The slot for `key`, if it stands here and was not evicted.
+    /// The slot for `key`, if it is here and was not evicted.
     #[inline]
     pub(super) fn find(&self, key: &KeyRef<'_>) -> Option<&Arc<Slot>> {
         if !is_plain(key) {
@@ -45,7 +45,7 @@ impl FastPath {
         None
     }
 
-    /// Takes in a slot that has just come into the map, if there is room.
+    /// Adds a slot that was just inserted into the map, if a cell is free.
     pub(super) fn add(&self, slot: &Arc<Slot>) {
         let key = slot.key();
         if !is_plain(&key) {
@@ -63,14 +63,14 @@ impl FastPath {
     }
 }
 
-/// Whether slots with this key may stand here.
+/// Whether slots with this key belong here: the application's, without parameters.
 #[inline]
 pub(super) fn is_plain(key: &KeyRef<'_>) -> bool {
     *key.principal == Principal::Application && key.parameters.is_empty()
 }
 
-/// Where to look first. Names that meet in one cell are told apart when compared, and only so many
-/// are looked at, so this need not be a good hash.
+/// The first cell of an audience. Colliding names are compared, and only [`REACH`] cells are read, so
+/// this need not be a good hash.
 #[inline]
 pub(super) fn cell(audience: &str) -> usize {
     let (words, rest) = audience.as_bytes().as_chunks::<8>();
@@ -81,7 +81,7 @@ pub(super) fn cell(audience: &str) -> usize {
     for byte in rest {
         mixed = mixed.rotate_left(5) ^ u64::from(*byte);
     }
-    // The upper bits of the product hang on all of the others. (2^64 by the golden ratio.)
+    // 2^64 divided by the golden ratio: the upper bits of the product depend on all others.
     (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize
 }
 

@@ -5,20 +5,20 @@ use std::sync::Mutex;
 use super::fast_path;
 use crate::{cache::lock, scope::Audience};
 
-/// The audiences that slots were made for last.
+/// The audiences of the last new slots.
 ///
-/// A server keeps the tokens of a million people for a handful of APIs, and each slot would keep a
-/// copy of its API's name.
+/// A server caches the tokens of a million people for a handful of APIs, and each slot would hold its own
+/// copy of the API's name.
 #[derive(Default)]
 pub(super) struct AudienceInterner {
     recent: [Mutex<Option<Audience>>; RECENT],
 }
 
-/// More APIs than an application usually calls; others have a copy for each slot.
+/// More APIs than an application usually calls; slots of further ones hold copies of their own.
 const RECENT: usize = 32;
 
 impl AudienceInterner {
-    /// `audience`, by the copy that other slots have, if there is one.
+    /// `audience`, as the copy that other slots hold, if there is one.
     pub(super) fn intern(&self, audience: &Audience) -> Audience {
         let mut recent = lock(&self.recent[fast_path::cell(audience.as_str()) % RECENT]);
         match &*recent {

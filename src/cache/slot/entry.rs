@@ -16,44 +16,49 @@ use crate::{
 };
 
 /// One scope set of a slot.
+///
+/// - A hit reads `current` alone; everything else is written under the lock of `state`.
+/// - Only a flight publishes a token, and never over what a flight that started later has published.
+/// - A failure never replaces a token that is still usable.
+/// - A closed entry has no token, no flight is started in it, and it stays closed.
 pub(crate) struct Entry {
     scopes: Scopes,
-    /// What a hit reads; nothing else of the entry is touched by one.
+    /// All that a hit reads of the entry.
     current: ArcSwap<Token>,
     state: Mutex<State>,
 }
 
-/// What happens around the token, for those who do not find a fresh one.
+/// What a call needs that finds no fresh token.
 #[derive(Default)]
 pub(crate) struct State {
-    /// Nothing as long as all is well, and a million tokens may be cached.
+    /// `None` while nothing is under way and nothing failed, since a million entries may be cached.
     pending: Option<Box<Pending>>,
-    /// The departure of the flight whose token stands; older ones come too late.
+    /// The start of the flight whose token is current; flights that started earlier publish nothing.
     published: u64,
     is_closed: bool,
-    /// The API refused the last token, and there has been none since.
+    /// The API refused the last token, and no other was published since.
     awaits_replacement: bool,
     /// The current token came after the API had refused the one before.
     is_replacement: bool,
 }
 
-/// What is in the air, and what has failed.
+/// The flights under way, and the last failure.
 #[derive(Default)]
 struct Pending {
     /// The flight that a call can join.
     current: Option<Flight>,
-    /// A forced flight that departs when the current one has landed.
+    /// A forced flight that starts when the current one has ended.
     queued: Option<Flight>,
     failure: Option<Failure>,
-    /// The departure of the flight whose failure stands: none that published is older.
+    /// The start of the flight whose failure is remembered; an earlier one does not replace it.
     failed: u64,
 }
 
-/// A flight in the air, or one that waits to depart.
+/// A flight under way, or one that is queued.
 pub(crate) struct Flight {
     pub(in super::super) id: u64,
     pub(in super::super) is_forced: bool,
-    /// By the machine's clock: when it has to have landed, if its runtime is driven at all.
+    /// When it must have ended if its runtime is driven at all, by the system clock.
     pub(in super::super) overdue_from: Moment,
     pub(in super::super) result: FlightResult,
 }
@@ -80,13 +85,13 @@ impl Entry {
         self.current.load()
     }
 
-    /// The state; nothing if the entry was given up.
+    /// The state; `None` if the entry is closed.
     pub(in super::super) fn state(&self) -> Option<MutexGuard<'_, State>> {
         let state = lock(&self.state);
         (!state.is_closed).then_some(state)
     }
 
-    /// The state if nobody else is busy with it: for those who must not wait.
+    /// The state if no other thread holds its lock: for callers that must not wait.
     pub(in super::super) fn try_state(&self) -> Option<MutexGuard<'_, State>> {
         let state = match self.state.try_lock() {
             Ok(state) => state,
@@ -96,7 +101,7 @@ impl Entry {
         (!state.is_closed).then_some(state)
     }
 
-    /// Takes in what the flight that departed as `sequence` brought, unless a newer one was faster.
+    /// Publishes what the flight that started as `sequence` ended with, unless a newer one was faster.
     pub(in super::super) fn publish(
         &self,
         id: u64,
@@ -111,7 +116,7 @@ impl Entry {
         }
         let failed = state.pending.as_ref().map_or(0, |pending| pending.failed);
         let current = self.current.load();
-        // A refresh that got less than what is there has failed: the old token stays in use.
+        // A refresh that was granted less than the current token has failed: that one stays in use.
         let is_loss =
             admitted.error.is_some() && !current.is_narrowed && current.freshness.is_usable(now);
         if let Some(token) = &admitted.token
@@ -124,7 +129,7 @@ impl Entry {
             state.is_replacement = std::mem::take(&mut state.awaits_replacement);
             self.current.store(Arc::clone(token));
         }
-        // What a later flight was told counts for more, a `Retry-After` above all.
+        // The answer to a later flight counts for more, above all its `Retry-After`.
         let is_news = sequence > failed;
         if let Some(error) = admitted.error.as_ref().filter(|_| is_news) {
             let token = self.current.load();
@@ -135,19 +140,18 @@ impl Entry {
         }
     }
 
-    /// Takes back what was said of a flight that ended without a word.
+    /// Removes a flight that ended without an outcome.
     pub(in super::super) fn abandon(&self, id: u64) {
         lock(&self.state).forget(id);
     }
 
-    /// The revision of the session in which it turned out that a person has to act, while that is
-    /// remembered.
+    /// The session's revision at which a person had to act, while that failure is remembered.
     pub(in super::super) fn needs_person(&self, now: Moment) -> Option<u64> {
         let state = self.try_state()?;
         state.failure()?.needs_person(now)
     }
 
-    /// Forgets that a person had to act, if that was found in this revision of the session.
+    /// Forgets that a person had to act, if that was at this revision of the session.
     pub(in super::super) fn clear_failure_of(&self, revision: u64, now: Moment) {
         let mut state = lock(&self.state);
         if let Some(pending) = &mut state.pending {
@@ -161,7 +165,7 @@ impl Entry {
     /// Forgets `rejected`; false if it is not current, or has just replaced a rejected one.
     pub(in super::super) fn reject(&self, rejected: &Arc<Token>, now: Moment) -> bool {
         let mut state = lock(&self.state);
-        // It may have come back from a session's store since.
+        // Compared by value: the session's store may have returned it again since.
         let is_current = self.current.load().header == rejected.header;
         let is_on_trial = state.is_replacement && rejected.freshness.age(now) < REPLACEMENT_TRIAL;
         if !is_current || is_on_trial {
@@ -175,7 +179,7 @@ impl Entry {
     pub(super) fn clear(&self, sequence: u64) {
         let mut state = lock(&self.state);
         if sequence < state.published {
-            // Something newer stands here already, and what it replaced must not come back.
+            // A newer token is published already, and the one before it must not come back.
             return;
         }
         let is_closed = state.is_closed;
@@ -189,7 +193,7 @@ impl Entry {
         self.current.store(Arc::new(Token::nothing()));
     }
 
-    /// Gives it up, if nothing is in the air.
+    /// Closes the entry for good, unless a flight is under way.
     pub(super) fn close(&self) -> bool {
         let Some(mut state) = self.try_state() else {
             return false;
@@ -197,13 +201,13 @@ impl Entry {
         let pending = state.pending.as_deref();
         state.is_closed = !pending.is_some_and(Pending::has_flight);
         if state.is_closed {
-            // A handle may have found it a moment ago, and nothing that is cleared from now on reaches it.
+            // A handle may have found it a moment ago, and no later `clear` would reach it.
             self.current.store(Arc::new(Token::nothing()));
         }
         state.is_closed
     }
 
-    /// Whether to forget it would let somebody ask too early. In doubt, yes.
+    /// Whether to forget the entry would let a caller ask too early. In doubt, yes.
     pub(super) fn has_live_failure(&self, now: Moment) -> bool {
         let Some(state) = self.try_state() else {
             return true;
@@ -213,7 +217,7 @@ impl Entry {
 }
 
 impl Flight {
-    /// Whether its runtime must have stopped driving it: then nobody should wait for it.
+    /// Whether its runtime must have stopped driving it: then no call should wait for it.
     pub(in super::super) fn is_overdue(&self) -> bool {
         SystemClock::new().now().has_reached(self.overdue_from)
     }
@@ -232,13 +236,13 @@ impl State {
         flight.filter(|flight| !flight.is_overdue())
     }
 
-    /// The forced flight that departs next, unless it is overdue.
+    /// The forced flight that starts next, unless it is overdue.
     pub(in super::super) fn queued_flight(&self) -> Option<&Flight> {
         let flight = self.pending.as_ref()?.queued.as_ref();
         flight.filter(|flight| !flight.is_overdue())
     }
 
-    /// Takes in a flight that is to depart: at once, or when the current one has landed.
+    /// Adds a flight that starts at once, or when the current one has ended.
     pub(in super::super) fn add_flight(&mut self, flight: Flight, is_queued: bool) {
         let pending = self.pending();
         let position = if is_queued {
@@ -249,7 +253,7 @@ impl State {
         *position = Some(flight);
     }
 
-    /// The queued flight `id` departs: from now on it is the one that calls can join.
+    /// The queued flight `id` starts: from now on it is the one that calls can join.
     pub(in super::super) fn start_queued(&mut self, id: u64) {
         let pending = self.pending();
         if let Some(queued) = pending.queued.take_if(|queued| queued.id == id) {
@@ -275,7 +279,7 @@ impl State {
         }
     }
 
-    /// A flight that departed after the failed one has brought a token.
+    /// A flight that started after the failed one has published a token.
     fn clear_failure(&mut self) {
         if let Some(pending) = &mut self.pending {
             pending.failure = None;
@@ -283,7 +287,7 @@ impl State {
         }
     }
 
-    /// What is left when all is forgotten: an issuer that asked to be left alone still has to be.
+    /// What remains of the state when the entry is cleared: a pause that the issuer asked for.
     fn take_asked_pause(&mut self) -> Option<Box<Pending>> {
         let mut pending = self.pending.take()?;
         let failure = pending.failure.take_if(|failure| failure.is_asked_for())?;
@@ -344,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_given_up_hands_out_nothing_to_whoever_found_it_before() {
+    fn a_closed_entry_hands_out_nothing_to_a_caller_that_found_it_before() {
         let now = ManualClock::new().now();
         let entry = Entry::new(Scopes::none(), Arc::new(Token::nothing()));
         entry.publish(1, 1, &admitted("a-token", now), now);
@@ -361,10 +365,10 @@ mod tests {
         entry.publish(1, 6, &admitted("newer", now), now);
         entry.clear(4);
         assert_eq!(shown(), "newer");
-        // What that one overtook comes too late still.
+        // A flight that started before that one is still too late.
         entry.publish(2, 5, &admitted("older", now), now);
         assert_eq!(shown(), "newer");
-        // What departed up to then is forgotten, and cannot land any more.
+        // Flights that started up to then publish nothing any more.
         entry.clear(6);
         assert_eq!(shown(), "");
         entry.publish(3, 6, &admitted("newer", now), now);

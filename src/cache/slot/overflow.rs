@@ -10,9 +10,9 @@ use foldhash::fast::RandomState;
 use super::Entry;
 use crate::{scope::Scopes, time::Moment};
 
-/// Finds room in a list that is full: the entry whose token ends first goes, of those that nobody needs.
-/// One with a remembered failure goes only if there is no other, and is returned: it is to be remembered
-/// elsewhere. False if there is none to go.
+/// Removes one entry from a full list: of those that no call holds, the one whose token ends first. One
+/// with a remembered failure is removed only if there is no other, and is returned, so that the failure is
+/// remembered elsewhere. False if none could be removed.
 pub(super) fn make_room(scoped: &mut Vec<Arc<Entry>>, now: Moment) -> (bool, Option<Arc<Entry>>) {
     let is_idle = |entry: &Arc<Entry>| Arc::strong_count(entry) == 1 + COPIES;
     let until = |entry: &Arc<Entry>| now.until(entry.current().freshness.usable_until());
@@ -32,17 +32,17 @@ pub(super) fn make_room(scoped: &mut Vec<Arc<Entry>>, now: Moment) -> (bool, Opt
     }
 }
 
-/// The scope sets of a slot that find no room among those that a hit finds: those in the air, and those
-/// that were refused.
+/// The scope sets of a slot for which the list that a hit reads has no room: those with a flight, and
+/// those that were refused.
 ///
-/// Whatever is done here takes as long with a thousand of them as with ten, since it is done under a lock.
+/// Each operation takes as long with a thousand of them as with ten, since it holds a lock.
 #[derive(Default)]
 pub(super) struct Overflow(Option<Box<OverflowSets>>);
 
 #[derive(Default)]
 struct OverflowSets {
     entries: HashMap<Scopes, Arc<Entry>, RandomState>,
-    /// Whose turn to go comes next; some may have gone already.
+    /// The order in which they are checked for removal; some may have been removed already.
     queue: VecDeque<Scopes>,
 }
 
@@ -66,15 +66,15 @@ impl Overflow {
         known.is_some_and(|known| Arc::ptr_eq(known, entry))
     }
 
-    /// Takes one out, which stays what it is.
+    /// Takes one out, without closing it.
     pub(super) fn remove(&mut self, scopes: &Scopes) {
         if let Some(sets) = &mut self.0 {
             sets.entries.remove(scopes);
         }
     }
 
-    /// Gives up some of those that nobody needs. One with a remembered failure goes only when there are far
-    /// too many.
+    /// Removes some that no call holds. One with a remembered failure is removed only when there are far too
+    /// many.
     pub(super) fn thin_out(&mut self, now: Moment) {
         let Some(sets) = &mut self.0 else {
             return;
@@ -105,7 +105,7 @@ impl Overflow {
     }
 }
 
-/// While the list is changed there are two of it: the one in the slot and the copy.
+/// While the list is changed, the slot holds the old one and the caller a copy.
 const COPIES: usize = 1;
 
 /// Scope sets that were refused are remembered up to this many.
@@ -113,5 +113,5 @@ const COPIES: usize = 1;
 /// To forget one would let it be asked for again too early.
 const REFUSED_SETS: usize = 64;
 
-/// So many are looked at each time: more than are added, so that they become fewer.
+/// So many are checked each time: more than are added, so that they become fewer.
 const AT_ONCE: usize = 16;

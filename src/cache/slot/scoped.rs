@@ -1,4 +1,4 @@
-//! The scope sets of a slot: those that a hit finds, and the crowd beside them.
+//! The scope sets of a slot: those that a hit finds, and the overflow beside them.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -9,7 +9,7 @@ use super::{
 use crate::{cache::lock, scope::Scopes, time::Moment, token::Token};
 
 impl Slot {
-    /// Where `scopes` have a token of their own, if they ever had.
+    /// The entry of `scopes`, if there is one.
     pub(in super::super) fn existing(self: &Arc<Self>, scopes: &Scopes) -> Option<SlotEntry> {
         if scopes.is_empty() {
             return Some(SlotEntry::unscoped(self));
@@ -18,7 +18,7 @@ impl Slot {
         let entry = match listed {
             None if self.has_overflow.load(Ordering::Acquire) => {
                 let overflow = lock(&self.overflow);
-                // It may have moved up in between.
+                // Another thread may have moved it to the list in between.
                 overflow
                     .find(scopes)
                     .cloned()
@@ -37,7 +37,7 @@ impl Slot {
         find(scoped.as_deref()?, scopes).cloned()
     }
 
-    /// Where `scopes` have a token of their own, from now on.
+    /// The entry of `scopes`; a new one if there is none.
     pub(in super::super) fn entry_for(self: &Arc<Self>, scopes: &Scopes, now: Moment) -> SlotEntry {
         if let Some(slot_entry) = self.existing(scopes) {
             return slot_entry;
@@ -62,7 +62,7 @@ impl Slot {
         }
     }
 
-    /// A flight for `entry` has landed: with a token it moves up to those that a hit finds.
+    /// A flight for `entry` has ended: with a token, the entry moves to the list that a hit reads.
     pub(super) fn settle(&self, entry: &Arc<Entry>, now: Moment) {
         if !self.has_overflow.load(Ordering::Acquire) {
             return;
@@ -75,7 +75,7 @@ impl Slot {
         self.thin_out(&mut overflow, now);
     }
 
-    /// Lists `entry` among those that a hit finds, if there is room or can be made.
+    /// Adds `entry` to the list that a hit reads, if there is room or can be made.
     fn list(&self, entry: &Arc<Entry>, overflow: &mut Overflow, now: Moment) -> bool {
         let scoped = self.scoped.load_full();
         let mut scoped = scoped.as_deref().cloned().unwrap_or_default();
@@ -101,7 +101,7 @@ impl Slot {
 
     /// Shows every scope set that there is.
     pub(super) fn each_scoped(&self, mut show: impl FnMut(&Entry)) {
-        // Locked first: none moves up unseen.
+        // Locked first, so that no entry moves from one to the other unseen.
         let overflow = lock(&self.overflow);
         for entry in self.scoped.load().iter().flat_map(|scoped| scoped.iter()) {
             show(entry);

@@ -30,14 +30,14 @@ impl SlotEntry {
         self.scoped.as_deref().unwrap_or(self.slot.unscoped())
     }
 
-    /// A flight for this place has landed.
+    /// A flight for this entry has ended.
     pub(in super::super) fn settle(&self, now: Moment) {
         if let Some(entry) = &self.scoped {
             self.slot.settle(entry, now);
         }
     }
 
-    /// What a flight for this place asks for.
+    /// What a flight for this entry asks for.
     pub(in super::super) fn details(&self) -> Details {
         Details::for_key(
             &self.slot.audience,
