@@ -2,12 +2,12 @@
 //!
 //! `reqwest` and `oauth2` appear in this room and nowhere above it.
 
-mod carrier;
+mod authorization_endpoint;
 mod client_authentication;
 mod device;
 mod discovery;
-mod entrance;
 mod flight;
+mod flight_runtime;
 mod grant;
 mod issuer;
 pub(crate) mod keys;
@@ -24,10 +24,10 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use carrier::Carrier;
 pub use client_authentication::ClientAuthentication;
 pub(crate) use device::DeviceAuthorization;
 pub(crate) use discovery::GivenEndpoints;
+pub(crate) use flight_runtime::FlightRuntime;
 pub(crate) use grant::{Grant, GrantKind};
 pub(crate) use issuer::{Issuer, is_allowed_endpoint, without_credentials};
 pub(crate) use retry::Replay;
@@ -56,7 +56,7 @@ pub(crate) struct Endpoint {
     transport: Transport,
     /// With a new connection for each request, for those that must not be sent over one that has ended
     /// without a word: what they present may be used up.
-    apart: Transport,
+    unpooled: Transport,
     discovery: Arc<Discovery>,
     keys: KeySource,
     credentials: Credentials,
@@ -104,7 +104,7 @@ impl Endpoint {
         Self {
             keys,
             discovery,
-            apart: transport.without_pool(),
+            unpooled: transport.without_pool(),
             transport,
             credentials: Credentials {
                 client_id: settings.client_id,
@@ -148,7 +148,10 @@ impl Endpoint {
     }
 
     async fn try_token(&self, grant: &Grant<'_>) -> Result<TokenReply, Error> {
-        let (transport, how) = (self.transport(grant.kind.is_apart()), self.reading(grant));
+        let (transport, how) = (
+            self.transport(grant.kind.is_single_use()),
+            self.reading(grant),
+        );
         let metadata = self
             .discovery
             .metadata(transport, how, Member::Token)
@@ -171,18 +174,18 @@ impl Endpoint {
 
     /// Finds out where the issuer's endpoints are, so that what fails later has been sent; from a
     /// runtime of its own, which shares no connection.
-    pub(crate) async fn reach(&self, in_background: bool) -> Result<(), Error> {
+    pub(crate) async fn ensure_discovered(&self, in_background: bool) -> Result<(), Error> {
         let how = self.unforced(in_background);
         let metadata = self
             .discovery
             .metadata(self.transport(true), how, Member::Token);
-        let reached = metadata.await.map(|_| ());
-        reached.map_err(|error| error.of_issuer(self.issuer()))
+        let discovered = metadata.await.map(|_| ());
+        discovered.map_err(|error| error.of_issuer(self.issuer()))
     }
 
     /// Whether the issuer answers at this moment, from a runtime of its own.
-    pub(crate) async fn is_there(&self) -> Result<(), Error> {
-        self.discovery.is_there(self.transport(true)).await
+    pub(crate) async fn probe(&self) -> Result<(), Error> {
+        self.discovery.probe(self.transport(true)).await
     }
 
     fn unforced(&self, in_background: bool) -> Reading {
@@ -211,9 +214,9 @@ impl Endpoint {
         &self.audiences
     }
 
-    fn transport(&self, is_apart: bool) -> &Transport {
-        if is_apart {
-            &self.apart
+    fn transport(&self, is_single_use: bool) -> &Transport {
+        if is_single_use {
+            &self.unpooled
         } else {
             &self.transport
         }

@@ -85,7 +85,7 @@ mod layer;
 mod refusal;
 mod requirement;
 mod rules;
-mod seen;
+mod verified_tokens;
 mod verifier;
 
 #[cfg(feature = "axum")]

@@ -11,7 +11,7 @@ use crate::{
     request::Parameters,
     scope::Scopes,
     time::Moment,
-    token::{Freshness, Grant, Key, Token},
+    token::{Freshness, Granted, Key, Token},
 };
 
 /// What a flight ends with: a token to cache, an error for the callers that waited, or both.
@@ -77,7 +77,7 @@ impl Admission<'_> {
         let audience_is_checked = self.check_audience(claims.as_ref())?;
         let lifetime = self.lifetime(response.lifetime, claims.as_ref())?;
         let reported = response.scopes.or_else(|| claims.as_ref()?.granted());
-        let grant = Grant {
+        let grant = Granted {
             came_from: response.came_from,
             scopes_are_reported: reported.is_some(),
             scopes: reported.map_or_else(|| self.asked.scopes.clone(), |scopes| self.share(scopes)),

@@ -25,7 +25,7 @@ use super::{
 use fetch_task::FetchTask;
 
 use crate::{
-    endpoint::Carrier,
+    endpoint::FlightRuntime,
     error::{Error, Unavailable, UnavailableReason},
     request::CacheMode,
     time::{Clock, Moment, SystemClock},
@@ -42,7 +42,7 @@ pub(crate) struct FlightResult(Arc<Shared>);
 struct Shared {
     id: u64,
     outcome: SetOnce<Outcome>,
-    carrier: Carrier,
+    runtime: FlightRuntime,
 }
 
 impl FlightResult {
@@ -50,7 +50,7 @@ impl FlightResult {
         Self(Arc::new(Shared {
             id,
             outcome: SetOnce::new(),
-            carrier: Carrier::new(runtime.clone()),
+            runtime: FlightRuntime::new(runtime.clone()),
         }))
     }
 
@@ -61,7 +61,7 @@ impl FlightResult {
 
     /// Waits for the end of the flight; `None` if it is on another runtime, and that one is stalled.
     pub(super) async fn outcome(&self) -> Option<Outcome> {
-        if self.0.carrier.is_here() {
+        if self.0.runtime.is_current() {
             return Some(self.wait().await.clone());
         }
         // On the heap: this future is larger, and ten thousand callers may hold one.
@@ -69,7 +69,7 @@ impl FlightResult {
             select! {
                 biased;
                 outcome = self.wait() => Some(outcome.clone()),
-                () = self.0.carrier.stalled() => None,
+                () = self.0.runtime.stalled() => None,
             }
         };
         Box::pin(outcome).await

@@ -155,7 +155,7 @@ impl Session {
         login: AuthorizationCode,
     ) -> Result<(Url, PendingLogin), Error> {
         let authorization = self.authorization().await?;
-        login.start(&authorization, self.name(), self.client.cache.now())
+        login.begin(&authorization, self.name(), self.client.cache.now())
     }
 
     /// The second half: checks what came back, redeems the code and keeps the session.

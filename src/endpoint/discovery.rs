@@ -147,7 +147,7 @@ impl Discovery {
     }
 
     /// Whether the issuer answers at this moment; where its metadata is not read, nobody knows.
-    pub(super) async fn is_there(&self, transport: &Transport) -> Result<(), Error> {
+    pub(super) async fn probe(&self, transport: &Transport) -> Result<(), Error> {
         let given = self.given.as_ref();
         if given.is_some_and(|given| given.token_endpoint.is_some()) {
             return Ok(());

@@ -63,7 +63,7 @@ pub(crate) enum GrantKind<'a> {
 
 impl GrantKind<'_> {
     /// Whether it has a connection of its own, since it must not be lost on one that has ended.
-    pub(super) fn is_apart(&self) -> bool {
+    pub(super) fn is_single_use(&self) -> bool {
         matches!(
             self,
             Self::AuthorizationCode { .. } | Self::RefreshToken { .. }

@@ -7,7 +7,7 @@ use std::{fmt, future::Future, io, pin::Pin, sync::Arc, time::Duration};
 pub use prompt::Prompt;
 use url::Url;
 
-use super::{pending, wanted::Wanted};
+use super::{pending, requested_access::RequestedAccess};
 use crate::request::{TokenRequest, is_reserved};
 
 /// A sign-in through the person's browser, with PKCE, `state` and `nonce`.
@@ -34,7 +34,7 @@ use crate::request::{TokenRequest, is_reserved};
 #[must_use]
 pub struct AuthorizationCode {
     pub(super) back: Back,
-    pub(super) wanted: Wanted,
+    pub(super) requested: RequestedAccess,
     /// Parameters of the authorization request beyond those of the flow itself.
     pub(super) parameters: Vec<(String, String)>,
     pub(super) prompt: Option<Prompt>,
@@ -78,7 +78,7 @@ impl AuthorizationCode {
     fn new(back: Back) -> Self {
         Self {
             back,
-            wanted: Wanted::new(),
+            requested: RequestedAccess::new(),
             parameters: Vec::new(),
             prompt: None,
             max_age: None,
@@ -117,14 +117,14 @@ impl AuthorizationCode {
 
     /// Asks for an API and its scopes; the token that comes with the sign-in is for the first.
     pub fn request<'a>(mut self, request: impl Into<TokenRequest<'a>>) -> Self {
-        self.wanted.request(request.into());
+        self.requested.request(request.into());
         self
     }
 
     /// Asks for a scope that is no API's (`profile`, `email`), beside those of the
     /// [dialect](crate::Dialect::asks_openid): `openid` and `offline_access`.
     pub fn scope(mut self, scope: impl AsRef<str>) -> Self {
-        self.wanted.scope(scope.as_ref());
+        self.requested.scope(scope.as_ref());
         self
     }
 
@@ -233,7 +233,7 @@ impl AuthorizationCode {
     }
 
     fn complain(&mut self, problem: &str) {
-        self.wanted.complain(problem);
+        self.requested.complain(problem);
     }
 }
 
@@ -241,7 +241,7 @@ impl fmt::Debug for AuthorizationCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthorizationCode")
             .field("back", &self.back)
-            .field("wanted", &self.wanted)
+            .field("requested", &self.requested)
             .finish_non_exhaustive()
     }
 }

@@ -46,7 +46,12 @@ pub(super) async fn identify(
             None => Ok(Account::default()),
         };
     };
-    let algorithms = id_token::algorithms(&endpoint.entrance(false).await?.id_token_algorithms);
+    let algorithms = id_token::algorithms(
+        &endpoint
+            .authorization_endpoint(false)
+            .await?
+            .id_token_algorithms,
+    );
     let apis = apis(endpoint, expected.asked);
     let rules = id_token::Expected {
         issuer: endpoint.issuer(),

@@ -224,9 +224,9 @@ fn is_page_load(head: &str) -> bool {
 }
 
 /// The value of the first header of this name.
-fn header<'h>(head: &'h str, wanted: &str) -> Option<&'h str> {
+fn header<'h>(head: &'h str, expected: &str) -> Option<&'h str> {
     let mut headers = head.lines().skip(1).filter_map(|line| line.split_once(':'));
-    let (_, value) = headers.find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+    let (_, value) = headers.find(|(name, _)| name.eq_ignore_ascii_case(expected))?;
     Some(value.trim())
 }
 

@@ -25,7 +25,7 @@ impl ConsentRequired {
         &self,
         redirect_uri: impl Into<String>,
     ) -> Result<(Url, PendingLogin), Error> {
-        start(self.asked(), self.resume(), redirect_uri.into(), false)
+        begin(self.asked(), self.resume(), redirect_uri.into(), false)
     }
 }
 
@@ -41,7 +41,7 @@ impl LoginRequired {
         &self,
         redirect_uri: impl Into<String>,
     ) -> Result<(Url, PendingLogin), Error> {
-        start(self.asked(), self.resume(), redirect_uri.into(), false)
+        begin(self.asked(), self.resume(), redirect_uri.into(), false)
     }
 }
 
@@ -57,11 +57,11 @@ impl StepUpRequired {
         &self,
         redirect_uri: impl Into<String>,
     ) -> Result<(Url, PendingLogin), Error> {
-        start(self.asked(), self.resume(), redirect_uri.into(), true)
+        begin(self.asked(), self.resume(), redirect_uri.into(), true)
     }
 }
 
-fn start(
+fn begin(
     asked: &Asked,
     resume: Option<&Resume>,
     redirect_uri: String,
@@ -88,13 +88,13 @@ fn start(
     if is_step_up {
         login = login.anew();
     }
-    login.start(&authorization, &resume.session, SystemClock::new().now())
+    login.begin(&authorization, &resume.session, SystemClock::new().now())
 }
 
 impl AuthorizationCode {
     /// The same, asking for what an error needs and for all that the session covered before.
     pub(crate) fn going_on(mut self, asked: &Asked, resume: Option<&Resume>) -> Self {
-        self.wanted.go_on(asked, resume);
+        self.requested.go_on(asked, resume);
         self.goes_on = true;
         self
     }

@@ -14,7 +14,7 @@ use crate::{
     secret::Secret,
     source::TokenSource,
     time::{Clock as _, Moment, SystemClock},
-    token::{AccessToken, Freshness, Grant, Key, Source, Token},
+    token::{AccessToken, Freshness, Granted, Key, Source, Token},
 };
 
 /// An [`AccessToken`] for a test: an hour long, with a text that no issuer has signed.
@@ -152,7 +152,7 @@ impl FakeToken {
             scopes: self.scopes.clone(),
             parameters: Parameters::none(),
         };
-        let grant = Grant {
+        let grant = Granted {
             scopes: self.scopes,
             scopes_are_reported: true,
             audience_is_checked: true,

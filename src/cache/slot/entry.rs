@@ -324,7 +324,7 @@ mod tests {
     use crate::{
         request::Parameters,
         time::ManualClock,
-        token::{Freshness, Grant, Key, Source},
+        token::{Freshness, Granted, Key, Source},
     };
 
     fn admitted(secret: &str, now: Moment) -> Admitted {
@@ -333,7 +333,7 @@ mod tests {
             scopes: Scopes::none(),
             parameters: Parameters::none(),
         };
-        let grant = Grant {
+        let grant = Granted {
             scopes: Scopes::none(),
             scopes_are_reported: false,
             audience_is_checked: false,

@@ -30,7 +30,7 @@ pub(super) struct Reads(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     flight: Option<Reader>,
-    departures: u64,
+    flights: u64,
     /// The departure of the flight whose metadata is known: older ones come too late.
     published: u64,
     failures: Failures,
@@ -50,9 +50,9 @@ type Reader = Flight<Outcome>;
 enum Joined {
     /// Another call has brought it in the meantime.
     Known(Arc<Metadata>),
-    Flying(Reader),
+    InFlight(Reader),
     /// As before, and this call has started it.
-    Departed(Reader),
+    Started(Reader),
 }
 
 impl Discovery {
@@ -66,12 +66,12 @@ impl Discovery {
         for _ in 0..ROUNDS {
             let flight = match self.join(transport, how, used)? {
                 Joined::Known(metadata) => return Ok(metadata),
-                Joined::Flying(flight) | Joined::Departed(flight) => flight,
+                Joined::InFlight(flight) | Joined::Started(flight) => flight,
             };
-            if let Some(outcome) = flight.landed().await {
+            if let Some(outcome) = flight.outcome().await {
                 return outcome;
             }
-            self.give_up(&flight);
+            self.abandon(&flight);
         }
         Err(Error::unavailable(UnavailableReason::Abandoned))
     }
@@ -87,10 +87,10 @@ impl Discovery {
     ) -> Outcome {
         let outcome = match self.join(transport, how, Some(known)) {
             Ok(Joined::Known(newer)) => return Ok(newer),
-            Ok(Joined::Flying(_)) => return Ok(Arc::clone(known)),
-            Ok(Joined::Departed(flight)) => {
-                let landed = timeout(RENEWAL_TIMEOUT, flight.landed()).await;
-                landed.ok().flatten()
+            Ok(Joined::InFlight(_)) => return Ok(Arc::clone(known)),
+            Ok(Joined::Started(flight)) => {
+                let outcome = timeout(RENEWAL_TIMEOUT, flight.outcome()).await;
+                outcome.ok().flatten()
             }
             Err(error) => Some(Err(error)),
         };
@@ -118,7 +118,7 @@ impl Discovery {
             return Ok(Joined::Known(Arc::clone(&newer.metadata)));
         }
         if let Some(flight) = state.flight.as_ref().filter(|flight| flight.is_alive()) {
-            return Ok(Joined::Flying(flight.clone()));
+            return Ok(Joined::InFlight(flight.clone()));
         }
         let now = self.clock.now();
         if let Some((error, until)) = &state.failures.last
@@ -127,23 +127,23 @@ impl Discovery {
         {
             return Err(error.with_wait_left(now.until(*until)));
         }
-        state.departures += 1;
-        let id = state.departures;
+        state.flights += 1;
+        let id = state.flights;
         let (discovery, transport) = (Arc::clone(self), transport.clone());
         let limit = self.limit;
         let work = async move {
             let fetched = timeout(limit, discovery.fetch(&transport, how)).await;
             let fetched = fetched
                 .unwrap_or_else(|_elapsed| Err(Error::unavailable(UnavailableReason::Timeout)));
-            discovery.land(id, now, fetched)
+            discovery.finish(id, now, fetched)
         };
-        let flight = Flight::depart(id, limit, work)?;
+        let flight = Flight::start(id, limit, work)?;
         state.flight = Some(flight.clone());
-        Ok(Joined::Departed(flight))
+        Ok(Joined::Started(flight))
     }
 
     /// Takes in what the flight that departed as `id` has read.
-    fn land(&self, id: u64, started: Moment, fetched: Result<Metadata, Error>) -> Outcome {
+    fn finish(&self, id: u64, started: Moment, fetched: Result<Metadata, Error>) -> Outcome {
         let mut state = self.reads.state();
         state.flight.take_if(|flight| flight.id() == id);
         // Overdue, and another one has brought it.
@@ -179,7 +179,7 @@ impl Discovery {
     }
 
     /// The next call starts another flight than this one, which will not land.
-    fn give_up(&self, lost: &Reader) {
+    fn abandon(&self, lost: &Reader) {
         let mut state = self.reads.state();
         state.flight.take_if(|flight| flight.id() == lost.id());
     }

@@ -80,7 +80,7 @@ impl Fixture {
     async fn settle(&self) {
         let flight = self.source.0.state().flight.clone();
         if let Some(flight) = flight {
-            let _landed = flight.landed().await;
+            let _landed = flight.outcome().await;
         }
     }
 }

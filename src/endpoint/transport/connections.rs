@@ -78,7 +78,7 @@ pub(super) struct Pool {
     /// whatever waits for it, wherever that runs.
     homes: Mutex<Vec<Home>>,
     /// Keeps no connection, so that all runtimes may use it.
-    apart: Mutex<Option<reqwest::Client>>,
+    unpooled: Mutex<Option<reqwest::Client>>,
 }
 
 /// A runtime for which connections are kept.
@@ -95,7 +95,7 @@ impl Pool {
         Self {
             kind,
             homes: Mutex::default(),
-            apart: Mutex::default(),
+            unpooled: Mutex::default(),
         }
     }
 
@@ -133,13 +133,13 @@ impl Pool {
     }
 
     /// The client that keeps no connection.
-    pub(super) fn apart(&self) -> Result<reqwest::Client, Fault> {
-        let mut apart = lock(&self.apart);
-        if let Some(http) = &*apart {
+    pub(super) fn unpooled(&self) -> Result<reqwest::Client, Fault> {
+        let mut unpooled = lock(&self.unpooled);
+        if let Some(http) = &*unpooled {
             return Ok(http.clone());
         }
         let http = self.kind.client(0)?;
-        Ok(apart.insert(http).clone())
+        Ok(unpooled.insert(http).clone())
     }
 }
 

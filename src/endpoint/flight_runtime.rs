@@ -12,25 +12,25 @@ use tokio::{
 /// One that nobody drives (a worker that is stuck, a runtime that is kept and not used) never ends and
 /// never carries out anything, so nobody else should wait for it.
 #[derive(Clone, Debug)]
-pub(crate) struct Carrier(Handle);
+pub(crate) struct FlightRuntime(Handle);
 
-impl Carrier {
+impl FlightRuntime {
     pub(crate) fn new(runtime: Handle) -> Self {
         Self(runtime)
     }
 
     /// Whether it is the one that waits.
-    pub(crate) fn is_here(&self) -> bool {
+    pub(crate) fn is_current(&self) -> bool {
         Handle::try_current().is_ok_and(|current| current.id() == self.0.id())
     }
 
     /// Ends when it gives no sign of life; never, where it is the one that waits.
     pub(crate) async fn stalled(&self) {
-        if self.is_here() {
+        if self.is_current() {
             pending::<()>().await;
         }
         loop {
-            sleep(LOOK_EVERY).await;
+            sleep(CHECK_EVERY).await;
             if self.is_silent(SILENCE_MAX).await {
                 return;
             }
@@ -44,7 +44,7 @@ impl Carrier {
 }
 
 /// How often a waiter looks after it.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const CHECK_EVERY: Duration = Duration::from_millis(500);
 
 /// How long it may take over something that takes no time.
 const SILENCE_MAX: Duration = Duration::from_secs(1);
