@@ -70,7 +70,7 @@ pub struct Dialect {
     /// Whether a sign-in asks for the scope `openid`. Default: yes.
     ///
     /// It makes the issuer say who signed in (OpenID Connect Core section 3.1.2.1). A server that knows OAuth 2
-    /// alone may refuse it as unknown (`invalid_scope`), and then nobody can sign in. Without it
+    /// alone may refuse it as unknown (`invalid_scope`), and then no person can sign in. Without it
     /// [`Account::subject`](crate::Account::subject) is nothing, and a session is not held to one person.
     pub asks_openid: bool,
     /// Whether a sign-in asks for the scope `offline_access`. Default: yes.

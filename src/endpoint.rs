@@ -50,12 +50,12 @@ use keys::KeySource;
 use post::Post;
 use retry::RetryPolicy;
 
-/// Everything that stands between a flow and the issuer.
+/// The way from a flow to the issuer: discovery, client authentication, requests and retries.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     transport: Transport,
-    /// With a new connection for each request, for those that must not be sent over one that has ended
-    /// without a word: what they present may be used up.
+    /// Opens a new connection for each request, for refresh tokens and codes: over a kept connection that
+    /// has ended silently, a token that can be used once could be lost.
     unpooled: Transport,
     discovery: Arc<Discovery>,
     keys: KeySource,
@@ -137,7 +137,7 @@ impl Endpoint {
     fn explained(&self, error: Error, grant: &Grant<'_>) -> Error {
         let is_one_family = self.dialect.token_family == TokenFamily::One;
         match (error, &grant.kind) {
-            // Nothing is asked for by a refresh that the person has not consented to.
+            // A refresh asks for nothing beyond the person's consent, so the family lacks the audience.
             (Error::Denied(denied), GrantKind::RefreshToken { .. })
                 if is_one_family && denied.reason() == DeniedReason::AudienceNotAllowed =>
             {
@@ -172,8 +172,7 @@ impl Endpoint {
         outcome
     }
 
-    /// Finds out where the issuer's endpoints are, so that what fails later has been sent; from a
-    /// runtime of its own, which shares no connection.
+    /// Reads the metadata if it is not known, so that what fails later was sent to the token endpoint.
     pub(crate) async fn ensure_discovered(&self, in_background: bool) -> Result<(), Error> {
         let how = self.unforced(in_background);
         let metadata = self
@@ -183,7 +182,7 @@ impl Endpoint {
         discovered.map_err(|error| error.of_issuer(self.issuer()))
     }
 
-    /// Whether the issuer answers at this moment, from a runtime of its own.
+    /// Asks whether the issuer answers at this moment, over a new connection.
     pub(crate) async fn probe(&self) -> Result<(), Error> {
         self.discovery.probe(self.transport(true)).await
     }
@@ -229,8 +228,8 @@ impl Endpoint {
         }
     }
 
-    /// How often what `grant` needs is tried: what nobody waits for, and
-    /// a poll, once: the next try comes soon.
+    /// How often the requests for `grant` are tried: a background refresh and a poll once, since their
+    /// next try comes soon.
     fn policy(&self, grant: &Grant<'_>) -> RetryPolicy {
         // A poll is repeated by its loop; and a redemption holds the session's lock, which must not be
         // held over a pause.
@@ -245,7 +244,7 @@ impl Endpoint {
         }
     }
 
-    /// Sends the request; once more with a secret that is newer than the one that was refused.
+    /// Sends the request; once more if there is a newer secret than the one that was refused.
     async fn request(&self, grant: &Grant<'_>, metadata: &Metadata) -> Result<TokenReply, Error> {
         let secret = self.credentials.secret.current().await?;
         let outcome = self.request_with(grant, metadata, secret.as_deref()).await;

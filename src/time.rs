@@ -245,7 +245,7 @@ impl ManualClock {
         self.hands.wall.fetch_add(nanoseconds(by), Ordering::SeqCst);
     }
 
-    /// Moves the wall hand alone back: somebody set the clock.
+    /// Moves the wall hand alone back, as when a person sets the clock.
     pub fn set_wall_back(&self, by: Duration) {
         self.hands.wall.fetch_sub(nanoseconds(by), Ordering::SeqCst);
     }

@@ -185,7 +185,7 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    /// A token with the text `secret`; nothing if that cannot stand in a header.
+    /// A token with the text `secret`; `None` if that is not a valid header value.
     pub(crate) fn new(
         secret: &str,
         key: Key,

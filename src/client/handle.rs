@@ -13,7 +13,7 @@ use crate::{
     token::{AccessToken, Source, Token, TokenRef},
 };
 
-/// One audience of one client, found once: a call through it looks nothing up.
+/// One audience of one client, found once: a call through it needs no look-up.
 ///
 /// From [`Client::audience`]. It is `Clone` and `'static`, shares its token with calls that name the
 /// audience, and keeps it from being evicted.
@@ -43,7 +43,7 @@ impl AudienceHandle {
         let slot_entry = client.cache.entry_for(&pinned, &details);
         Self {
             client,
-            // What makes no sense is never looked up, so that it is reported.
+            // An invalid request is never answered from the cache, so that it is reported.
             mode: if details.is_sound() {
                 details.mode
             } else {
@@ -67,11 +67,10 @@ impl AudienceHandle {
         }
     }
 
-    /// A borrowed, synchronous look at the cached token, for interceptors that cannot wait.
+    /// The cached token, borrowed and without waiting, for interceptors that cannot wait.
     ///
-    /// In the token's window it starts the refresh too, in the background or not at all. Nothing if
-    /// there is no usable token: then
-    /// [`get_access_token`](Self::get_access_token) is needed.
+    /// In the token's window it starts the refresh too, in the background or not at all. `None` if there is
+    /// no usable token: then [`get_access_token`](Self::get_access_token) is needed.
     #[inline]
     pub fn current(&self) -> Option<TokenRef> {
         self.cached(OnStale::RefreshInBackground).map(TokenRef::new)

@@ -64,7 +64,7 @@ impl People {
         self.cache.drain().await
     }
 
-    /// The sessions in which somebody is signed in, as the store has them: whose they are, what they cover,
+    /// The sessions in which a person is signed in, as the store has them: whose they are, what they cover,
     /// and when their access tokens end; never a token.
     ///
     /// It reads every record of the store, and passes over those of other issuers and applications.

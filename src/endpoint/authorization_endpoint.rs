@@ -1,4 +1,4 @@
-//! Where a person goes: to sign in, and to sign out there too.
+//! The issuer's pages for a person: to sign in, and to sign out.
 
 use url::Url;
 
@@ -18,7 +18,7 @@ pub(crate) struct AuthorizationEndpoint {
 }
 
 impl AuthorizationEndpoint {
-    /// The same, if the client will be able to authenticate at the token endpoint.
+    /// This endpoint, if the client will be able to authenticate at the token endpoint.
     pub(crate) fn authenticated(self) -> Result<Self, Error> {
         self.unauthenticated.clone().map_or(Ok(self), Err)
     }

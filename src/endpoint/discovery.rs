@@ -146,7 +146,7 @@ impl Discovery {
         (!is_old).then(|| Arc::clone(&known.metadata))
     }
 
-    /// Whether the issuer answers at this moment; where its metadata is not read, nobody knows.
+    /// Asks whether the issuer answers at this moment; not where its token endpoint was configured.
     pub(super) async fn probe(&self, transport: &Transport) -> Result<(), Error> {
         let given = self.given.as_ref();
         if given.is_some_and(|given| given.token_endpoint.is_some()) {

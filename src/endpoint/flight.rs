@@ -1,4 +1,4 @@
-//! One piece of work in a task of its own, and those who wait for it, on whichever runtime they are.
+//! One piece of work in a task of its own, with callers that wait for it, on whatever runtime they are.
 
 use std::{future::Future, time::Duration};
 
@@ -10,20 +10,23 @@ use crate::{
     time::{Clock, Moment, SystemClock},
 };
 
-/// Work that is under way, as those see it who wait for it.
+/// Work that is under way, as its waiting callers see it.
+///
+/// - The task owns the work: a caller that stops waiting does not end it.
+/// - A caller waits no longer than the flight can live: it stops when the runtime of the flight has ended
+///   or is stalled, or when the flight is overdue.
 #[derive(Clone, Debug)]
 pub(super) struct Flight<T> {
     id: u64,
     result: watch::Receiver<Option<T>>,
     runtime: FlightRuntime,
-    /// Both by the machine's clock, as are all waits.
+    /// Both by the system clock, as are all waits.
     started: Moment,
     overdue_from: Moment,
 }
 
 impl<T: Clone + Send + Sync + 'static> Flight<T> {
-    /// Starts `work`, which takes at most `limit` while its runtime is driven. Whoever gives up waiting
-    /// harms nobody.
+    /// Starts `work`, which takes at most `limit` while its runtime is driven.
     pub(super) fn start(
         id: u64,
         limit: Duration,
@@ -35,7 +38,7 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
         let started = SystemClock::new().now();
         runtime.spawn(async move {
             let outcome = work.await;
-            // Nobody may be waiting.
+            // No caller may be waiting any more.
             let _ = sender.send(Some(outcome));
         });
         Ok(Self {
@@ -47,19 +50,18 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
         })
     }
 
-    /// Its place among the departures.
+    /// Its number among all flights.
     pub(super) fn id(&self) -> u64 {
         self.id
     }
 
-    /// Whether it can still land: its task was not lost with a runtime that ended, or that nobody
-    /// drives.
+    /// Whether it can still end with an outcome: its runtime has not ended, and it is not overdue.
     pub(super) fn is_alive(&self) -> bool {
         let is_lost = self.result.has_changed().is_err();
         !is_lost && !self.is_overdue()
     }
 
-    /// Whether the runtime that waits here is the one that carries it.
+    /// Whether it runs on the caller's runtime.
     pub(super) fn is_on_this_runtime(&self) -> bool {
         self.runtime.is_current()
     }
@@ -69,7 +71,7 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
         SystemClock::new().now().since(self.started)
     }
 
-    /// Waits for its end; nothing if that does not come, since its runtime has ended or stands still.
+    /// Waits for its outcome; `None` if there will be none, since its runtime has ended or is stalled.
     pub(super) async fn outcome(&self) -> Option<T> {
         let mut result = self.result.clone();
         let outcome = async {
@@ -89,7 +91,7 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
     }
 }
 
-/// A flight that should have landed this long ago never will.
+/// A flight that should have ended this long ago never will.
 const GRACE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

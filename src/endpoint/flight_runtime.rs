@@ -1,4 +1,4 @@
-//! The runtime that carries a flight, as those see it who wait on another one.
+//! The runtime of a flight, as callers on another runtime see it.
 
 use std::{future::pending, time::Duration};
 
@@ -7,10 +7,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// The runtime that carries a flight.
+/// The runtime on which a flight runs.
 ///
-/// One that nobody drives (a worker that is stuck, a runtime that is kept and not used) never ends and
-/// never carries out anything, so nobody else should wait for it.
+/// One that no thread drives (a worker is stuck, a runtime is kept and not used) never ends and never
+/// completes a task, so callers on other runtimes should not wait for it.
 #[derive(Clone, Debug)]
 pub(crate) struct FlightRuntime(Handle);
 
@@ -19,12 +19,12 @@ impl FlightRuntime {
         Self(runtime)
     }
 
-    /// Whether it is the one that waits.
+    /// Whether it is the runtime of the caller.
     pub(crate) fn is_current(&self) -> bool {
         Handle::try_current().is_ok_and(|current| current.id() == self.0.id())
     }
 
-    /// Ends when it gives no sign of life; never, where it is the one that waits.
+    /// Ends when it runs no task any more; never, where it is the caller's own.
     pub(crate) async fn stalled(&self) {
         if self.is_current() {
             pending::<()>().await;
@@ -37,14 +37,14 @@ impl FlightRuntime {
         }
     }
 
-    /// Whether it carries out nothing within so long.
+    /// Whether it runs no new task within `patience`.
     pub(super) async fn is_silent(&self, patience: Duration) -> bool {
         timeout(patience, self.0.spawn(async {})).await.is_err()
     }
 }
 
-/// How often a waiter looks after it.
+/// How often a waiting call checks the runtime.
 const CHECK_EVERY: Duration = Duration::from_millis(500);
 
-/// How long it may take over something that takes no time.
+/// How long an empty task may take before the runtime counts as stalled.
 const SILENCE_MAX: Duration = Duration::from_secs(1);

@@ -37,7 +37,7 @@ struct Shared {
     state: Mutex<State>,
 }
 
-/// Keys, and the lines in their life.
+/// Keys, and when their use changes.
 #[derive(Debug)]
 struct Known {
     keys: Arc<KeySet>,
@@ -49,14 +49,14 @@ struct Known {
     stale_until: Moment,
 }
 
-/// What those look at who do not find fresh keys.
+/// The state that a call needs which finds no fresh keys.
 #[derive(Debug, Default)]
 struct State {
     flight: Option<Flight<FetchOutcome>>,
     flights: u64,
-    /// The departure of the flight whose keys are known: older ones come too late.
+    /// The number of the flight whose keys are known: earlier ones publish nothing.
     published: u64,
-    /// Why the last flight failed, and how long nobody tries again.
+    /// Why the last flight failed, and until when no call tries again.
     failure: Option<(Error, Moment)>,
     failures: u32,
     /// How long an unknown key is no reason to fetch.
@@ -98,7 +98,7 @@ impl KeySource {
     }
 
     /// The keys if they are fresh at `now`; in the last fifth of their life one caller starts to fetch
-    /// the next ones, and nobody waits for them.
+    /// the next ones, and no caller waits for them.
     pub(crate) fn fresh(&self, now: Moment) -> Option<Arc<KeySet>> {
         let known = self.0.known.load();
         let known = known
@@ -138,7 +138,7 @@ impl KeySource {
     ///
     /// # Errors
     ///
-    /// As [`current`](Self::current): then nobody can say whether the token's key is a new one.
+    /// As [`current`](Self::current): then it is unknown whether the token's key is a new one.
     pub(crate) async fn newer(&self, used: &Arc<KeySet>) -> Result<Option<Arc<KeySet>>, Error> {
         let is_newer = |keys: &Arc<KeySet>| !Arc::ptr_eq(keys, used);
         let now = self.0.clock.now();
@@ -150,15 +150,15 @@ impl KeySource {
         Ok(Some(self.published()?).filter(is_newer))
     }
 
-    /// Waits for the flight that `reason` is good for, if it is for any; if that is lost with its
-    /// runtime, for the next.
+    /// Waits for the flight that `reason` calls for, if it does; if that flight is lost with its runtime,
+    /// for the next.
     async fn wait_for_flight(&self, reason: Reason, patience: Duration) -> FetchOutcome {
         for _ in 0..ROUNDS {
             let Joined::InFlight(flight) = self.join(self.0.clock.now(), reason)? else {
                 return Ok(());
             };
-            // Whoever comes later waits no longer. On another runtime it takes its time to find out
-            // whether the flight can land at all.
+            // A later caller waits no longer. On another runtime it takes time to find out whether the
+            // flight can end at all.
             let since = Some(flight.age()).filter(|_| flight.is_on_this_runtime());
             let left = patience.saturating_sub(since.unwrap_or_default());
             match timeout(left, flight.outcome()).await {
@@ -187,7 +187,7 @@ impl KeySource {
         if reason == Reason::UnknownKey {
             let is_too_soon = |next: &Moment| !now.has_reached(*next);
             if let Some(next) = state.next_for_unknown.filter(is_too_soon) {
-                // Where that look-up failed, nobody knows whether the key is a new one.
+                // Where that fetch failed, it is unknown whether the key is a new one.
                 let failure = state.failure.as_ref();
                 return failure.map_or(Ok(Joined::NotNeeded), |(error, _)| {
                     Err(error.with_wait_left(now.until(next)))
@@ -215,7 +215,7 @@ impl KeySource {
     }
 }
 
-/// How a flight ends; the keys it has brought are published.
+/// How a flight ends; its keys are published.
 type FetchOutcome = Result<(), Error>;
 
 /// Why keys are to be fetched.
@@ -251,7 +251,7 @@ impl Shared {
 pub(crate) const LIFE: Duration = Duration::from_secs(600);
 
 /// The part of their life after which keys that are in use are refreshed: two minutes in which an
-/// answer can be slow, or an outage short, before anybody notices.
+/// answer can be slow, or an outage short, before a caller notices.
 const REFRESH_AT: f64 = 0.8;
 
 /// How long the last known keys are used while newer ones cannot be had. An issuer that is down for a
@@ -270,7 +270,7 @@ const PATIENCE_WITHOUT: Duration = Duration::from_secs(5);
 /// Metadata and keys are two small documents.
 const FLIGHT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// So many flights are waited for that are lost with their runtimes, one after the other.
+/// How many lost flights one call waits for, one after the other.
 const ROUNDS: u32 = 3;
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ impl AuthorizationCode {
         let requested = self.requested.clone();
         let requested = requested.with_identity(&authorization.identity_scopes);
         if let Err(error) = Url::parse(redirect_uri) {
-            let problem = format!("the redirect URI {redirect_uri:?} is no URL ({error})");
+            let problem = format!("the redirect URI {redirect_uri:?} is not a valid URL ({error})");
             return Err(Error::request(problem));
         }
         let (challenge, pending) =
@@ -74,7 +74,7 @@ impl AuthorizationCode {
         Ok((url, pending))
     }
 
-    /// What to keep, with a `state`, a `nonce` and a verifier that nobody guesses.
+    /// The data to keep, with a random `state`, `nonce` and verifier.
     fn pending(
         &self,
         requested: &RequestedAccess,

@@ -20,8 +20,8 @@ use crate::{
 /// A sign-in on another device: the person opens a page there and enters a code (RFC 8628).
 ///
 /// It is for programs without a browser at hand: on a server, in a container, on a television. Where
-/// there is one, [`AuthorizationCode`](crate::AuthorizationCode) is the safer way, since nobody can
-/// talk a person into entering the code of somebody else's program there (RFC 8628 section 5.4).
+/// there is one, [`AuthorizationCode`](crate::AuthorizationCode) is the safer way, since an
+/// attacker cannot talk a person into entering the code of another program there (RFC 8628 section 5.4).
 ///
 /// The issuer is polled at the pace it asks for until the person has answered or the code has ended.
 /// Trouble on the way (a 429 or 5xx, the page of a proxy, a lost connection) ends nothing; the issuer
@@ -89,14 +89,14 @@ impl DeviceCode {
     /// already. Standard output stays free for what the program has to say.
     pub fn terminal() -> Self {
         Self::new(|prompt| {
-            // Where nobody can read there is nobody to be told: the code ends by itself.
+            // Where stderr is closed, no person can read it, and the code expires by itself.
             let _ = std::io::stderr().write_all(prompt.text().as_bytes());
         })
     }
 
     /// Asks for an API and its scopes as well; the token that comes with the sign-in is for the first.
     ///
-    /// A request that makes no sense is reported by the sign-in, as [`Error::Request`].
+    /// An invalid request is reported by the sign-in, as [`Error::Request`].
     pub fn request<'a>(mut self, request: impl Into<TokenRequest<'a>>) -> Self {
         self.requested.request(request.into());
         self
@@ -142,7 +142,7 @@ impl DeviceCode {
     }
 }
 
-/// What the last poll has brought.
+/// The tokens of the last poll, and what they were asked for.
 pub(crate) struct DeviceTokens {
     reply: TokenReply,
     requested: RequestedAccess,

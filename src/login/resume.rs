@@ -68,7 +68,7 @@ fn begin(
     is_step_up: bool,
 ) -> Result<(Url, PendingLogin), Error> {
     let resume = resume.ok_or_else(|| {
-        Error::request("this error came from no person's session: nobody can sign in for it")
+        Error::request("this error came from no person's session: no sign-in can resolve it")
     })?;
     let endpoint = resume.authorization_endpoint.clone().ok_or_else(|| {
         Error::request(
@@ -92,15 +92,15 @@ fn begin(
 }
 
 impl AuthorizationCode {
-    /// The same, asking for what an error needs and for all that the session covered before.
+    /// Asks for what an error needs, and for all that the session covered before.
     pub(crate) fn going_on(mut self, asked: &Asked, resume: Option<&Resume>) -> Self {
         self.requested.go_on(asked, resume);
         self.goes_on = true;
         self
     }
 
-    /// The same, for somebody who has to prove more: a session at the issuer must not answer for them,
-    /// unless the caller says otherwise.
+    /// Asks the person to sign in again, who has to prove more: their session at the issuer must not answer
+    /// for them, unless the caller says otherwise.
     pub(crate) fn anew(self) -> Self {
         if self.prompt.is_some() || self.max_age.is_some() {
             self

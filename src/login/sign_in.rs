@@ -80,7 +80,7 @@ impl SignIn {
         })
     }
 
-    /// Has the person do their part.
+    /// Runs the person's part of the sign-in.
     pub(crate) async fn run(
         self,
         endpoint: &Arc<Endpoint>,
@@ -100,7 +100,7 @@ impl SignIn {
     }
 }
 
-/// What a person's part has brought: the rest needs nobody.
+/// What the person's part of a sign-in ended with: what follows needs no person.
 pub(crate) enum LoginGrant {
     Code {
         pending: Box<PendingLogin>,
@@ -112,7 +112,7 @@ pub(crate) enum LoginGrant {
 }
 
 impl LoginGrant {
-    /// What a web back end, or whoever else listens at the redirect URI, was brought.
+    /// The grant of a callback that a web back end, or another listener at the redirect URI, received.
     pub(crate) fn by_callback(pending: PendingLogin, code: Secret) -> Self {
         let (pending, page) = (Box::new(pending), None);
         Self::Code {
@@ -156,7 +156,7 @@ impl AuthorizationCode {
             Back::Redirect(_) if self.paste_back.is_some() => None,
             Back::Redirect(_) => {
                 return Err(Error::request(
-                    "somebody else listens at the redirect URI: use Session::begin_sign_in and finish_sign_in, or paste_back",
+                    "the application listens at the redirect URI itself: use Session::begin_sign_in and finish_sign_in, or paste_back",
                 ));
             }
         };
@@ -227,7 +227,7 @@ pub(super) async fn callback(call: impl FnOnce() + Send + 'static) {
     let _ = tokio::task::spawn_blocking(call).await;
 }
 
-/// Opens the system's browser, on a thread that nobody waits for: some do not return before they close.
+/// Opens the system's browser on a thread of its own: some browsers do not return before they close.
 #[cfg(feature = "browser")]
 pub(super) fn open_browser(url: &Url) {
     let url = url.to_string();
@@ -250,7 +250,7 @@ pub(super) fn open_browser(_url: &Url) {}
 impl Endpoint {
     /// Where a person is sent.
     pub(crate) async fn authorization(&self) -> Result<Authorization, Error> {
-        // What the token endpoint would refuse afterwards is said before a person is asked for anything.
+        // An authentication that the token endpoint would refuse is reported before the person is asked.
         let found = self.authorization_endpoint(false).await?.authenticated()?;
         let endpoint = found.url.ok_or_else(|| {
             Error::request(

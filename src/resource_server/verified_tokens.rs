@@ -9,10 +9,10 @@ use zeroize::Zeroizing;
 use super::claims::Claims;
 use crate::jwt::{KeySet, LEEWAY};
 
-/// A bounded table of verified tokens. Only accepted ones get in, so nobody fills it from outside.
+/// A bounded table of verified tokens. Only accepted tokens get in, so no attacker can fill it.
 ///
 /// A hit compares the whole token; the hash, with a seed of its own in each process, only says where
-/// to look. The table takes no lock. What does not fit displaces what is there.
+/// to look. The table takes no lock. A token that does not fit displaces another.
 pub(super) struct VerifiedTokens {
     slots: Box<[ArcSwapOption<Entry>]>,
     hasher: RandomState,
@@ -50,7 +50,7 @@ impl VerifiedTokens {
 
     /// Remembers `token`, verified at `now`, which is in seconds since 1970.
     ///
-    /// It displaces what is of no use any more, and only where there is no such thing a good one.
+    /// It displaces a token that is of no use any more, and a good one only where there is no other.
     pub(super) fn put(
         &self,
         hash: TokenHash,
@@ -75,13 +75,13 @@ impl VerifiedTokens {
         })));
     }
 
-    /// Where `token` can be; nowhere, if it is too large or nothing is remembered.
+    /// The hash of `token`; none if it is too large or nothing is remembered.
     pub(super) fn hash(&self, token: &str) -> TokenHash {
         let is_remembered = !self.slots.is_empty() && token.len() <= REMEMBERED_MAX;
         TokenHash(is_remembered.then(|| self.hasher.hash_one(token.as_bytes())))
     }
 
-    /// The two slots of a place.
+    /// The two slots of a hash.
     fn slots(&self, hash: TokenHash) -> [Option<&ArcSwapOption<Entry>>; 2] {
         let Some(hash) = hash.0 else {
             return [None, None];
@@ -95,7 +95,7 @@ impl VerifiedTokens {
     }
 }
 
-/// Where a token can be, so that it is hashed once.
+/// The hash of a token, computed once for a look-up and an insertion.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TokenHash(Option<u64>);
 

@@ -140,7 +140,7 @@ impl FakeToken {
     ///
     /// # Panics
     ///
-    /// If its text cannot stand in a header.
+    /// If its text is not a valid header value.
     #[must_use]
     pub fn build(self) -> AccessToken {
         let requested_at = self

@@ -23,7 +23,7 @@ pub(in crate::endpoint) struct Reading {
     pub(in crate::endpoint) is_forced: bool,
 }
 
-/// What those look at who do not find metadata that does.
+/// The state that a call needs which finds no usable metadata.
 #[derive(Debug, Default)]
 pub(super) struct Reads(Mutex<State>);
 
@@ -31,7 +31,7 @@ pub(super) struct Reads(Mutex<State>);
 struct State {
     flight: Option<Reader>,
     flights: u64,
-    /// The departure of the flight whose metadata is known: older ones come too late.
+    /// The number of the flight whose metadata is known: earlier ones publish nothing.
     published: u64,
     failures: Failures,
 }
@@ -48,10 +48,10 @@ type Outcome = Result<Arc<Metadata>, Error>;
 type Reader = Flight<Outcome>;
 
 enum Joined {
-    /// Another call has brought it in the meantime.
+    /// Another call has read it in the meantime.
     Known(Arc<Metadata>),
     InFlight(Reader),
-    /// As before, and this call has started it.
+    /// A flight is under way, and this call has started it.
     Started(Reader),
 }
 
@@ -78,7 +78,7 @@ impl Discovery {
 
     /// Reads the metadata again, by one caller and within seconds; till then what was known is used.
     ///
-    /// An issuer that is down for a moment has not moved, so this delays nobody for long.
+    /// An issuer that is down for a moment has not moved, so no caller waits long for it.
     pub(super) async fn renewed(
         self: &Arc<Self>,
         transport: &Transport,
@@ -142,11 +142,11 @@ impl Discovery {
         Ok(Joined::Started(flight))
     }
 
-    /// Takes in what the flight that departed as `id` has read.
+    /// Publishes what flight `id` has read, or remembers its failure.
     fn finish(&self, id: u64, started: Moment, fetched: Result<Metadata, Error>) -> Outcome {
         let mut state = self.reads.state();
         state.flight.take_if(|flight| flight.id() == id);
-        // Overdue, and another one has brought it.
+        // Overdue, and a later flight was faster.
         let is_late = id < state.published;
         match fetched {
             Ok(metadata) => {
@@ -178,7 +178,7 @@ impl Discovery {
         }
     }
 
-    /// The next call starts another flight than this one, which will not land.
+    /// Forgets a flight that will not end, so that the next call starts another.
     fn abandon(&self, lost: &Reader) {
         let mut state = self.reads.state();
         state.flight.take_if(|flight| flight.id() == lost.id());
@@ -217,5 +217,5 @@ fn asked_pause(error: &Error) -> Option<Duration> {
     unavailable.patience()
 }
 
-/// So many flights are waited for that are lost with their runtimes, one after the other.
+/// How many lost flights one call waits for, one after the other.
 const ROUNDS: u32 = 3;

@@ -6,7 +6,7 @@ use super::{FetchOutcome, Known, LIFE, REFRESH_AT, STALE_MAX, Shared, pause::pau
 use crate::{endpoint::flight::Flight, error::Error, jwt::KeySet, time::Moment};
 
 impl Shared {
-    /// The next call starts another flight than this one, which will not land.
+    /// Forgets a flight that will not end, so that the next call starts another.
     pub(super) fn abandon(&self, lost: &Flight<FetchOutcome>) {
         let mut state = self.state();
         let given_up = state.flight.take_if(|flight| flight.id() == lost.id());
@@ -15,7 +15,7 @@ impl Shared {
         }
     }
 
-    /// Takes note of how the flight that departed as `id`, at `started`, has ended.
+    /// Publishes the keys of flight `id`, or remembers its failure; it began at `started`.
     pub(super) fn finish(
         &self,
         id: u64,
@@ -33,7 +33,7 @@ impl Shared {
                 }
                 Ok(())
             }
-            // Overdue, and another one was luckier.
+            // Overdue, and a later flight was faster.
             Err(error) if id < state.published => Err(error),
             Err(error) => {
                 // They may have moved, whatever answers at the old address or does not: the next try
@@ -59,7 +59,7 @@ impl Shared {
             skipped = keys.skipped(),
             "the issuer's keys were fetched"
         );
-        // Who has verified with the same keys need not do it again.
+        // Equal keys stay the same object, so that tokens verified with them need not be verified again.
         let same = self.known.load_full().map(|known| Arc::clone(&known.keys));
         let same = same.filter(|known| **known == keys);
         self.known.store(Some(Arc::new(Known {

@@ -114,7 +114,7 @@ impl Unavailable {
         self.details.is_on_kept_connection
     }
 
-    /// Names the issuer that it is about, for everybody who meets it.
+    /// Names the issuer in the message.
     pub(crate) fn of_issuer(&self, issuer: &str) {
         self.details.issuer.get_or_init(|| issuer.into());
     }

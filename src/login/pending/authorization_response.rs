@@ -21,7 +21,7 @@ impl AuthorizationResponse {
             .map_err(|_unshown| violation("its redirect URI cannot be read"))?;
         let url = expected
             .join(callback.trim())
-            .map_err(|_unshown| Error::request("the answer is no URL: pass all of it"))?;
+            .map_err(|_unshown| Error::request("the answer is not a valid URL: pass all of it"))?;
         if url.path() != expected.path() {
             return Err(Error::request(
                 "the answer came to another path than the redirect URI's",
