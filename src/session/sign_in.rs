@@ -157,6 +157,11 @@ impl SignIn {
         self.since = self.since.max(since.saturating_add(1));
     }
 
+    /// When it came, as [`Session::since`].
+    pub(super) fn since(&self) -> u64 {
+        self.since
+    }
+
     /// Whether this sign-in came after what is found: what this process had seen before is older, and between
     /// this sign-in and others the clocks decide.
     fn order(&mut self, found: Option<&Session>) -> Order {

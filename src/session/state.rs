@@ -210,10 +210,17 @@ impl State {
     }
 
     fn push(&mut self, mut change: Change) {
-        if let Change::SignIn(sign_in) = &mut change {
-            let earlier = self.pending.iter();
-            sign_in.after.extend(earlier.filter_map(Pending::sign_in));
-            self.saw_sign_in(sign_in.id);
+        // What this process has done before comes before it.
+        match &mut change {
+            Change::SignIn(sign_in) => {
+                let earlier = self.pending.iter();
+                sign_in.after.extend(earlier.filter_map(Pending::sign_in));
+                sign_in.comes_after(self.since);
+                self.since = sign_in.since();
+                self.saw_sign_in(sign_in.id);
+            }
+            Change::SignOut(sign_out) => self.since = sign_out.since,
+            _ => {}
         }
         self.numbers += 1;
         let number = self.numbers;

@@ -18,7 +18,7 @@ use intelliauth::{
 
 /// Long enough for any turn to come, and short enough to be told of one that does not.
 #[cfg(feature = "file-store")]
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(900);
 
 fn alice() -> SessionKey {
     SessionKey::new("https://issuer.example", "app_test", "alice")

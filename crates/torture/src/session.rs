@@ -79,8 +79,12 @@ struct Family {
 
 #[derive(Deserialize)]
 struct WrittenMark {
-    count: u64,
-    first_at: u64,
+    attempts: Vec<Attempt>,
+}
+
+#[derive(Deserialize)]
+struct Attempt {
+    at: u64,
 }
 
 impl Standing {
@@ -102,9 +106,10 @@ impl Standing {
 impl Family {
     fn mark(&self) -> Option<Mark> {
         if let Some(mark) = &self.mark {
+            let first = mark.attempts.first();
             return Some(Mark {
-                count: mark.count,
-                first_at: Some(Duration::from_millis(mark.first_at)),
+                count: mark.attempts.len() as u64,
+                first_at: first.map(|first| Duration::from_millis(first.at)),
             });
         }
         (self.unanswered > 0).then_some(Mark {
@@ -243,7 +248,7 @@ mod tests {
         assert_eq!((first.unanswered(), first.version.as_str()), (1, "3"));
         let second = standing(
             r#"{"version":2,"write":"00000000000000a3","keep_until":1900000000,"signed_in":
-                {"families":[{"refresh_token":"R","mark":{"count":2,"first_at":1700000000123,
+                {"families":[{"refresh_token":"R","mark":{"attempts":[{"id":1,"at":1700000000123},{"id":2,"at":1700000005000}],
                 "request":{"audience":"api.a","scopes":[],"parameters":[]}}}]}}"#,
         );
         let mark = second.mark.as_ref().unwrap();

@@ -75,7 +75,7 @@ mod tests {
     fn a_mark_is_for_another_api_and_nothing_else_changes() {
         let record = |audience: Value| {
             json!({ "version": 2, "write": "00000000000000a3", "signed_in": { "families": [
-                { "refresh_token": "R", "mark": { "count": 1, "first_at": 1,
+                { "refresh_token": "R", "mark": { "attempts": [{ "id": 1, "at": 1 }],
                   "request": { "audience": audience, "scopes": [], "parameters": [] } } } ] } })
         };
         let altered = |before: Value| -> Option<Value> {
