@@ -55,7 +55,7 @@ pub enum Error {
     /// The issuer's answer breaks a rule, so that it cannot be trusted.
     #[error(transparent)]
     Protocol(ProtocolViolation),
-    /// The request itself makes no sense; nothing useful was sent.
+    /// The request itself is invalid; nothing useful was sent.
     #[error(transparent)]
     Request(InvalidRequest),
     /// [`CacheMode::Only`](crate::CacheMode::Only) was asked for, and there is nothing usable.

@@ -53,7 +53,7 @@ impl People {
         self.session(DEFAULT_SESSION)
     }
 
-    /// Waits for the requests in the air, of all sessions: call it before the program ends.
+    /// Waits for the requests under way, of all sessions: call it before the program ends.
     ///
     /// As [`Client::close`](crate::Client::close).
     ///

@@ -214,5 +214,5 @@ const RENEWAL_TIMEOUT: Duration = Duration::from_secs(3);
 /// A failed read is repeated after 1, 2, 4 … seconds, and at most this long.
 const FAILURE_MAX: Duration = Duration::from_secs(60);
 
-/// Larger metadata makes no sense (in bytes).
+/// Metadata is never larger than this (in bytes).
 const METADATA_LIMIT: usize = 64 * 1024;

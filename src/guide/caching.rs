@@ -61,7 +61,7 @@
 //! # What is kept
 //!
 //! Up to [`cache_capacity`](crate::ClientBuilder::cache_capacity) pairs of session and audience. One
-//! that was not used since its last turn makes room, but never one with a flight in the air or a handle. A
+//! that was not used since it was last a candidate makes room, but never one with a flight under way or a handle. A
 //! failure that is still remembered goes after those: to forget it would cost a request that is not due.
 //!
 //! What is known of a session beside its tokens is kept as long as it has one of these pairs, a client or a

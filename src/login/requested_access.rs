@@ -12,7 +12,7 @@ pub(super) struct RequestedAccess {
     /// One for each audience; the token that comes with the sign-in is for the first.
     asked: Vec<Asked>,
     identity_scopes: Scopes,
-    /// What the caller wrote that makes no sense, for when it is used.
+    /// The first invalid setting of the caller, reported when the sign-in starts.
     problem: Option<String>,
 }
 

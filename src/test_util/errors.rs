@@ -144,7 +144,7 @@ pub fn wrong_issuer(expected: impl Into<String>, found: impl Into<String>) -> Er
     Error::protocol(None, violation)
 }
 
-/// The request makes no sense, and was not sent.
+/// The request is invalid, and was not sent.
 pub fn invalid_request(problem: impl Into<String>) -> Error {
     Error::request(problem)
 }

@@ -1,4 +1,4 @@
-//! The machine's clocks as a client reads them on every call: the wall clock once a tick.
+//! The system's clocks as a client reads them on every call: the wall clock once a tick.
 
 #[cfg(target_os = "linux")]
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

@@ -4,6 +4,7 @@ mod files;
 mod manifests;
 mod marks;
 mod parts;
+mod retired;
 mod rooms;
 
 use std::path::Path;
@@ -27,6 +28,7 @@ pub(crate) fn steps(root: &Path) -> Vec<Step<'_>> {
             let sources = source::read(root, "src")?;
             let mut findings = rooms::findings(&sources);
             findings.extend(parts::findings(&sources));
+            findings.extend(retired::findings(&sources));
             findings.extend(manifests::findings(root)?);
             refuse(&findings)
         }),

@@ -74,7 +74,7 @@ impl Connections {
 #[derive(Debug)]
 pub(super) struct Pool {
     kind: Kind,
-    /// A connection is driven by the runtime that it was made in: if that stands still, so does
+    /// A connection is driven by the runtime that it was made in: if that is stalled, so does
     /// whatever waits for it, wherever that runs.
     homes: Mutex<Vec<Home>>,
     /// Keeps no connection, so that all runtimes may use it.

@@ -153,7 +153,7 @@ fn chain(error: &dyn StdError) -> String {
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "-rust/", env!("CARGO_PKG_VERSION"));
 
 /// How long an idle connection is kept. Token requests come in bursts and then for minutes not at all,
-/// and what stands between here and the issuer forgets idle connections without a word.
+/// and what stands between here and the issuer forgets idle connections silently.
 pub(super) const KEPT_FOR: Duration = Duration::from_secs(30);
 
 /// After so long without a byte a connection of HTTP/2 that an answer is awaited on is asked whether it

@@ -109,7 +109,7 @@ impl Unavailable {
         self
     }
 
-    /// Whether it was the connection, perhaps, that had ended without a word.
+    /// Whether it was the connection, perhaps, that had ended silently.
     pub(crate) fn is_on_kept_connection(&self) -> bool {
         self.details.is_on_kept_connection
     }
