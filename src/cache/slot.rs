@@ -108,8 +108,8 @@ impl Slot {
     /// The token that was last fetched for exactly `scopes`, in whatever state.
     #[inline]
     pub(super) fn scoped_token(&self, scopes: &Scopes) -> Option<Guard<Arc<Token>>> {
-        let scoped = self.scoped.load();
-        let entry = find(scoped.as_deref()?, scopes)?;
+        let entries = self.scoped.load();
+        let entry = find(entries.as_deref()?, scopes)?;
         Some(entry.current())
     }
 
@@ -161,10 +161,10 @@ impl Slot {
         scopes: &Scopes,
         filter: impl Fn(&Token) -> bool,
     ) -> Option<(SlotEntry, Guard<Arc<Token>>)> {
-        let scoped = self.scoped.load();
-        let scoped = scoped.iter().flat_map(|scoped| scoped.iter()).map(Some);
+        let entries = self.scoped.load();
+        let entries = entries.iter().flat_map(|entries| entries.iter()).map(Some);
         std::iter::once(None)
-            .chain(scoped)
+            .chain(entries)
             .map(|entry| {
                 (
                     entry,
@@ -253,6 +253,6 @@ impl Slot {
     }
 }
 
-fn find<'a>(scoped: &'a [Arc<Entry>], scopes: &Scopes) -> Option<&'a Arc<Entry>> {
-    scoped.iter().find(|entry| entry.scopes() == scopes)
+fn find<'a>(entries: &'a [Arc<Entry>], scopes: &Scopes) -> Option<&'a Arc<Entry>> {
+    entries.iter().find(|entry| entry.scopes() == scopes)
 }

@@ -13,19 +13,19 @@ use crate::{scope::Scopes, time::Moment};
 /// Removes one entry from a full list: of those that no call holds, the one whose token ends first. One
 /// with a remembered failure is removed only if there is no other, and is returned, so that the failure is
 /// remembered elsewhere. False if none could be removed.
-pub(super) fn make_room(scoped: &mut Vec<Arc<Entry>>, now: Moment) -> (bool, Option<Arc<Entry>>) {
+pub(super) fn make_room(entries: &mut Vec<Arc<Entry>>, now: Moment) -> (bool, Option<Arc<Entry>>) {
     let is_idle = |entry: &Arc<Entry>| Arc::strong_count(entry) == 1 + COPIES;
     let until = |entry: &Arc<Entry>| now.until(entry.current().freshness.usable_until());
-    let first = scoped
+    let first = entries
         .iter()
         .enumerate()
         .filter(|(_, entry)| is_idle(entry))
         .map(|(position, entry)| (entry.has_live_failure(now), until(entry), position))
         .min();
     match first {
-        Some((true, _, position)) => (true, Some(scoped.remove(position))),
-        Some((false, _, position)) if scoped[position].close() => {
-            scoped.remove(position);
+        Some((true, _, position)) => (true, Some(entries.remove(position))),
+        Some((false, _, position)) if entries[position].close() => {
+            entries.remove(position);
             (true, None)
         }
         _ => (false, None),

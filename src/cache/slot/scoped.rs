@@ -33,8 +33,8 @@ impl Slot {
     }
 
     fn listed(&self, scopes: &Scopes) -> Option<Arc<Entry>> {
-        let scoped = self.scoped.load();
-        find(scoped.as_deref()?, scopes).cloned()
+        let entries = self.scoped.load();
+        find(entries.as_deref()?, scopes).cloned()
     }
 
     /// The entry of `scopes`; a new one if there is none.
@@ -77,10 +77,10 @@ impl Slot {
 
     /// Adds `entry` to the list that a hit reads, if there is room or can be made.
     fn list(&self, entry: &Arc<Entry>, overflow: &mut Overflow, now: Moment) -> bool {
-        let scoped = self.scoped.load_full();
-        let mut scoped = scoped.as_deref().cloned().unwrap_or_default();
-        if scoped.len() >= SCOPE_SETS {
-            let (has_room, refused) = make_room(&mut scoped, now);
+        let entries = self.scoped.load_full();
+        let mut entries = entries.as_deref().cloned().unwrap_or_default();
+        if entries.len() >= SCOPE_SETS {
+            let (has_room, refused) = make_room(&mut entries, now);
             if !has_room {
                 return false;
             }
@@ -88,8 +88,8 @@ impl Slot {
                 overflow.add(refused);
             }
         }
-        scoped.push(Arc::clone(entry));
-        self.scoped.store(Some(Arc::new(scoped)));
+        entries.push(Arc::clone(entry));
+        self.scoped.store(Some(Arc::new(entries)));
         true
     }
 
@@ -103,7 +103,7 @@ impl Slot {
     pub(super) fn each_scoped(&self, mut show: impl FnMut(&Entry)) {
         // Locked first, so that no entry moves from one to the other unseen.
         let overflow = lock(&self.overflow);
-        for entry in self.scoped.load().iter().flat_map(|scoped| scoped.iter()) {
+        for entry in self.scoped.load().iter().flat_map(|entries| entries.iter()) {
             show(entry);
         }
         overflow.iter().for_each(|entry| show(entry));
