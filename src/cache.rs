@@ -4,7 +4,6 @@
 
 mod admission;
 mod backoff;
-mod counts;
 mod deadline;
 mod fetch;
 mod flight;
@@ -12,6 +11,7 @@ mod hit;
 mod index;
 mod key;
 mod slot;
+mod stats;
 mod throttle;
 
 use std::{
@@ -28,8 +28,6 @@ use std::{
 use arc_swap::Guard;
 use tokio::runtime::Handle;
 
-use counts::Counters;
-pub use counts::Counts;
 use flight::FlightResult;
 pub(crate) use hit::OnStale;
 use index::Index;
@@ -37,6 +35,8 @@ pub(crate) use index::Pinned;
 use key::KeyRef;
 use slot::Slot;
 pub(crate) use slot::SlotEntry;
+use stats::Counters;
+pub use stats::Stats;
 use throttle::Throttle;
 
 use crate::{
@@ -232,7 +232,7 @@ impl TokenCache {
         &self.endpoint
     }
 
-    pub(crate) fn counts(&self) -> Counts {
+    pub(crate) fn stats(&self) -> Stats {
         self.counters.read(&self.index, self.open.count())
     }
 
@@ -259,7 +259,7 @@ impl fmt::Debug for TokenCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenCache")
             .field("flow", &self.flow)
-            .field("counts", &self.counts())
+            .field("stats", &self.stats())
             .finish_non_exhaustive()
     }
 }

@@ -24,7 +24,7 @@ pub use people::People;
 pub use session::{Session, SignedOut};
 
 use crate::{
-    cache::{Counts, OnStale, TokenCache},
+    cache::{OnStale, Stats, TokenCache},
     error::Error,
     flow::Flow,
     request::{Details, TokenRequest},
@@ -230,8 +230,8 @@ impl Client {
     }
 
     /// What has been done so far.
-    pub fn counts(&self) -> Counts {
-        self.cache.counts()
+    pub fn stats(&self) -> Stats {
+        self.cache.stats()
     }
 
     /// The issuer, as it was configured.

@@ -215,7 +215,7 @@ mod time;
 mod token;
 
 pub use account::Account;
-pub use cache::{Counts, RefreshAhead};
+pub use cache::{RefreshAhead, Stats};
 pub use client::{
     AudienceHandle, BuildError, Client, ClientBuilder, DEFAULT_CACHE_CAPACITY,
     DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES, DEFAULT_SESSION, DEFAULT_STORE_TIMEOUT,

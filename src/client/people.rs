@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use super::{DEFAULT_SESSION, Session};
 use crate::{
-    cache::{Counts, TokenCache},
+    cache::{Stats, TokenCache},
     error::Error,
     session::{SessionInfo, Sessions},
 };
@@ -77,8 +77,8 @@ impl People {
     }
 
     /// What has been done so far, for all sessions.
-    pub fn counts(&self) -> Counts {
-        self.cache.counts()
+    pub fn stats(&self) -> Stats {
+        self.cache.stats()
     }
 
     /// The issuer, as it was configured.

@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::index::Index;
 
-/// What a client has done so far, from [`Client::counts`](crate::Client::counts).
+/// What a client has done so far, from [`Client::stats`](crate::Client::stats).
 ///
 /// Hits are not counted: a counter that all threads write would cost more than the hit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Counts {
+pub struct Stats {
     /// Flights that were started: each makes one token request, or a few where it is retried.
     pub flights: u64,
     /// Of these, the ones that no caller waited for: refreshes ahead of time.
@@ -29,7 +29,7 @@ pub struct Counts {
     pub open_sessions: usize,
 }
 
-/// The counters behind [`Counts`]; only misses write them.
+/// The counters behind [`Stats`]; only misses write them.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) flights: AtomicU64,
@@ -40,9 +40,9 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    pub(super) fn read(&self, index: &Index, open_sessions: usize) -> Counts {
+    pub(super) fn read(&self, index: &Index, open_sessions: usize) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Counts {
+        Stats {
             flights: read(&self.flights),
             background_flights: read(&self.background),
             joined: read(&self.joined),
