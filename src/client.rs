@@ -24,7 +24,7 @@ pub use people::People;
 pub use session::{Session, SignedOut};
 
 use crate::{
-    cache::{Ahead, Counts, TokenCache},
+    cache::{OnStale, Stats, TokenCache},
     error::Error,
     flow::Flow,
     request::{Details, TokenRequest},
@@ -108,11 +108,11 @@ impl Client {
         ClientBuilder::from_env()?.build()
     }
 
-    /// The access token for an audience: cached, or else fetched by one request for everybody who asks.
+    /// The access token for an audience: cached, or else fetched by one request for all callers.
     ///
     /// Takes a `&str`, an [`Audience`], or a [`TokenRequest`] (also by reference) that names scopes and
     /// more. In the last part of a token's life it is refreshed in the background, and callers keep
-    /// getting the old one at once. A caller that stops waiting harms nobody.
+    /// getting the old one at once. A caller that stops waiting does not end the request for the others.
     ///
     /// # Errors
     ///
@@ -126,7 +126,7 @@ impl Client {
     ) -> impl Future<Output = Result<AccessToken, Error>> + Send {
         let request = request.into();
         async move {
-            match self.look(&request, Ahead::Refresh) {
+            match self.cached(&request, OnStale::Refresh) {
                 Some(token) => Ok(AccessToken::new(Guard::into_inner(token), Source::Cache)),
                 None => Box::pin(self.fetch(request)).await,
             }
@@ -136,12 +136,13 @@ impl Client {
     /// A borrowed look at the cached token, without waiting; in its window it is refreshed in the
     /// background, where that is how the client refreshes.
     pub fn current<'a>(&self, request: impl Into<TokenRequest<'a>>) -> Option<TokenRef> {
-        self.look(&request.into(), Ahead::Glance).map(TokenRef::new)
+        self.cached(&request.into(), OnStale::RefreshInBackground)
+            .map(TokenRef::new)
     }
 
     /// A handle for calls to one audience: it skips the look-up, and its token is never evicted.
     ///
-    /// A request that makes no sense is reported when a token is asked for.
+    /// An invalid request is reported when a token is asked for.
     pub fn audience<'a>(&self, request: impl Into<TokenRequest<'a>>) -> AudienceHandle {
         AudienceHandle::new(self.clone(), request.into().into_details())
     }
@@ -149,7 +150,7 @@ impl Client {
     /// The next token after an API has answered 401 to `rejected`.
     ///
     /// `rejected` is forgotten only if it is still the current one: of fifty calls that fail together
-    /// one makes a request, and if somebody has fetched a new token meanwhile, none does. Repeat the
+    /// one makes a request, and if another call has fetched a new token meanwhile, none does. Repeat the
     /// API call once with what this returns.
     ///
     /// # Errors
@@ -208,15 +209,15 @@ impl Client {
 
     /// Forgets the tokens and failures of an audience, for the session or partition of this client.
     ///
-    /// A request that is in the air answers those who wait for it and is not cached.
+    /// A request that is under way answers the callers that wait for it, and its token is not cached.
     pub fn clear(&self, audience: impl Into<Audience>) {
         self.cache.clear(&self.principal, &audience.into());
     }
 
-    /// Waits for the requests in the air: call it before the program ends.
+    /// Waits for the requests under way: call it before the program ends.
     ///
-    /// An application's background refresh dies with the runtime, a person's is carried to its end; and a
-    /// store that did not take a session before is asked again. It waits for the requests that were under way when it
+    /// An application's background refresh ends with the runtime, a person's is completed; and a store that
+    /// did not take a session before is asked again. It waits for the requests that were under way when it
     /// was called, and at most as long as two flights may take ([`DEFAULT_FLIGHT_TIMEOUT`]): one that
     /// was forced may have had to wait for another. The client can be used after it.
     ///
@@ -229,8 +230,8 @@ impl Client {
     }
 
     /// What has been done so far.
-    pub fn counts(&self) -> Counts {
-        self.cache.counts()
+    pub fn stats(&self) -> Stats {
+        self.cache.stats()
     }
 
     /// The issuer, as it was configured.
@@ -244,12 +245,12 @@ impl Client {
     }
 
     #[inline]
-    fn look(
+    fn cached(
         &self,
         request: &TokenRequest<'_>,
-        ahead: Ahead,
+        on_stale: OnStale,
     ) -> Option<Guard<Arc<crate::token::Token>>> {
-        self.cache.look(&self.principal, request, ahead)
+        self.cache.get(&self.principal, request, on_stale)
     }
 
     async fn fetch(&self, request: TokenRequest<'_>) -> Result<AccessToken, Error> {

@@ -2,8 +2,8 @@
 //!
 //! An application that calls several APIs needs a separate access token for each: every token says
 //! which API it is for (`aud`) and what it may do (`scope`), and another API rejects it. This crate
-//! gets them, for the IntelliAuth platform and for other OAuth 2 issuers: once for everybody who asks,
-//! never the wrong one, and early enough that nobody waits. This page walks through it in the order in
+//! gets them, for the IntelliAuth platform and for other OAuth 2 issuers: once for all callers,
+//! never the wrong one, and early enough that no caller waits. This page walks through it in the order in
 //! which you meet it.
 //!
 //! # A client
@@ -134,7 +134,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! [`Session::resolve`] goes on from there, with one prompt for everybody who waits; a web back end sends
+//! [`Session::resolve`] goes on from there, with one prompt for all callers that wait; a web back end sends
 //! the person to [`ConsentRequired::authorization_url`], and has a [session](People::session) for each.
 //!
 //! # Code that needs a token
@@ -215,7 +215,7 @@ mod time;
 mod token;
 
 pub use account::Account;
-pub use cache::{Counts, RefreshAhead};
+pub use cache::{RefreshAhead, Stats};
 pub use client::{
     AudienceHandle, BuildError, Client, ClientBuilder, DEFAULT_CACHE_CAPACITY,
     DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES, DEFAULT_SESSION, DEFAULT_STORE_TIMEOUT,

@@ -1,6 +1,6 @@
 //! The other end of the token: an API that accepts only what is meant for it.
 //!
-//! A scope is a word in a token until somebody enforces it, and an audience protects nobody if no API
+//! A scope is a word in a token until an API enforces it, and an audience protects no person if no API
 //! looks at it. A [`Verifier`] accepts access tokens of one issuer for one audience and nothing else,
 //! and a [`Requirement`] says per route what a token must allow.
 //!
@@ -72,7 +72,7 @@
 //!
 //! # What it does not do
 //!
-//! It asks nobody whether a token was revoked: that would be a request per request, and tokens are
+//! It does not ask the issuer whether a token was revoked: that would be a request per request, and tokens are
 //! short-lived. It takes no opaque tokens, no encrypted ones, and none that are bound to a key (`cnf`).
 
 #[cfg(feature = "axum")]
@@ -85,7 +85,7 @@ mod layer;
 mod refusal;
 mod requirement;
 mod rules;
-mod seen;
+mod verified_tokens;
 mod verifier;
 
 #[cfg(feature = "axum")]

@@ -185,8 +185,13 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    /// A token with the text `secret`; nothing if that cannot stand in a header.
-    pub(crate) fn new(secret: &str, key: Key, grant: Grant, freshness: Freshness) -> Option<Self> {
+    /// A token with the text `secret`; `None` if that is not a valid header value.
+    pub(crate) fn new(
+        secret: &str,
+        key: Key,
+        grant: Granted,
+        freshness: Freshness,
+    ) -> Option<Self> {
         let mut text = String::with_capacity(SCHEME.len() + secret.len());
         text.push_str(SCHEME);
         text.push_str(secret);
@@ -260,7 +265,7 @@ pub(crate) struct Key {
 
 /// What the issuer granted, and how that is known.
 #[derive(Clone, Debug)]
-pub(crate) struct Grant {
+pub(crate) struct Granted {
     pub(crate) scopes: Scopes,
     pub(crate) scopes_are_reported: bool,
     pub(crate) audience_is_checked: bool,
@@ -281,7 +286,7 @@ mod tests {
             scopes: "a b".parse().unwrap(),
             parameters: Parameters::default(),
         };
-        let grant = Grant {
+        let grant = Granted {
             scopes: "a".parse().unwrap(),
             scopes_are_reported: true,
             came_from: Source::Issuer,

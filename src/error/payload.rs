@@ -141,7 +141,7 @@ pub(crate) fn write_answer(
     answer.map_or(Ok(()), |answer| write!(f, " ({answer})"))
 }
 
-/// A request that makes no sense as it is.
+/// An invalid request.
 #[derive(Clone, Debug)]
 pub struct InvalidRequest(Arc<InvalidRequestDetails>);
 

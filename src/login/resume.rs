@@ -25,7 +25,7 @@ impl ConsentRequired {
         &self,
         redirect_uri: impl Into<String>,
     ) -> Result<(Url, PendingLogin), Error> {
-        start(self.asked(), self.resume(), redirect_uri.into(), false)
+        begin(self.asked(), self.resume(), redirect_uri.into(), false)
     }
 }
 
@@ -41,7 +41,7 @@ impl LoginRequired {
         &self,
         redirect_uri: impl Into<String>,
     ) -> Result<(Url, PendingLogin), Error> {
-        start(self.asked(), self.resume(), redirect_uri.into(), false)
+        begin(self.asked(), self.resume(), redirect_uri.into(), false)
     }
 }
 
@@ -57,18 +57,18 @@ impl StepUpRequired {
         &self,
         redirect_uri: impl Into<String>,
     ) -> Result<(Url, PendingLogin), Error> {
-        start(self.asked(), self.resume(), redirect_uri.into(), true)
+        begin(self.asked(), self.resume(), redirect_uri.into(), true)
     }
 }
 
-fn start(
+fn begin(
     asked: &Asked,
     resume: Option<&Resume>,
     redirect_uri: String,
     is_step_up: bool,
 ) -> Result<(Url, PendingLogin), Error> {
     let resume = resume.ok_or_else(|| {
-        Error::request("this error came from no person's session: nobody can sign in for it")
+        Error::request("this error came from no person's session: no sign-in can resolve it")
     })?;
     let endpoint = resume.authorization_endpoint.clone().ok_or_else(|| {
         Error::request(
@@ -88,19 +88,19 @@ fn start(
     if is_step_up {
         login = login.anew();
     }
-    login.start(&authorization, &resume.session, SystemClock::new().now())
+    login.begin(&authorization, &resume.session, SystemClock::new().now())
 }
 
 impl AuthorizationCode {
-    /// The same, asking for what an error needs and for all that the session covered before.
+    /// Asks for what an error needs, and for all that the session covered before.
     pub(crate) fn going_on(mut self, asked: &Asked, resume: Option<&Resume>) -> Self {
-        self.wanted.go_on(asked, resume);
+        self.requested.go_on(asked, resume);
         self.goes_on = true;
         self
     }
 
-    /// The same, for somebody who has to prove more: a session at the issuer must not answer for them,
-    /// unless the caller says otherwise.
+    /// Asks the person to sign in again, who has to prove more: their session at the issuer must not answer
+    /// for them, unless the caller says otherwise.
     pub(crate) fn anew(self) -> Self {
         if self.prompt.is_some() || self.max_age.is_some() {
             self

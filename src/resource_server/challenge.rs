@@ -31,7 +31,7 @@ use crate::scope::{Scope, Scopes};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
     status: StatusCode,
-    /// `WWW-Authenticate`, where somebody could do better.
+    /// `WWW-Authenticate`, where another token could be accepted.
     authenticate: Option<String>,
     retry_after: Option<Duration>,
     body: Option<Value>,
@@ -93,7 +93,7 @@ impl Challenge {
         challenge.with_attribute("scope", &required.to_string())
     }
 
-    /// 503: nobody can say whether the token is good.
+    /// 503: it is unknown whether the token is good.
     fn unavailable(retry_after: Duration) -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,

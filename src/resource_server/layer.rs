@@ -67,7 +67,7 @@ impl AuthenticateLayer {
     ///
     /// Browsers never send a token with them. It is for a CORS layer that stands *behind* this one;
     /// where it stands in front, which is better, this is not needed. Whatever handles `OPTIONS`
-    /// behind this layer is then open to everybody.
+    /// behind this layer is then open to every caller.
     #[must_use]
     pub fn pass_preflight(mut self) -> Self {
         self.passes_preflight = true;

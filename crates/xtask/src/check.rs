@@ -6,6 +6,7 @@ mod manifests;
 mod marks;
 mod parts;
 mod paths;
+mod retired;
 mod rooms;
 
 use std::fs;
@@ -68,7 +69,9 @@ fn room_findings(root: &Path) -> Result<Vec<String>> {
         findings.extend(rooms::drawing_findings(&layout, &architecture));
         findings.extend(circles::findings(&layout, &sources));
     }
-    findings.extend(parts::findings(&source::read(root, "src")?));
+    let sdk = source::read(root, "src")?;
+    findings.extend(parts::findings(&sdk));
+    findings.extend(retired::findings(&sdk));
     findings.extend(manifests::findings(root)?);
     Ok(findings)
 }

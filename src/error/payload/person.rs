@@ -24,9 +24,9 @@ enum Cause {
     Asked,
     /// The person has signed out, or never signed in.
     SignedOut,
-    /// Nobody entered the device code in time.
+    /// The person did not enter the device code in time.
     CodeExpired,
-    /// Nobody came back from the page where they were to sign in.
+    /// The person did not come back from the sign-in page.
     NobodyCame,
 }
 
@@ -111,8 +111,8 @@ macro_rules! person_needed {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(match self.0.cause {
-                    Cause::CodeExpired => "the device code expired before anybody entered it: ",
-                    Cause::NobodyCame => "nobody came back from the sign-in page in time: ",
+                    Cause::CodeExpired => "the device code expired before the person entered it: ",
+                    Cause::NobodyCame => "the person did not come back from the sign-in page in time: ",
                     Cause::Asked | Cause::SignedOut => "",
                 })?;
                 f.write_str($text)?;
@@ -145,7 +145,7 @@ person_needed! {
 }
 
 impl LoginRequired {
-    /// Nobody is signed in: nothing of the session is to be used any more.
+    /// No person is signed in: no token of the session may be used any more.
     pub(crate) fn signed_out(asked: &Asked) -> Self {
         Self::because(Cause::SignedOut, asked, None)
     }
@@ -159,7 +159,7 @@ impl LoginRequired {
         Self::because(Cause::CodeExpired, asked, answer)
     }
 
-    /// Nobody came back from the page within the time that they had.
+    /// The person did not come back from the sign-in page in time.
     pub(crate) fn nobody_came(asked: &Asked) -> Self {
         Self::because(Cause::NobodyCame, asked, None)
     }
@@ -196,7 +196,7 @@ impl LoginRequired {
 }
 
 impl ConsentRequired {
-    /// The scopes that nobody has consented to, as far as is known: otherwise all that were asked for.
+    /// The scopes that the person has not consented to, as far as is known: otherwise all that were asked for.
     pub fn missing(&self) -> &Scopes {
         &self.0.missing
     }

@@ -8,15 +8,15 @@ use crate::{
 
 /// Scopes of APIs, and of the person's identity.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
+pub(super) struct RequestedAccess {
     /// One for each audience; the token that comes with the sign-in is for the first.
     asked: Vec<Asked>,
     identity_scopes: Scopes,
-    /// What the caller wrote that makes no sense, for when it is used.
+    /// The first invalid setting of the caller, reported when the sign-in starts.
     problem: Option<String>,
 }
 
-impl Wanted {
+impl RequestedAccess {
     pub(super) fn new() -> Self {
         Self {
             asked: Vec::new(),
@@ -113,43 +113,43 @@ mod tests {
 
     #[test]
     fn scopes_of_one_audience_are_joined_and_the_prompt_asks_for_all() {
-        let mut wanted = Wanted::new();
-        wanted.request(TokenRequest::new("one").scope("b"));
-        wanted.request(TokenRequest::new("two").scope("c"));
-        wanted.request(TokenRequest::new("one").scope("a"));
-        wanted.scope("profile email");
-        let wanted = wanted.with_identity(&"openid offline_access".parse().unwrap());
-        assert_eq!(wanted.asked().len(), 2);
-        assert_eq!(wanted.first().scopes.to_string(), "a b");
+        let mut requested = RequestedAccess::new();
+        requested.request(TokenRequest::new("one").scope("b"));
+        requested.request(TokenRequest::new("two").scope("c"));
+        requested.request(TokenRequest::new("one").scope("a"));
+        requested.scope("profile email");
+        let requested = requested.with_identity(&"openid offline_access".parse().unwrap());
+        assert_eq!(requested.asked().len(), 2);
+        assert_eq!(requested.first().scopes.to_string(), "a b");
         assert_eq!(
-            wanted.scopes().to_string(),
+            requested.scopes().to_string(),
             "a b c email offline_access openid profile"
         );
-        assert!(wanted.check().is_ok());
+        assert!(requested.check().is_ok());
     }
 
     #[test]
     fn nonsense_is_told_before_anything_is_sent() {
         for spoil in [
-            |wanted: &mut Wanted| wanted.scope("\""),
-            |wanted: &mut Wanted| wanted.request(TokenRequest::new("")),
+            |requested: &mut RequestedAccess| requested.scope("\""),
+            |requested: &mut RequestedAccess| requested.request(TokenRequest::new("")),
         ] {
-            let mut wanted = Wanted::new();
-            spoil(&mut wanted);
-            assert_eq!(wanted.check().unwrap_err().kind(), "request");
+            let mut requested = RequestedAccess::new();
+            spoil(&mut requested);
+            assert_eq!(requested.check().unwrap_err().kind(), "request");
         }
     }
 
     #[test]
     fn going_on_asks_for_the_new_first_and_for_the_old_too() {
-        let mut wanted = Wanted::new();
-        wanted.request(TokenRequest::new("one").scope("a"));
+        let mut requested = RequestedAccess::new();
+        requested.request(TokenRequest::new("one").scope("a"));
         let asked = Asked {
             audience: "two".into(),
             scopes: "c".parse().unwrap(),
         };
-        wanted.go_on(&asked, None);
-        let asked = wanted.asked().iter();
+        requested.go_on(&asked, None);
+        let asked = requested.asked().iter();
         let names: Vec<&str> = asked.map(|asked| asked.audience.as_str()).collect();
         assert_eq!(names, ["two", "one"]);
     }

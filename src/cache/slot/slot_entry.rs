@@ -7,16 +7,16 @@ use crate::{request::Details, session::Principal, time::Moment};
 
 /// Where a request is answered: a slot and, if scopes are named, one of its entries.
 #[derive(Clone)]
-pub(crate) struct Place {
+pub(crate) struct SlotEntry {
     pub(super) slot: Arc<Slot>,
-    pub(super) named: Option<Arc<Entry>>,
+    pub(super) scoped: Option<Arc<Entry>>,
 }
 
-impl Place {
-    pub(in super::super) fn bare(slot: &Arc<Slot>) -> Self {
+impl SlotEntry {
+    pub(in super::super) fn unscoped(slot: &Arc<Slot>) -> Self {
         Self {
             slot: Arc::clone(slot),
-            named: None,
+            scoped: None,
         }
     }
 
@@ -27,17 +27,17 @@ impl Place {
 
     #[inline]
     pub(crate) fn entry(&self) -> &Entry {
-        self.named.as_deref().unwrap_or(self.slot.bare())
+        self.scoped.as_deref().unwrap_or(self.slot.unscoped())
     }
 
-    /// A flight for this place has landed.
+    /// A flight for this entry has ended.
     pub(in super::super) fn settle(&self, now: Moment) {
-        if let Some(entry) = &self.named {
+        if let Some(entry) = &self.scoped {
             self.slot.settle(entry, now);
         }
     }
 
-    /// What a flight for this place asks for.
+    /// What a flight for this entry asks for.
     pub(in super::super) fn details(&self) -> Details {
         Details::for_key(
             &self.slot.audience,

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{AHEAD_AT, Known, LIFE, Landed, STALE_MAX, Shared, pause::pause};
+use super::{FetchOutcome, Known, LIFE, REFRESH_AT, STALE_MAX, Shared, pause::pause};
 use crate::{endpoint::flight::Flight, error::Error, jwt::KeySet, time::Moment};
 
 impl Shared {
-    /// The next call starts another flight than this one, which will not land.
-    pub(super) fn give_up(&self, lost: &Flight<Landed>) {
+    /// Forgets a flight that will not end, so that the next call starts another.
+    pub(super) fn abandon(&self, lost: &Flight<FetchOutcome>) {
         let mut state = self.state();
         let given_up = state.flight.take_if(|flight| flight.id() == lost.id());
         if given_up.is_some() {
@@ -15,8 +15,13 @@ impl Shared {
         }
     }
 
-    /// Takes note of how the flight that departed as `id`, at `started`, has ended.
-    pub(super) fn land(&self, id: u64, started: Moment, fetched: Result<KeySet, Error>) -> Landed {
+    /// Publishes the keys of flight `id`, or remembers its failure; it began at `started`.
+    pub(super) fn finish(
+        &self,
+        id: u64,
+        started: Moment,
+        fetched: Result<KeySet, Error>,
+    ) -> FetchOutcome {
         let mut state = self.state();
         state.flight.take_if(|flight| flight.id() == id);
         match fetched {
@@ -28,7 +33,7 @@ impl Shared {
                 }
                 Ok(())
             }
-            // Overdue, and another one was luckier.
+            // Overdue, and a later flight was faster.
             Err(error) if id < state.published => Err(error),
             Err(error) => {
                 // They may have moved, whatever answers at the old address or does not: the next try
@@ -54,12 +59,12 @@ impl Shared {
             skipped = keys.skipped(),
             "the issuer's keys were fetched"
         );
-        // Who has verified with the same keys need not do it again.
+        // Equal keys stay the same object, so that tokens verified with them need not be verified again.
         let same = self.known.load_full().map(|known| Arc::clone(&known.keys));
         let same = same.filter(|known| **known == keys);
         self.known.store(Some(Arc::new(Known {
             keys: same.unwrap_or_else(|| Arc::new(keys)),
-            ahead_from: started.plus(LIFE.mul_f64(AHEAD_AT)),
+            refresh_from: started.plus(LIFE.mul_f64(REFRESH_AT)),
             until: started.plus(LIFE),
             stale_until: started.plus(STALE_MAX),
         })));

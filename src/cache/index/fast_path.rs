@@ -1,4 +1,4 @@
-//! The first plain audiences of the application: found without a map, and so for a third of the price.
+//! The first plain audiences of the application: found without the map, at a third of its cost.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,27 +9,27 @@ use crate::{
 
 /// The slots of the first audiences that the application itself asked for without parameters.
 ///
-/// Most applications call a handful of APIs, and a look here writes nothing: it reads a cell that was
-/// written once. What was evicted stays in its cell, empty, and counts for nothing; a slot that is not
-/// retired is in the map as well, and the only one with its key.
-pub(super) struct Front {
+/// Most applications call a handful of APIs, and to find a slot here writes nothing: it reads a cell that
+/// was written once. Its invariants: a slot here that is not retired is in the map as well, and is the
+/// only one with its key; an evicted slot stays in its cell, empty, and is never returned.
+pub(super) struct FastPath {
     cells: [OnceLock<Arc<Slot>>; CELLS],
 }
 
-/// Room for some tens of audiences, with few that meet in one cell.
+/// Enough for some tens of audiences with few collisions.
 const CELLS: usize = 64;
 
-/// How many cells from its own on an audience may stand in: beyond them it is found through the map.
+/// How many cells, from its first one on, may hold an audience; beyond them the map finds it.
 const REACH: usize = 8;
 
-impl Front {
+impl FastPath {
     pub(super) fn new() -> Self {
         Self {
             cells: [const { OnceLock::new() }; CELLS],
         }
     }
 
-    /// The slot for `key`, if it stands here and was not evicted.
+    /// The slot for `key`, if it is here and was not evicted.
     #[inline]
     pub(super) fn find(&self, key: &KeyRef<'_>) -> Option<&Arc<Slot>> {
         if !is_plain(key) {
@@ -45,7 +45,7 @@ impl Front {
         None
     }
 
-    /// Takes in a slot that has just come into the map, if there is room.
+    /// Adds a slot that was just inserted into the map, if a cell is free.
     pub(super) fn add(&self, slot: &Arc<Slot>) {
         let key = slot.key();
         if !is_plain(&key) {
@@ -63,14 +63,14 @@ impl Front {
     }
 }
 
-/// Whether slots with this key may stand here.
+/// Whether slots with this key belong here: the application's, without parameters.
 #[inline]
 pub(super) fn is_plain(key: &KeyRef<'_>) -> bool {
     *key.principal == Principal::Application && key.parameters.is_empty()
 }
 
-/// Where to look first. Names that meet in one cell are told apart when compared, and only so many
-/// are looked at, so this need not be a good hash.
+/// The first cell of an audience. Colliding names are compared, and only [`REACH`] cells are read, so
+/// this need not be a good hash.
 #[inline]
 pub(super) fn cell(audience: &str) -> usize {
     let (words, rest) = audience.as_bytes().as_chunks::<8>();
@@ -81,7 +81,7 @@ pub(super) fn cell(audience: &str) -> usize {
     for byte in rest {
         mixed = mixed.rotate_left(5) ^ u64::from(*byte);
     }
-    // The upper bits of the product hang on all of the others. (2^64 by the golden ratio.)
+    // 2^64 divided by the golden ratio: the upper bits of the product depend on all others.
     (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize
 }
 
@@ -89,7 +89,8 @@ pub(super) fn cell(audience: &str) -> usize {
 mod tests {
     use super::*;
     use crate::{
-        cache::slot::Turn, request::Parameters, session::OpenSessions, time::Moment, token::Token,
+        cache::slot::Eviction, request::Parameters, session::OpenSessions, time::Moment,
+        token::Token,
     };
 
     static NO_PARAMETERS: Parameters = Parameters::none();
@@ -105,48 +106,52 @@ mod tests {
 
     #[test]
     fn names_that_meet_in_one_cell_are_told_apart_and_some_tens_find_room() {
-        let front = Front::new();
+        let fast_path = FastPath::new();
         let names: Vec<String> = (0..500)
             .map(|n| format!("https://api{n}.example.com"))
             .collect();
         let slots: Vec<_> = names.iter().map(|name| slot(&key(name))).collect();
         for slot in &slots {
-            front.add(slot);
+            fast_path.add(slot);
         }
         for (name, slot) in names.iter().zip(&slots) {
-            let found = front.find(&key(name));
+            let found = fast_path.find(&key(name));
             assert!(found.is_none_or(|found| Arc::ptr_eq(found, slot)), "{name}");
         }
         let first = names.iter().take(32);
-        assert!(first.clone().all(|name| front.find(&key(name)).is_some()));
-        assert!(front.find(&key("https://api1.example.co")).is_none());
-        assert!(front.find(&key("")).is_none());
+        assert!(
+            first
+                .clone()
+                .all(|name| fast_path.find(&key(name)).is_some())
+        );
+        assert!(fast_path.find(&key("https://api1.example.co")).is_none());
+        assert!(fast_path.find(&key("")).is_none());
     }
 
     #[test]
     fn a_slot_that_was_evicted_is_not_found_and_the_next_of_its_name_is() {
-        let (front, old) = (Front::new(), slot(&key("api")));
-        front.add(&old);
-        assert_eq!(old.take_turn(Moment::START, true), Turn::Retired);
-        assert!(front.find(&key("api")).is_none());
+        let (fast_path, old) = (FastPath::new(), slot(&key("api")));
+        fast_path.add(&old);
+        assert_eq!(old.try_evict(Moment::START, true), Eviction::Retired);
+        assert!(fast_path.find(&key("api")).is_none());
         let new = slot(&key("api"));
-        front.add(&new);
-        assert!(Arc::ptr_eq(front.find(&key("api")).unwrap(), &new));
+        fast_path.add(&new);
+        assert!(Arc::ptr_eq(fast_path.find(&key("api")).unwrap(), &new));
     }
 
     #[test]
     fn neither_a_session_nor_a_request_with_parameters_is_answered_here() {
         let alice = Arc::<OpenSessions>::default().open("alice");
-        let (front, session) = (Front::new(), Principal::Session(alice));
+        let (fast_path, session) = (FastPath::new(), Principal::Session(alice));
         let parameters = NO_PARAMETERS.with("prompt".into(), "none".into());
-        front.add(&slot(&key("api")));
+        fast_path.add(&slot(&key("api")));
         let of_session = KeyRef::new(&session, "api", &NO_PARAMETERS);
         let with_parameters = KeyRef::new(&Principal::Application, "api", &parameters);
         for other in [of_session, with_parameters] {
-            assert!(front.find(&other).is_none());
-            front.add(&slot(&other));
-            assert!(front.find(&other).is_none());
+            assert!(fast_path.find(&other).is_none());
+            fast_path.add(&slot(&other));
+            assert!(fast_path.find(&other).is_none());
         }
-        assert!(front.find(&key("api")).is_some());
+        assert!(fast_path.find(&key("api")).is_some());
     }
 }

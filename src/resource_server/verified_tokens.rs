@@ -1,4 +1,4 @@
-//! [`Seen`]: tokens that were verified a moment ago, compared as a whole.
+//! [`VerifiedTokens`]: tokens that were verified a moment ago, compared as a whole.
 
 use std::{fmt, hash::BuildHasher, sync::Arc};
 
@@ -9,11 +9,11 @@ use zeroize::Zeroizing;
 use super::claims::Claims;
 use crate::jwt::{KeySet, LEEWAY};
 
-/// A bounded table of verified tokens. Only accepted ones get in, so nobody fills it from outside.
+/// A bounded table of verified tokens. Only accepted tokens get in, so no attacker can fill it.
 ///
 /// A hit compares the whole token; the hash, with a seed of its own in each process, only says where
-/// to look. The table takes no lock. What does not fit displaces what is there.
-pub(super) struct Seen {
+/// to look. The table takes no lock. A token that does not fit displaces another.
+pub(super) struct VerifiedTokens {
     slots: Box<[ArcSwapOption<Entry>]>,
     hasher: RandomState,
 }
@@ -25,7 +25,7 @@ struct Entry {
     claims: Claims,
 }
 
-impl Seen {
+impl VerifiedTokens {
     /// Room for about `capacity` tokens; none at all if that is zero.
     pub(super) fn new(capacity: usize) -> Self {
         let slots = match capacity {
@@ -39,8 +39,8 @@ impl Seen {
     }
 
     /// The claims of `token` if it was verified with `keys`; whether it has expired is not looked at.
-    pub(super) fn get(&self, place: Place, token: &str, keys: &Arc<KeySet>) -> Option<Claims> {
-        self.slots(place).into_iter().flatten().find_map(|slot| {
+    pub(super) fn get(&self, hash: TokenHash, token: &str, keys: &Arc<KeySet>) -> Option<Claims> {
+        self.slots(hash).into_iter().flatten().find_map(|slot| {
             let entry = slot.load();
             let entry = entry.as_ref()?;
             let is_it = Arc::ptr_eq(&entry.keys, keys) && **entry.token == *token;
@@ -50,15 +50,15 @@ impl Seen {
 
     /// Remembers `token`, verified at `now`, which is in seconds since 1970.
     ///
-    /// It displaces what is of no use any more, and only where there is no such thing a good one.
+    /// It displaces a token that is of no use any more, and a good one only where there is no other.
     pub(super) fn put(
         &self,
-        place: Place,
+        hash: TokenHash,
         token: &str,
         (keys, claims): (&Arc<KeySet>, &Claims),
         now: f64,
     ) {
-        let [Some(first), Some(second)] = self.slots(place) else {
+        let [Some(first), Some(second)] = self.slots(hash) else {
             return;
         };
         let is_useful = |slot: &ArcSwapOption<Entry>| {
@@ -75,15 +75,15 @@ impl Seen {
         })));
     }
 
-    /// Where `token` can be; nowhere, if it is too large or nothing is remembered.
-    pub(super) fn place(&self, token: &str) -> Place {
+    /// The hash of `token`; none if it is too large or nothing is remembered.
+    pub(super) fn hash(&self, token: &str) -> TokenHash {
         let is_remembered = !self.slots.is_empty() && token.len() <= REMEMBERED_MAX;
-        Place(is_remembered.then(|| self.hasher.hash_one(token.as_bytes())))
+        TokenHash(is_remembered.then(|| self.hasher.hash_one(token.as_bytes())))
     }
 
-    /// The two slots of a place.
-    fn slots(&self, place: Place) -> [Option<&ArcSwapOption<Entry>>; 2] {
-        let Some(hash) = place.0 else {
+    /// The two slots of a hash.
+    fn slots(&self, hash: TokenHash) -> [Option<&ArcSwapOption<Entry>>; 2] {
+        let Some(hash) = hash.0 else {
             return [None, None];
         };
         let mask = self.slots.len().wrapping_sub(1);
@@ -95,11 +95,11 @@ impl Seen {
     }
 }
 
-/// Where a token can be, so that it is hashed once.
+/// The hash of a token, computed once for a look-up and an insertion.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place(Option<u64>);
+pub(super) struct TokenHash(Option<u64>);
 
-impl fmt::Debug for Seen {
+impl fmt::Debug for VerifiedTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Seen")
             .field("slots", &self.slots.len())
@@ -136,10 +136,11 @@ mod tests {
 
     #[test]
     fn a_token_is_found_as_a_whole_and_with_its_keys() {
-        let (seen, keys) = (Seen::new(64), keys());
-        seen.put(seen.place("a.b.c"), "a.b.c", (&keys, &claims("alice")), 0.0);
+        let (table, keys) = (VerifiedTokens::new(64), keys());
+        table.put(table.hash("a.b.c"), "a.b.c", (&keys, &claims("alice")), 0.0);
         let found = |token: &str| {
-            seen.get(seen.place(token), token, &keys)
+            table
+                .get(table.hash(token), token, &keys)
                 .map(|claims| claims.subject().unwrap().to_owned())
         };
         assert_eq!(found("a.b.c").as_deref(), Some("alice"));
@@ -147,18 +148,19 @@ mod tests {
             assert_eq!(found(other), None, "{other}");
         }
         assert!(
-            seen.get(seen.place("a.b.c"), "a.b.c", &self::keys())
+            table
+                .get(table.hash("a.b.c"), "a.b.c", &self::keys())
                 .is_none()
         );
     }
 
     #[test]
     fn the_table_is_bounded_and_never_mixes_tokens_up() {
-        let (seen, keys) = (Seen::new(8), keys());
+        let (table, keys) = (VerifiedTokens::new(8), keys());
         for n in 0..1000 {
             let token = format!("token-{n}");
-            seen.put(
-                seen.place(&token),
+            table.put(
+                table.hash(&token),
                 &token,
                 (&keys, &claims(&format!("person-{n}"))),
                 0.0,
@@ -166,8 +168,8 @@ mod tests {
         }
         let kept: Vec<usize> = (0..1000)
             .filter(|n| {
-                let found = seen.get(
-                    seen.place(&format!("token-{n}")),
+                let found = table.get(
+                    table.hash(&format!("token-{n}")),
                     &format!("token-{n}"),
                     &keys,
                 );
@@ -182,11 +184,11 @@ mod tests {
 
     #[test]
     fn tokens_that_have_expired_give_way_first() {
-        let (seen, keys) = (Seen::new(8), keys());
+        let (table, keys) = (VerifiedTokens::new(8), keys());
         let now = 1000.0;
         let put = |token: &str, expires| {
-            seen.put(
-                seen.place(token),
+            table.put(
+                table.hash(token),
                 token,
                 (&keys, &alive(token, expires)),
                 now,
@@ -195,7 +197,8 @@ mod tests {
         (0..1000).for_each(|n| put(&format!("old-{n}"), 500.0));
         // Two that want the same second slot, and each a first one of its own.
         let at = |token: &str| {
-            seen.slots(seen.place(token))
+            table
+                .slots(table.hash(token))
                 .map(|slot| std::ptr::from_ref(slot.unwrap()))
         };
         let names: Vec<String> = (0..1000)
@@ -211,7 +214,7 @@ mod tests {
             put(name, 5000.0);
         }
         for name in [&names[0], other.unwrap()] {
-            assert!(seen.get(seen.place(name), name, &keys).is_some(), "{name}");
+            assert!(table.get(table.hash(name), name, &keys).is_some(), "{name}");
         }
     }
 
@@ -219,11 +222,11 @@ mod tests {
     fn very_large_tokens_and_a_table_of_none_are_fine() {
         let keys = keys();
         let large = "a".repeat(REMEMBERED_MAX + 1);
-        let seen = Seen::new(8);
-        seen.put(seen.place(&large), &large, (&keys, &claims("alice")), 0.0);
-        assert!(seen.get(seen.place(&large), &large, &keys).is_none());
-        let none = Seen::new(0);
-        none.put(none.place("a"), "a", (&keys, &claims("alice")), 0.0);
-        assert!(none.get(none.place("a"), "a", &keys).is_none());
+        let table = VerifiedTokens::new(8);
+        table.put(table.hash(&large), &large, (&keys, &claims("alice")), 0.0);
+        assert!(table.get(table.hash(&large), &large, &keys).is_none());
+        let none = VerifiedTokens::new(0);
+        none.put(none.hash("a"), "a", (&keys, &claims("alice")), 0.0);
+        assert!(none.get(none.hash("a"), "a", &keys).is_none());
     }
 }

@@ -6,7 +6,7 @@ use super::violation;
 use crate::{error::Error, secret::Secret};
 
 /// An authorization response (RFC 6749 sections 4.1.2 and 4.1.2.1).
-pub(super) struct Answer {
+pub(super) struct AuthorizationResponse {
     pub(super) state: Option<String>,
     pub(super) code: Option<Secret>,
     pub(super) error: Option<String>,
@@ -14,14 +14,14 @@ pub(super) struct Answer {
     pub(super) issuer: Option<String>,
 }
 
-impl Answer {
+impl AuthorizationResponse {
     /// Reads a whole URL, or what of it a server sees: its path and query.
     pub(super) fn read(callback: &str, redirect_uri: &str) -> Result<Self, Error> {
         let expected = Url::parse(redirect_uri)
             .map_err(|_unshown| violation("its redirect URI cannot be read"))?;
         let url = expected
             .join(callback.trim())
-            .map_err(|_unshown| Error::request("the answer is no URL: pass all of it"))?;
+            .map_err(|_unshown| Error::request("the answer is not a valid URL: pass all of it"))?;
         if url.path() != expected.path() {
             return Err(Error::request(
                 "the answer came to another path than the redirect URI's",
@@ -31,7 +31,7 @@ impl Answer {
         if url.fragment().is_some() {
             return Err(violation("it has a fragment"));
         }
-        let mut answer = Self {
+        let mut response = Self {
             state: None,
             code: None,
             error: None,
@@ -41,11 +41,11 @@ impl Answer {
         for (name, value) in url.query_pairs() {
             let value = value.into_owned();
             let is_repeated = match &*name {
-                "state" => answer.state.replace(value).is_some(),
-                "code" => answer.code.replace(Secret::from(value)).is_some(),
-                "error" => answer.error.replace(value).is_some(),
-                "error_description" => answer.description.replace(value).is_some(),
-                "iss" => answer.issuer.replace(value).is_some(),
+                "state" => response.state.replace(value).is_some(),
+                "code" => response.code.replace(Secret::from(value)).is_some(),
+                "error" => response.error.replace(value).is_some(),
+                "error_description" => response.description.replace(value).is_some(),
+                "iss" => response.issuer.replace(value).is_some(),
                 _ => false,
             };
             // RFC 6749 section 3.1: no parameter more than once.
@@ -53,6 +53,6 @@ impl Answer {
                 return Err(violation("a parameter of it stands there twice"));
             }
         }
-        Ok(answer)
+        Ok(response)
     }
 }

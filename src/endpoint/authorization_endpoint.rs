@@ -1,4 +1,4 @@
-//! Where a person goes: to sign in, and to sign out there too.
+//! The issuer's pages for a person: to sign in, and to sign out.
 
 use url::Url;
 
@@ -7,8 +7,8 @@ use crate::error::Error;
 
 /// What is known of the issuer's authorization endpoint.
 #[derive(Debug)]
-pub(crate) struct Entrance {
-    pub(crate) authorization_endpoint: Option<Url>,
+pub(crate) struct AuthorizationEndpoint {
+    pub(crate) url: Option<Url>,
     /// Whether its answers name the issuer (RFC 9207 section 3).
     pub(crate) names_issuer: bool,
     /// What it says that it signs ID tokens with.
@@ -17,8 +17,8 @@ pub(crate) struct Entrance {
     unauthenticated: Option<Error>,
 }
 
-impl Entrance {
-    /// The same, if the client will be able to authenticate at the token endpoint.
+impl AuthorizationEndpoint {
+    /// This endpoint, if the client will be able to authenticate at the token endpoint.
     pub(crate) fn authenticated(self) -> Result<Self, Error> {
         self.unauthenticated.clone().map_or(Ok(self), Err)
     }
@@ -26,15 +26,18 @@ impl Entrance {
 
 impl Endpoint {
     /// Where a person goes to sign in.
-    pub(crate) async fn entrance(&self, in_background: bool) -> Result<Entrance, Error> {
+    pub(crate) async fn authorization_endpoint(
+        &self,
+        in_background: bool,
+    ) -> Result<AuthorizationEndpoint, Error> {
         let how = self.unforced(in_background);
         let metadata = self
             .discovery
             .metadata(&self.transport, how, Member::Authorization)
             .await
             .map_err(|error| error.of_issuer(self.issuer()))?;
-        Ok(Entrance {
-            authorization_endpoint: metadata.authorization_endpoint.clone(),
+        Ok(AuthorizationEndpoint {
+            url: metadata.authorization_endpoint.clone(),
             names_issuer: metadata.authorization_response_iss_parameter_supported,
             id_token_algorithms: metadata.id_token_algorithms.clone(),
             unauthenticated: self.credentials.method(&metadata).err(),
