@@ -3,7 +3,7 @@
 mod payload;
 mod table;
 
-pub(crate) use payload::{Asked, Refusal, Resume};
+pub(crate) use payload::{Asked, Proof, Refusal, Resume};
 pub use payload::{
     ConsentRequired, Denied, DeniedReason, InvalidRequest, IssuerAnswer, LoginRequired, NotCached,
     ProtocolViolation, StepUpRequired, StoreError, StoreErrorKind, Unavailable, UnavailableReason,
@@ -77,6 +77,31 @@ impl Error {
             Self::Store(error) => error.kind() == StoreErrorKind::Locked,
             _ => false,
         }
+    }
+
+    /// The error of this crate that caused another one, if one did.
+    ///
+    /// HTTP libraries wrap it: `reqwest_middleware::Error`, `tower::BoxError`, `tonic::Status`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{error::Error as StdError, io};
+    ///
+    /// # fn f(error: intelliauth::Error) {
+    /// let wrapped: Box<dyn StdError + Send + Sync> = Box::new(io::Error::other(error));
+    /// assert!(intelliauth::Error::find(&*wrapped).is_some());
+    /// # }
+    /// ```
+    pub fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+        let mut current = Some(error);
+        while let Some(error) = current {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            current = error.source();
+        }
+        None
     }
 
     /// What to do about it, as a sentence for a person who runs the program.
@@ -232,6 +257,20 @@ impl Error {
             crate::scope::Scopes::none(),
             None,
         ))
+    }
+
+    /// A refusal that names what is missing, as was found out without an answer of the issuer.
+    pub(crate) fn lacking(
+        asked: &Asked,
+        reason: DeniedReason,
+        missing: crate::scope::Scopes,
+    ) -> Self {
+        Self::Denied(Denied::new(asked, reason, missing, None))
+    }
+
+    /// What an API wants of the person beyond a good token.
+    pub(crate) fn step_up_required(asked: &Asked, proof: Proof) -> Self {
+        Self::StepUp(StepUpRequired::by_api(asked, proof))
     }
 
     /// A sign-in that is needed, as was found out without an answer of the issuer.

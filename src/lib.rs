@@ -199,8 +199,11 @@ mod endpoint;
 mod error;
 mod flow;
 pub mod guide;
+#[cfg(any(feature = "reqwest", feature = "tower"))]
+mod http;
 mod jwt;
 mod login;
+mod refusal;
 mod request;
 #[cfg(feature = "resource-server")]
 pub mod resource_server;
@@ -229,16 +232,23 @@ pub use error::{
     UnavailableReason, Violation,
 };
 pub use flow::{ClientCredentials, ExtensionGrant, Flow, FlowContext, TokenResponse};
+#[cfg(any(feature = "reqwest", feature = "tower"))]
+pub use http::Api;
+#[cfg(feature = "reqwest")]
+pub use http::{CallError, send};
+#[cfg(feature = "reqwest-middleware")]
+pub use http::TokenMiddleware;
 pub use jwt::UnverifiedClaims;
 pub use login::{
     AuthorizationCode, DeviceCode, DevicePrompt, EndSession, PendingLogin, PendingLogout, Prompt,
     SignIn,
 };
+pub use refusal::{Refusal, RefusalKind};
 pub use request::{CacheMode, TokenRequest};
 pub use scope::{Audience, Scope, ScopeError, Scopes};
 pub use secret::Secret;
 pub use session::SessionInfo;
-pub use source::{BoxedTokenSource, TokenSource};
+pub use source::{AfterRefusal, BoxedTokenSource, TokenSource};
 #[cfg(feature = "file-store")]
 pub use store::FileStore;
 pub use store::{

@@ -12,7 +12,7 @@ mod store;
 mod unavailable;
 
 pub use denied::{Denied, DeniedReason};
-pub(crate) use person::Resume;
+pub(crate) use person::{Proof, Resume};
 pub use person::{ConsentRequired, LoginRequired, StepUpRequired};
 pub use protocol::{ProtocolViolation, Violation};
 pub use store::{StoreError, StoreErrorKind};

@@ -9,8 +9,9 @@ use crate::source::Source;
 use crate::source::words::{Word, text_at};
 
 /// The rooms from top to bottom. Those on one line do not use each other, except for `MIXED`.
-const ORDER: [&[&str]; 8] = [
+const ORDER: [&[&str]; 9] = [
     &["client", "resource_server"],
+    &["http"],
     &["cache", "login"],
     &["flow"],
     &["session"],
@@ -21,7 +22,7 @@ const ORDER: [&[&str]; 8] = [
 ];
 
 /// The line whose rooms may use each other as long as no circle comes of it.
-const MIXED: &[&str] = &["request", "token", "jwt", "dialect", "source"];
+const MIXED: &[&str] = &["request", "refusal", "token", "jwt", "dialect", "source"];
 
 /// Rooms that show the whole crate: they may use all of it, and nobody uses them.
 const FREE: [&str; 3] = ["guide", "lib", "test_util"];
