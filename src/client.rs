@@ -227,6 +227,14 @@ impl Client {
         crate::http::TokenMiddleware::new(self.clone())
     }
 
+    /// A tower layer with the tokens of this client for one API.
+    ///
+    /// For hyper-util, tonic and other clients: see [`TokenLayer`](crate::TokenLayer).
+    #[cfg(feature = "tower")]
+    pub fn layer(&self, api: impl Into<crate::http::Api>) -> crate::http::TokenLayer<Self> {
+        crate::http::TokenLayer::new(self.clone(), api)
+    }
+
     /// Fetches tokens for several audiences at once, for a start without waiting later.
     ///
     /// Results come in the order of the audiences.

@@ -1,5 +1,6 @@
 //! What can go wrong, one variant for each next move of the caller.
 
+mod outward;
 mod payload;
 mod table;
 
@@ -77,31 +78,6 @@ impl Error {
             Self::Store(error) => error.kind() == StoreErrorKind::Locked,
             _ => false,
         }
-    }
-
-    /// The error of this crate that caused another one, if one did.
-    ///
-    /// HTTP libraries wrap it: `reqwest_middleware::Error`, `tower::BoxError`, `tonic::Status`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::{error::Error as StdError, io};
-    ///
-    /// # fn f(error: intelliauth::Error) {
-    /// let wrapped: Box<dyn StdError + Send + Sync> = Box::new(io::Error::other(error));
-    /// assert!(intelliauth::Error::find(&*wrapped).is_some());
-    /// # }
-    /// ```
-    pub fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
-        let mut current = Some(error);
-        while let Some(error) = current {
-            if let Some(found) = error.downcast_ref() {
-                return Some(found);
-            }
-            current = error.source();
-        }
-        None
     }
 
     /// What to do about it, as a sentence for a person who runs the program.

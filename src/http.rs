@@ -3,6 +3,9 @@
 mod api;
 #[cfg(feature = "reqwest")]
 mod call;
+mod follow;
+#[cfg(feature = "tower")]
+mod layer;
 #[cfg(feature = "reqwest-middleware")]
 mod middleware;
 mod origin;
@@ -12,5 +15,7 @@ pub use api::Api;
 pub(crate) use call::send_for;
 #[cfg(feature = "reqwest")]
 pub use call::{CallError, send};
+#[cfg(feature = "tower")]
+pub use layer::{SecondBody, SendAgain, SendOnce, TokenLayer, TokenService};
 #[cfg(feature = "reqwest-middleware")]
 pub use middleware::TokenMiddleware;

@@ -234,10 +234,12 @@ pub use error::{
 pub use flow::{ClientCredentials, ExtensionGrant, Flow, FlowContext, TokenResponse};
 #[cfg(any(feature = "reqwest", feature = "tower"))]
 pub use http::Api;
-#[cfg(feature = "reqwest")]
-pub use http::{CallError, send};
 #[cfg(feature = "reqwest-middleware")]
 pub use http::TokenMiddleware;
+#[cfg(feature = "reqwest")]
+pub use http::{CallError, send};
+#[cfg(feature = "tower")]
+pub use http::{SecondBody, SendAgain, SendOnce, TokenLayer, TokenService};
 pub use jwt::UnverifiedClaims;
 pub use login::{
     AuthorizationCode, DeviceCode, DevicePrompt, EndSession, PendingLogin, PendingLogout, Prompt,

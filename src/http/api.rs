@@ -1,6 +1,6 @@
 //! [`Api`]: what is asked for an API, and what may be.
 
-use crate::{request::TokenRequest, scope::Scopes};
+use crate::{error::Error, request::TokenRequest, scope::Scopes};
 
 /// An API as its callers see it: the token that goes to it, and the scopes that it may ask for besides.
 ///
@@ -39,10 +39,33 @@ impl Api {
         self
     }
 
+    /// What a call needs: what it says itself, if that is for this API.
+    pub(super) fn wanted<'a>(
+        &'a self,
+        own: Option<&'a TokenRequest<'static>>,
+    ) -> Result<&'a TokenRequest<'static>, Error> {
+        let audience = self.request.audience();
+        match own {
+            Some(own) if own.audience() != audience => Err(Error::request(format!(
+                "the request names `{}`, and goes to `{audience}`",
+                own.audience()
+            ))),
+            Some(own) => Ok(own),
+            None => Ok(&self.request),
+        }
+    }
+
+    /// What may be asked for if it is missing: what was listed, and what is asked for anyway.
+    pub(super) fn may_be_asked_for(&self) -> Scopes {
+        self.allowed.union(self.request.named_scopes())
+    }
+
+    #[cfg(feature = "reqwest")]
     pub(super) fn request(&self) -> &TokenRequest<'static> {
         &self.request
     }
 
+    #[cfg(feature = "reqwest")]
     pub(super) fn allowed(&self) -> &Scopes {
         &self.allowed
     }

@@ -3,13 +3,13 @@
 use http::{HeaderMap, header};
 use reqwest::{Request, RequestBuilder, Response, ResponseBuilderExt as _};
 
-use super::{Api, origin::Origin};
+use super::{Api, follow::follow, origin::Origin};
 use crate::{
     error::Error,
-    refusal::{LARGEST, Refusal, RefusalKind},
+    refusal::{LARGEST, Refusal},
     request::TokenRequest,
     scope::Scopes,
-    source::{AfterRefusal, TokenSource},
+    source::TokenSource,
     token::AccessToken,
 };
 
@@ -130,20 +130,12 @@ impl Attempt {
         }
         let (refusal, answer) = read(answer).await?;
         let refusal = refusal.allow(allowed);
-        let Some(mut copy) = self.copy else {
-            if refusal.kind() == RefusalKind::InvalidToken {
-                // That it is on trial changes nothing here: the answer says enough.
-                let _ = source.reject(&self.token).await;
-            }
+        let next = follow(source, &self.token, &refusal, self.copy.is_some()).await?;
+        let Some((mut copy, next)) = self.copy.zip(next) else {
             return Ok(Next::Answer(answer));
         };
-        match source.after_refusal(&self.token, &refusal).await? {
-            AfterRefusal::Repeat(next) => {
-                authorize(&mut copy, &next);
-                Ok(Next::Repeat(copy))
-            }
-            AfterRefusal::NotAboutToken => Ok(Next::Answer(answer)),
-        }
+        authorize(&mut copy, &next);
+        Ok(Next::Repeat(copy))
     }
 }
 

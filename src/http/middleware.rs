@@ -11,7 +11,7 @@ use super::{
     call::{self, Attempt, carries_credentials},
     origin::Origin,
 };
-use crate::{error::Error, request::TokenRequest, scope::Scopes, source::TokenSource};
+use crate::{error::Error, request::TokenRequest, source::TokenSource};
 
 /// A middleware that puts the right token into each request to an API that was named.
 ///
@@ -90,38 +90,23 @@ impl<S: TokenSource> TokenMiddleware<S> {
             }
             return next.run(request, extensions).await;
         };
-        let (wanted, allowed) = wanted(api, own.as_ref()).map_err(no_token)?;
+        let wanted = api.wanted(own.as_ref()).map_err(no_token)?;
         let attempt = Attempt::begin(&self.source, wanted, &mut request).await;
         let attempt = attempt.map_err(no_token)?;
         let answer = next.clone().run(request, extensions).await?;
         if !origin.has(answer.url()) {
             return Ok(answer);
         }
-        match attempt.conclude(&self.source, &allowed, answer).await {
+        match attempt
+            .conclude(&self.source, &api.may_be_asked_for(), answer)
+            .await
+        {
             Ok(call::Next::Answer(answer)) => Ok(answer),
             Ok(call::Next::Repeat(request)) => next.run(request, extensions).await,
             Err(CallError::Http(error)) => Err(error.into()),
             Err(CallError::Token(error)) => Err(no_token(error)),
         }
     }
-}
-
-/// What a call needs, and what may be asked for besides.
-fn wanted<'a>(
-    api: &'a Api,
-    own: Option<&'a TokenRequest<'static>>,
-) -> std::result::Result<(&'a TokenRequest<'static>, Scopes), Error> {
-    let Some(own) = own else {
-        return Ok((api.request(), api.allowed().clone()));
-    };
-    if own.audience() != api.request().audience() {
-        return Err(Error::request(format!(
-            "the request is for `{}`, and goes to `{}`",
-            own.audience(),
-            api.request().audience()
-        )));
-    }
-    Ok((own, api.allowed().union(api.request().named_scopes())))
 }
 
 /// The error between ours and anyhow's, whose `source` leaves out the outermost.

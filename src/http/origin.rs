@@ -40,6 +40,18 @@ impl Origin {
         })
     }
 
+    /// Whether a URI has this origin.
+    #[cfg(feature = "tower")]
+    pub(super) fn has_uri(&self, uri: &http::Uri) -> bool {
+        let default = if self.scheme == "https" { 443 } else { 80 };
+        // The grammar of a URI knows its scheme and host in any case.
+        let has =
+            |part: Option<&str>, own: &str| part.is_some_and(|one| one.eq_ignore_ascii_case(own));
+        has(uri.scheme_str(), &self.scheme)
+            && has(uri.host(), &self.host)
+            && uri.port_u16().unwrap_or(default) == self.port
+    }
+
     /// Whether a URL has this origin; its host is in lower case, as [`Url`] writes it.
     #[cfg(feature = "reqwest")]
     pub(super) fn has(&self, url: &Url) -> bool {
@@ -93,8 +105,14 @@ mod tests {
             assert!(Origin::named(bad).is_err(), "{bad}");
         }
         let named = |text| Origin::named(text).unwrap();
-        assert_eq!(named("https://API.example"), named("https://api.example:443"));
-        assert_ne!(named("https://api.example:444"), named("https://api.example"));
+        assert_eq!(
+            named("https://API.example"),
+            named("https://api.example:443")
+        );
+        assert_ne!(
+            named("https://api.example:444"),
+            named("https://api.example")
+        );
         assert_ne!(named("http://127.0.0.1:443"), named("https://127.0.0.1"));
     }
 }

@@ -35,22 +35,18 @@ pub(super) fn read(value: &[u8], challenges: &mut Vec<Challenge>) {
             rest.advance(1);
             continue;
         }
-        match rest.parameter_value() {
-            Some(value) => {
-                if let Some(challenge) = &mut current {
-                    challenge
-                        .parameters
-                        .push((text(word).to_ascii_lowercase(), value));
-                }
+        if let Some(value) = rest.parameter_value() {
+            if let Some(challenge) = &mut current {
+                let name = text(word).to_ascii_lowercase();
+                challenge.parameters.push((name, value));
             }
-            None => {
-                challenges.extend(current.take());
-                rest.skip_token68();
-                current = Some(Challenge {
-                    scheme: text(word),
-                    parameters: Vec::new(),
-                });
-            }
+        } else {
+            challenges.extend(current.take());
+            rest.skip_token68();
+            current = Some(Challenge {
+                scheme: text(word),
+                parameters: Vec::new(),
+            });
         }
     }
     challenges.extend(current);
