@@ -205,7 +205,7 @@ mod endpoint;
 mod error;
 mod flow;
 pub mod guide;
-#[cfg(any(feature = "reqwest", feature = "tower"))]
+#[cfg(any(feature = "axum", feature = "reqwest", feature = "tower"))]
 mod http;
 mod jwt;
 mod login;

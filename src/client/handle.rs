@@ -115,8 +115,8 @@ impl AudienceHandle {
     #[cfg(feature = "reqwest")]
     pub async fn send(
         &self,
-        request: reqwest::RequestBuilder,
-    ) -> Result<reqwest::Response, crate::http::CallError> {
+        request: crate::http::RequestBuilder,
+    ) -> Result<crate::http::Response, crate::http::CallError> {
         let wanted = TokenRequest::from(&*self.details);
         crate::http::send_for(self, &wanted, &crate::scope::Scopes::none(), request).await
     }

@@ -1,7 +1,8 @@
 //! One API call with reqwest: the token before it, and what follows from the answer.
 
 use http::{HeaderMap, header};
-use reqwest::{Request, RequestBuilder, Response, ResponseBuilderExt as _};
+use reqwest::{Request, ResponseBuilderExt as _};
+pub(crate) use reqwest::{RequestBuilder, Response};
 
 use super::{Api, follow::follow, origin::Origin};
 use crate::{

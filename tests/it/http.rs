@@ -1,5 +1,7 @@
 //! Calls to an API: the token goes where it may, and the answer is understood.
 
+mod answers;
+mod grpc;
 mod layer;
 mod middleware;
 mod send;
