@@ -96,6 +96,7 @@ impl Refusal {
     }
 
     /// The same for a set of scopes.
+    #[cfg(any(feature = "reqwest", feature = "tower"))]
     pub(crate) fn allow(mut self, scopes: &Scopes) -> Self {
         self.allowed = self.allowed.union(scopes);
         self

@@ -1,6 +1,6 @@
 //! [`Api`]: what is asked for an API, and what may be.
 
-use crate::{error::Error, request::TokenRequest, scope::Scopes};
+use crate::{request::TokenRequest, scope::Scopes};
 
 /// An API as its callers see it: the token that goes to it, and the scopes that it may ask for besides.
 ///
@@ -40,13 +40,14 @@ impl Api {
     }
 
     /// What a call needs: what it says itself, if that is for this API.
+    #[cfg(any(feature = "reqwest-middleware", feature = "tower"))]
     pub(super) fn wanted<'a>(
         &'a self,
         own: Option<&'a TokenRequest<'static>>,
-    ) -> Result<&'a TokenRequest<'static>, Error> {
+    ) -> Result<&'a TokenRequest<'static>, crate::error::Error> {
         let audience = self.request.audience();
         match own {
-            Some(own) if own.audience() != audience => Err(Error::request(format!(
+            Some(own) if own.audience() != audience => Err(crate::error::Error::request(format!(
                 "the request names `{}`, and goes to `{audience}`",
                 own.audience()
             ))),
@@ -56,6 +57,7 @@ impl Api {
     }
 
     /// What may be asked for if it is missing: what was listed, and what is asked for anyway.
+    #[cfg(any(feature = "reqwest-middleware", feature = "tower"))]
     pub(super) fn may_be_asked_for(&self) -> Scopes {
         self.allowed.union(self.request.named_scopes())
     }

@@ -16,6 +16,7 @@ pub(super) struct Origin {
 
 impl Origin {
     /// Reads the origin of an API, as its caller has named it.
+    #[cfg(any(feature = "reqwest-middleware", feature = "tower"))]
     pub(super) fn named(text: &str) -> Result<Self, Error> {
         let url = Url::parse(text)
             .map_err(|error| Error::request(format!("the API's origin {text:?}: {error}")))?;
