@@ -27,9 +27,11 @@ use crate::{
     cache::{OnStale, Stats, TokenCache},
     error::Error,
     flow::Flow,
+    refusal::Refusal,
     request::{Details, TokenRequest},
     scope::Audience,
     session::Principal,
+    source::{AfterRefusal, TokenSource},
     token::{AccessToken, Source, TokenRef},
 };
 use arc_swap::Guard;
@@ -147,8 +149,54 @@ impl Client {
         AudienceHandle::new(self.clone(), request.into().into_details())
     }
 
-    /// The next token after an API has answered 401 to `rejected`.
+    /// What to do after an API has refused a request that carried `token`.
     ///
+    /// The one decision about an API's answer, which `send`, the middleware and the layer make as well:
+    /// repeat the request once with the token that this returns, or take the answer as it is.
+    ///
+    /// | the API says | what is done |
+    /// |---|---|
+    /// | the token is invalid | it is dropped if it is still the current one, and one is fetched for everybody: [`AfterRefusal::Repeat`] |
+    /// | scopes are missing that were asked for, or may be ([`Refusal::allow_scopes`]) | a token with them: [`AfterRefusal::Repeat`], or the error why there is none |
+    /// | other scopes are missing | [`Error::Denied`] names them ([`DeniedReason::ScopeNotListed`](crate::DeniedReason::ScopeNotListed)), without a request |
+    /// | the person has to prove more | [`Error::StepUp`], and the token stays in use |
+    /// | something else, or of another audience | [`AfterRefusal::NotAboutToken`] |
+    ///
+    /// # Errors
+    ///
+    /// Those of the table; otherwise as [`get_access_token`](Self::get_access_token), [`Error::Consent`]
+    /// above all. [`Error::Denied`] without a request if the API rejects a token that has just replaced a
+    /// rejected one: an API that always refuses costs a token request each half minute.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn f(client: intelliauth::Client, http: reqwest::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use intelliauth::{AfterRefusal, Refusal};
+    ///
+    /// let token = client.get_access_token("api.banking.cymmetri.com").await?;
+    /// let url = "https://api.banking.cymmetri.com/transactions";
+    /// let call = |token: &intelliauth::AccessToken| {
+    ///     http.get(url).header("authorization", token.header_value()).send()
+    /// };
+    /// let mut answer = call(&token).await?;
+    /// let refusal = Refusal::new(answer.status(), answer.headers());
+    /// if let AfterRefusal::Repeat(next) = client.after_refusal(&token, &refusal).await? {
+    ///     answer = call(&next).await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn after_refusal(
+        &self,
+        token: &AccessToken,
+        refusal: &Refusal,
+    ) -> Result<AfterRefusal, Error> {
+        TokenSource::after_refusal(self, token, refusal).await
+    }
+
+    /// The next token after an API has answered 401 to `rejected`, whatever it said.
+    ///
+    /// [`after_refusal`](Self::after_refusal) knows a stale token from one that allows too little.
     /// `rejected` is forgotten only if it is still the current one: of fifty calls that fail together
     /// one makes a request, and if another call has fetched a new token meanwhile, none does. Repeat the
     /// API call once with what this returns.
@@ -170,6 +218,22 @@ impl Client {
         // Exactly these: whether its caller would take a broader token is not known here.
         let request = TokenRequest::from(details).exact_scopes();
         self.get_access_token(request).await
+    }
+
+    /// A middleware of the crate `reqwest-middleware` with the tokens of this client.
+    ///
+    /// It goes to no API before one is named: see [`TokenMiddleware`](crate::TokenMiddleware).
+    #[cfg(feature = "reqwest-middleware")]
+    pub fn middleware(&self) -> crate::http::TokenMiddleware<Self> {
+        crate::http::TokenMiddleware::new(self.clone())
+    }
+
+    /// A tower layer with the tokens of this client for one API.
+    ///
+    /// For hyper-util, tonic and other clients: see [`TokenLayer`](crate::TokenLayer).
+    #[cfg(feature = "tower")]
+    pub fn layer(&self, api: impl Into<crate::http::Api>) -> crate::http::TokenLayer<Self> {
+        crate::http::TokenLayer::new(self.clone(), api)
     }
 
     /// Fetches tokens for several audiences at once, for a start without waiting later.

@@ -1,9 +1,10 @@
 //! What can go wrong, one variant for each next move of the caller.
 
+mod outward;
 mod payload;
 mod table;
 
-pub(crate) use payload::{Asked, Refusal, Resume};
+pub(crate) use payload::{Asked, Proof, Refusal, Resume};
 pub use payload::{
     ConsentRequired, Denied, DeniedReason, InvalidRequest, IssuerAnswer, LoginRequired, NotCached,
     ProtocolViolation, StepUpRequired, StoreError, StoreErrorKind, Unavailable, UnavailableReason,
@@ -232,6 +233,20 @@ impl Error {
             crate::scope::Scopes::none(),
             None,
         ))
+    }
+
+    /// A refusal that names what is missing, as was found out without an answer of the issuer.
+    pub(crate) fn lacking(
+        asked: &Asked,
+        reason: DeniedReason,
+        missing: crate::scope::Scopes,
+    ) -> Self {
+        Self::Denied(Denied::new(asked, reason, missing, None))
+    }
+
+    /// What an API wants of the person beyond a good token.
+    pub(crate) fn step_up_required(asked: &Asked, proof: Proof) -> Self {
+        Self::StepUp(StepUpRequired::by_api(asked, proof))
     }
 
     /// A sign-in that is needed, as was found out without an answer of the issuer.

@@ -39,6 +39,9 @@
 //! 500 and says why in the log: it is never open. [`AuthenticateLayer::optional`] lets requests
 //! without a token through as well, and `Option<Claims>` says which they are.
 //!
+//! A service of gRPC (tonic) is answered in its own way by [`AuthenticateLayer::grpc`] and
+//! [`RequireLayer::grpc`]: `grpc-status` 16 for 401, 7 for 403, and the challenge beside it.
+//!
 //! # With axum
 //!
 //! With the feature `axum` there is a [`ProtectedRouter`], which takes no route without a requirement,
@@ -75,6 +78,7 @@
 //! It does not ask the issuer whether a token was revoked: that would be a request per request, and tokens are
 //! short-lived. It takes no opaque tokens, no encrypted ones, and none that are bound to a key (`cnf`).
 
+mod answers;
 #[cfg(feature = "axum")]
 mod axum;
 mod bearer;
@@ -91,6 +95,7 @@ mod verifier;
 #[cfg(feature = "axum")]
 pub use self::axum::{Permission, Permitted, ProtectedRouter, Route, RouteError};
 pub use self::{
+    answers::{Answers, Grpc, Text},
     builder::{SetupError, VerifierBuilder},
     challenge::Challenge,
     claims::{AssuranceLevel, Claims},

@@ -3,7 +3,7 @@
 mod freshness;
 
 use std::{
-    fmt,
+    fmt, ptr,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -15,6 +15,7 @@ use http::HeaderValue;
 pub(crate) use freshness::{Freshness, Phase};
 
 use crate::{
+    error::Error,
     jwt::UnverifiedClaims,
     request::Parameters,
     scope::{Audience, Scopes},
@@ -142,6 +143,15 @@ impl AccessToken {
     /// Whether this call was answered from the cache or by the issuer.
     pub fn source(&self) -> Source {
         self.source
+    }
+
+    /// Whether `error` says that an API wants more of the person than this very token shows.
+    pub(crate) fn was_too_weak(&self, error: &Error) -> bool {
+        let Error::StepUp(step_up) = error else {
+            return false;
+        };
+        let refused = step_up.proof().map(|proof| proof.refused.as_ptr());
+        refused.is_some_and(|refused| ptr::addr_eq(refused, Arc::as_ptr(&self.token)))
     }
 
     #[inline]

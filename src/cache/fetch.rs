@@ -80,6 +80,20 @@ impl TokenCache {
         }
     }
 
+    /// The same error, with what it takes to go on if it needs a person and does not know that yet.
+    pub(crate) async fn resumable(&self, principal: &Principal, error: Error) -> Error {
+        let is_complete = error
+            .person_needed()
+            .is_none_or(|(_, resume)| resume.is_some());
+        match self.session(principal) {
+            Some((sessions, open)) if !is_complete => {
+                let signed_in = sessions.signed_in(open).await.ok().flatten();
+                resumable(error, &self.endpoint, open, signed_in.as_ref(), false).await
+            }
+            _ => error,
+        }
+    }
+
     /// Forgets that a person had to act, if the session has changed since.
     async fn forget_outdated_failure(&self, principal: &Principal, slot_entry: &SlotEntry) {
         let Some((sessions, open)) = self.session(principal) else {

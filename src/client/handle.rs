@@ -8,8 +8,10 @@ use super::Client;
 use crate::{
     cache::{OnStale, Pinned, SlotEntry},
     error::Error,
+    refusal::Refusal,
     request::{CacheMode, Details, TokenRequest},
     scope::Audience,
+    source::{AfterRefusal, TokenSource},
     token::{AccessToken, Source, Token, TokenRef},
 };
 
@@ -76,6 +78,19 @@ impl AudienceHandle {
         self.cached(OnStale::RefreshInBackground).map(TokenRef::new)
     }
 
+    /// As [`Client::after_refusal`].
+    ///
+    /// # Errors
+    ///
+    /// As there; [`Error::Request`] for a token of another audience.
+    pub async fn after_refusal(
+        &self,
+        token: &AccessToken,
+        refusal: &Refusal,
+    ) -> Result<AfterRefusal, Error> {
+        TokenSource::after_refusal(self, token, refusal).await
+    }
+
     /// As [`Client::after_unauthorized`].
     ///
     /// # Errors
@@ -86,6 +101,23 @@ impl AudienceHandle {
             .cache
             .reject(&self.client.principal, rejected.token())?;
         self.get_access_token().await
+    }
+
+    /// Sends a request to the API with reqwest, and once more where the API's answer says so.
+    ///
+    /// As [`send`](crate::send) with what the handle was made for: a scope that was not asked for is
+    /// never requested.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[cfg(feature = "reqwest")]
+    pub async fn send(
+        &self,
+        request: crate::http::RequestBuilder,
+    ) -> Result<crate::http::Response, crate::http::CallError> {
+        let wanted = TokenRequest::from(&*self.details);
+        crate::http::send_for(self, &wanted, &crate::scope::Scopes::none(), request).await
     }
 
     pub(super) fn client(&self) -> &Client {

@@ -129,6 +129,8 @@ impl Session {
         // Another call may have resolved it while this one waited for its turn.
         let again = match self.client.get_access_token(request(asked)).await {
             Err(again) if again.person_needed().is_some() => again,
+            // What an API has found too weak is no answer, however fresh it is.
+            Ok(token) if token.was_too_weak(&error) => error.clone(),
             other => return other,
         };
         let how = how.going_on(&again);

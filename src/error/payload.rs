@@ -12,8 +12,8 @@ mod store;
 mod unavailable;
 
 pub use denied::{Denied, DeniedReason};
-pub(crate) use person::Resume;
 pub use person::{ConsentRequired, LoginRequired, StepUpRequired};
+pub(crate) use person::{Proof, Resume};
 pub use protocol::{ProtocolViolation, Violation};
 pub use store::{StoreError, StoreErrorKind};
 pub use unavailable::{Unavailable, UnavailableReason};

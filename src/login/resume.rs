@@ -25,7 +25,8 @@ impl ConsentRequired {
         &self,
         redirect_uri: impl Into<String>,
     ) -> Result<(Url, PendingLogin), Error> {
-        begin(self.asked(), self.resume(), redirect_uri.into(), false)
+        let login = AuthorizationCode::redirect_to(redirect_uri);
+        begin(self.asked(), self.resume(), login)
     }
 }
 
@@ -41,7 +42,8 @@ impl LoginRequired {
         &self,
         redirect_uri: impl Into<String>,
     ) -> Result<(Url, PendingLogin), Error> {
-        begin(self.asked(), self.resume(), redirect_uri.into(), false)
+        let login = AuthorizationCode::redirect_to(redirect_uri);
+        begin(self.asked(), self.resume(), login)
     }
 }
 
@@ -57,15 +59,15 @@ impl StepUpRequired {
         &self,
         redirect_uri: impl Into<String>,
     ) -> Result<(Url, PendingLogin), Error> {
-        begin(self.asked(), self.resume(), redirect_uri.into(), true)
+        let login = AuthorizationCode::redirect_to(redirect_uri).anew(self.acr_values());
+        begin(self.asked(), self.resume(), login)
     }
 }
 
 fn begin(
     asked: &Asked,
     resume: Option<&Resume>,
-    redirect_uri: String,
-    is_step_up: bool,
+    login: AuthorizationCode,
 ) -> Result<(Url, PendingLogin), Error> {
     let resume = resume.ok_or_else(|| {
         Error::request("this error came from no person's session: no sign-in can resolve it")
@@ -84,10 +86,7 @@ fn begin(
         identity_scopes: resume.sign_in_scopes.clone(),
         offline_needs_consent: resume.offline_needs_consent,
     };
-    let mut login = AuthorizationCode::redirect_to(redirect_uri).going_on(asked, Some(resume));
-    if is_step_up {
-        login = login.anew();
-    }
+    let login = login.going_on(asked, Some(resume));
     login.begin(&authorization, &resume.session, SystemClock::new().now())
 }
 
@@ -99,9 +98,16 @@ impl AuthorizationCode {
         self
     }
 
-    /// Asks the person to sign in again, who has to prove more: their session at the issuer must not answer
-    /// for them, unless the caller says otherwise.
-    pub(crate) fn anew(self) -> Self {
+    /// The same, for somebody who has to prove more: a session at the issuer must not answer for them,
+    /// unless the caller says otherwise. The API may have said which kinds of sign-in would do; a fresh
+    /// sign-in is young enough for every `max_age`.
+    pub(crate) fn anew(mut self, acr_values: Option<&str>) -> Self {
+        let is_named = |(name, _): &(String, String)| name == "acr_values";
+        if let Some(values) = acr_values
+            && !self.parameters.iter().any(is_named)
+        {
+            self = self.acr_values(values);
+        }
         if self.prompt.is_some() || self.max_age.is_some() {
             self
         } else {

@@ -73,8 +73,10 @@ impl SignIn {
         Self(match self.0 {
             How::AuthorizationCode(login) => {
                 let login = login.going_on(asked, resume);
-                let is_step_up = matches!(error, Error::StepUp(_));
-                How::AuthorizationCode(Box::new(if is_step_up { login.anew() } else { login }))
+                How::AuthorizationCode(Box::new(match error {
+                    Error::StepUp(step_up) => login.anew(step_up.acr_values()),
+                    _ => login,
+                }))
             }
             How::DeviceCode(login) => How::DeviceCode(Box::new(login.going_on(asked, resume))),
         })

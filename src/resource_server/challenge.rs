@@ -138,6 +138,29 @@ impl Challenge {
         self.status
     }
 
+    /// The same as gRPC answers it: 200, the status in a header, no body.
+    ///
+    /// The challenge stands beside it, so that a client can read what is missing.
+    pub fn into_grpc_response<B: Default>(self) -> Response<B> {
+        // The codes of gRPC: UNAUTHENTICATED, PERMISSION_DENIED, INVALID_ARGUMENT, UNAVAILABLE, INTERNAL.
+        let status = match self.status {
+            StatusCode::UNAUTHORIZED => "16",
+            StatusCode::FORBIDDEN => "7",
+            StatusCode::BAD_REQUEST => "3",
+            StatusCode::SERVICE_UNAVAILABLE => "14",
+            _ => "13",
+        };
+        let mut response = Response::new(B::default());
+        let headers = response.headers_mut();
+        let grpc = HeaderValue::from_static("application/grpc");
+        headers.insert(CONTENT_TYPE, grpc);
+        headers.insert("grpc-status", HeaderValue::from_static(status));
+        if let Some(Ok(value)) = self.authenticate.map(HeaderValue::try_from) {
+            headers.insert(WWW_AUTHENTICATE, value);
+        }
+        response
+    }
+
     /// The whole answer.
     pub fn into_response<B: From<String>>(self) -> Response<B> {
         let body = self.body.map(|body| body.to_string());

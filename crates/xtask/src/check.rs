@@ -78,7 +78,15 @@ fn room_findings(root: &Path) -> Result<Vec<String>> {
 
 /// Tests and examples are built with all features, so that the others have to be asked for. All of them
 /// together are what the other steps build.
-const FEATURES: [&str; 4] = ["", "resource-server", "axum", "test-util"];
+const FEATURES: [&str; 7] = [
+    "",
+    "resource-server",
+    "axum",
+    "test-util",
+    "reqwest",
+    "reqwest-middleware",
+    "tower",
+];
 
 const CLIPPY: [&str; 7] = [
     "clippy",

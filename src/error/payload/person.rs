@@ -1,6 +1,12 @@
 //! [`ConsentRequired`], [`LoginRequired`] and [`StepUpRequired`]: a person has to act.
 
-use std::{error::Error as StdError, fmt, sync::Arc};
+use std::{
+    any::Any,
+    error::Error as StdError,
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use url::Url;
 
@@ -16,6 +22,16 @@ struct PersonNeeded {
     /// The revision of the session that this was found in; zero without one.
     revision: u64,
     resume: Option<Resume>,
+    proof: Option<Proof>,
+}
+
+/// What an API wants of the person beyond a good token (RFC 9470).
+#[derive(Clone, Debug)]
+pub(crate) struct Proof {
+    pub(crate) acr_values: Option<String>,
+    pub(crate) max_age: Option<Duration>,
+    /// The token that was too weak: as long as it is the current one, no other call has led further.
+    pub(crate) refused: Weak<dyn Any + Send + Sync>,
 }
 
 /// Why a person is needed, beyond what the issuer answered.
@@ -66,6 +82,7 @@ macro_rules! person_needed {
                     cause: Cause::Asked,
                     revision: 0,
                     resume: None,
+                    proof: None,
                 }))
             }
 
@@ -144,6 +161,37 @@ person_needed! {
     StepUpRequired, "a stronger sign-in is needed"
 }
 
+impl StepUpRequired {
+    /// The API, and not the issuer, wants more of the person.
+    pub(crate) fn by_api(asked: &Asked, proof: Proof) -> Self {
+        Self(Arc::new(PersonNeeded {
+            revision: 0,
+            asked: asked.clone(),
+            missing: Scopes::none(),
+            answer: None,
+            cause: Cause::Asked,
+            resume: None,
+            proof: Some(proof),
+        }))
+    }
+
+    pub(crate) fn proof(&self) -> Option<&Proof> {
+        self.0.proof.as_ref()
+    }
+
+    /// The kinds of sign-in that would do, best first, separated by spaces (RFC 9470 section 3).
+    ///
+    /// Nothing where it was the issuer that wants more, or the API did not say what.
+    pub fn acr_values(&self) -> Option<&str> {
+        self.proof()?.acr_values.as_deref()
+    }
+
+    /// How long ago the person may have signed in (RFC 9470 section 3), where the API said it.
+    pub fn max_age(&self) -> Option<Duration> {
+        self.proof()?.max_age
+    }
+}
+
 impl LoginRequired {
     /// No person is signed in: no token of the session may be used any more.
     pub(crate) fn signed_out(asked: &Asked) -> Self {
@@ -172,6 +220,7 @@ impl LoginRequired {
             answer,
             cause,
             resume: None,
+            proof: None,
         }))
     }
 

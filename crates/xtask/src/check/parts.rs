@@ -6,17 +6,17 @@ use crate::source::{Source, words::text_at};
 /// A crate, and the rooms that may name it.
 const PARTS: [(&str, &[&str]); 12] = [
     ("aws_lc_rs", &["jwt"]),
-    ("axum", &["resource_server"]),
+    ("axum", &["http", "resource_server"]),
     ("etcetera", &["store"]),
     ("moka", &["cache"]),
     ("oauth2", &["endpoint", "login"]),
     ("papaya", &["cache", "session"]),
     ("qrcode", &["login"]),
-    ("reqwest", &["endpoint", "login"]),
+    ("reqwest", &["endpoint", "http", "login"]),
     ("sha2", &["store"]),
     ("tempfile", &["store"]),
-    ("tower_layer", &["resource_server"]),
-    ("tower_service", &["resource_server"]),
+    ("tower_layer", &["http", "resource_server"]),
+    ("tower_service", &["http", "resource_server"]),
 ];
 
 /// What is wrong, one line each.

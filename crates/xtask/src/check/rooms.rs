@@ -33,15 +33,16 @@ impl Layout {
         heading: "## The rooms of the SDK",
         order: &[
             &["client", "resource_server"],
+            &["http"],
             &["cache", "login"],
             &["flow"],
             &["session"],
             &["endpoint", "store"],
-            &["request", "token", "jwt", "dialect", "source"],
+            &["request", "refusal", "token", "jwt", "dialect", "source"],
             &["error"],
             &["account", "scope", "secret", "time"],
         ],
-        mixed: &["request", "token", "jwt", "dialect", "source"],
+        mixed: &["request", "refusal", "token", "jwt", "dialect", "source"],
         free: &["guide", "lib", "test_util"],
         with_circles: &[
             "cache",
