@@ -1,7 +1,7 @@
-//! Calls an API with reqwest, and what to do when it answers 401.
+//! Calls two APIs with reqwest, and what follows when one of them refuses.
 //!
-//! The example brings an API of its own, which forgets what it accepts once, as one does whose issuer
-//! has revoked a token.
+//! The APIs are its own: banking has forgotten the first token that it sees, as after a revocation, and
+//! health wants a scope that the call has not named.
 //!
 //! ```console
 //! $ cargo run --example call_an_api
@@ -9,72 +9,78 @@
 
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
-use http::{StatusCode, header::AUTHORIZATION};
-use intelliauth::{AudienceHandle, Client};
+use intelliauth::{Api, Client, Error, TokenRequest};
 use intelliauth_emulator::{Config, Emulator};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
+
+const BANKING: &str = "api.banking.cymmetri.com";
+const HEALTH: &str = "api.health.cymmetri.com";
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let emulator = Emulator::start(Config::sample()).await?;
-    let api = api_that_refuses_once().await;
+    let (banking, health) = (
+        refusing_once(401, "Bearer error=\"invalid_token\"").await,
+        refusing_once(
+            403,
+            "Bearer error=\"insufficient_scope\", scope=\"write:records\"",
+        )
+        .await,
+    );
     let client = Client::for_application(emulator.issuer(), "app_01HZX0SERVICE")
         .client_secret("sample-service-secret")
         .build()?;
-    let banking = client.audience("api.banking.cymmetri.com");
-    let http = reqwest::Client::builder().no_proxy().build()?;
 
-    let answer = call(&http, &banking, &format!("{}/transactions", api.uri())).await?;
+    // Each origin gets the tokens of its audience, and no other origin gets any.
+    let apis = client
+        .middleware()
+        .api(banking.uri(), BANKING)
+        .api(health.uri(), HEALTH);
+    let plain = reqwest::Client::builder().no_proxy().build()?;
+    let http = reqwest_middleware::ClientBuilder::new(plain.clone())
+        .with(apis)
+        .build();
+
+    let read = TokenRequest::new(BANKING).scope("read:transactions");
+    let answer = http.get(banking.uri()).with_extension(read).send().await?;
+    println!("banking: {} after a 401", answer.status());
+    report(&emulator, &banking, &health).await;
+
+    // A scope that was not listed for the API is never asked for: the error names it.
+    let error = http.get(health.uri()).send().await.err();
+    let error = error.as_ref().and_then(|error| Error::find(error));
     println!(
-        "the API answered {} with {}",
-        answer.status(),
-        answer.text().await?
+        "health: {}",
+        error.map_or_else(String::new, Error::next_move)
     );
-    println!(
-        "token requests: {} (the second one after the 401)",
-        emulator.token_requests()
-    );
+    report(&emulator, &banking, &health).await;
+
+    // Without the middleware: the same decisions in one call.
+    let api = Api::new(HEALTH);
+    let answer = intelliauth::send(&client, &api, plain.get(health.uri())).await?;
+    println!("health: {}", answer.status());
+    report(&emulator, &banking, &health).await;
     Ok(())
 }
 
-/// One API call: the token is asked for right before it, and a 401 is answered once.
-async fn call(
-    http: &reqwest::Client,
-    audience: &AudienceHandle,
-    url: &str,
-) -> anyhow::Result<reqwest::Response> {
-    let token = audience.get_access_token().await?;
-    let answer = http
-        .get(url)
-        .header(AUTHORIZATION, token.header_value())
-        .send()
-        .await?;
-    if answer.status() != StatusCode::UNAUTHORIZED {
-        return Ok(answer);
-    }
-    // Of many calls that fail together, one fetches the next token, and all get it.
-    println!("the API answered 401: once more with the next token");
-    let next = audience.after_unauthorized(&token).await?;
-    Ok(http
-        .get(url)
-        .header(AUTHORIZATION, next.header_value())
-        .send()
-        .await?)
+/// What was asked of whom.
+async fn report(emulator: &Emulator, banking: &MockServer, health: &MockServer) {
+    let count = |got: Option<Vec<wiremock::Request>>| got.map_or(0, |requests| requests.len());
+    println!(
+        "  so far: issuer {} token requests, banking {} calls, health {} calls",
+        emulator.token_requests(),
+        count(banking.received_requests().await),
+        count(health.received_requests().await),
+    );
 }
 
-async fn api_that_refuses_once() -> MockServer {
+/// An API that challenges its first caller like this, and then answers.
+async fn refusing_once(status: u16, challenge: &str) -> MockServer {
     let api = MockServer::start().await;
-    let refusal = ResponseTemplate::new(401)
-        .insert_header("www-authenticate", "Bearer error=\"invalid_token\"");
-    let route = || Mock::given(matchers::method("GET")).and(matchers::path("/transactions"));
-    route()
-        .respond_with(refusal)
-        .up_to_n_times(1)
-        .mount(&api)
-        .await;
-    route()
-        .respond_with(ResponseTemplate::new(200).set_body_string("[]"))
-        .mount(&api)
-        .await;
+    let refusal = ResponseTemplate::new(status).insert_header("www-authenticate", challenge);
+    let once = Mock::given(matchers::any()).respond_with(refusal);
+    once.up_to_n_times(1).mount(&api).await;
+    let answers = Mock::given(matchers::any()).respond_with(ResponseTemplate::new(200));
+    answers.mount(&api).await;
     api
 }

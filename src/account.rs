@@ -149,12 +149,12 @@ impl Account {
         self.profile.family_name.as_deref()
     }
 
-    /// `preferred_username`: a short name that may change and may be somebody else's too.
+    /// `preferred_username`: a short name that may change, and that another account may have too.
     pub fn preferred_username(&self) -> Option<&str> {
         self.profile.preferred_username.as_deref()
     }
 
-    /// `picture`: the URL of a picture. Whoever loads it tells that server so.
+    /// `picture`: the URL of a picture. To load it tells that server that the person is here.
     pub fn picture(&self) -> Option<&str> {
         self.profile.picture.as_deref()
     }
@@ -192,7 +192,7 @@ impl Account {
     }
 
     /// Whether `known` cannot be continued by this sign-in where the same person is demanded: it is
-    /// another person, or it names nobody although `known` is somebody.
+    /// another person, or it names no person although `known` does.
     pub(crate) fn may_be_other_than(&self, known: &Self) -> bool {
         let is_unnamed = self.subject.is_none() && known.subject.is_some();
         self.is_other_than(known) || is_unnamed

@@ -1,10 +1,9 @@
-//! Which token answers a request: one slot an audience, one flight a key, nothing shared on a hit.
+//! Which token answers a request: one slot per audience, one flight per key, nothing shared on a hit.
 //!
-//! `moka` bounds what is kept and never stands in the way of a hit; see `index.rs`.
+//! `moka` bounds the number of slots, and no hit reads it; see `index.rs`.
 
 mod admission;
 mod backoff;
-mod counts;
 mod deadline;
 mod fetch;
 mod flight;
@@ -12,6 +11,7 @@ mod hit;
 mod index;
 mod key;
 mod slot;
+mod stats;
 mod throttle;
 
 use std::{
@@ -28,15 +28,15 @@ use std::{
 use arc_swap::Guard;
 use tokio::runtime::Handle;
 
-use counts::Counters;
-pub use counts::Counts;
-use flight::Landing;
-pub(crate) use hit::Ahead;
+use flight::FlightResult;
+pub(crate) use hit::OnStale;
 use index::Index;
 pub(crate) use index::Pinned;
 use key::KeyRef;
-pub(crate) use slot::Place;
 use slot::Slot;
+pub(crate) use slot::SlotEntry;
+use stats::Counters;
+pub use stats::Stats;
 use throttle::Throttle;
 
 use crate::{
@@ -54,13 +54,13 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefreshAhead {
-    /// The first call in the refresh window starts a refresh and nobody waits for it. The default.
+    /// The first call in the refresh window starts a refresh, and no caller waits for it. The default.
     #[default]
     Background,
     /// The first call in the refresh window waits for the refresh; if it fails, the old token is
-    /// returned. For programs that end before a background task could.
+    /// returned. For programs that end before a background refresh would.
     Inline,
-    /// A token is used to its end, and then the callers wait for the next.
+    /// A token is used until its end; then the callers wait for the next one.
     Off,
 }
 
@@ -81,16 +81,16 @@ pub(crate) struct TokenCache {
     settings: CacheSettings,
     endpoint: Arc<Endpoint>,
     flow: Arc<dyn BoxedFlow>,
-    /// Where people's tokens come from, if this client has any.
+    /// Where people's tokens come from; none for an application.
     sessions: Option<Arc<Sessions>>,
-    /// The sessions that are in use here, whoever their tokens come from.
+    /// The sessions that are in use here, whether their tokens come from a store or from a [`Flow`](crate::Flow).
     open: Arc<OpenSessions>,
     throttle: Throttle,
-    /// Orders flights by their departure: an older one never overwrites what a newer one published.
+    /// Orders flights by their start: an older one never overwrites what a newer one published.
     sequence: AtomicU64,
-    /// The flights in the air, by their number.
-    in_flight: Mutex<BTreeMap<u64, Landing>>,
-    /// The runtime that the last flight was started in: for callers outside of any.
+    /// The flights that have not ended, by their number.
+    in_flight: Mutex<BTreeMap<u64, FlightResult>>,
+    /// The runtime of the last flight: for background refreshes that are started outside of any runtime.
     runtime: Mutex<Option<Handle>>,
     counters: Counters,
 }
@@ -143,14 +143,14 @@ impl TokenCache {
         self.sessions.as_ref().zip(principal.session())
     }
 
-    /// Keeps a slot from being evicted, and says where in it `request` is answered.
+    /// Keeps the slot for `details` from being evicted as long as the result lives.
     pub(crate) fn pin(&self, principal: &Principal, details: &Details) -> Pinned {
         let key = KeyRef::of(principal, details);
-        self.index.pinned(&key, &details.audience)
+        self.index.pin(&key, &details.audience)
     }
 
-    pub(crate) fn place(&self, pinned: &Pinned, details: &Details) -> Place {
-        pinned.place(&details.scopes, self.clock.now())
+    pub(crate) fn entry_for(&self, pinned: &Pinned, details: &Details) -> SlotEntry {
+        pinned.entry_for(&details.scopes, self.clock.now())
     }
 
     /// Forgets `rejected` if it is still what would be handed out.
@@ -161,31 +161,31 @@ impl TokenCache {
         let audience = rejected.audience.as_str();
         let key = KeyRef::new(principal, audience, &rejected.parameters);
         let existing = |slot: &Arc<Slot>| slot.existing(&rejected.asked);
-        let Some(place) = self.index.look(&key, existing) else {
+        let Some(slot_entry) = self.index.with_slot(&key, existing) else {
             return Ok(());
         };
         let now = self.clock.now();
         if let Some((_, open)) = self.session(principal) {
             open.reject(rejected.secret());
         }
-        if place.entry().reject(rejected, now) {
+        if slot_entry.entry().reject(rejected, now) {
             tracing::debug!(%audience, "token was rejected by its API and is forgotten");
             return Ok(());
         }
-        if place.entry().current().header == rejected.header {
+        if slot_entry.entry().current().header == rejected.header {
             let asked = Details::for_key(&rejected.audience, &rejected.asked, &rejected.parameters);
             return Err(Error::denied(&asked.asked(), DeniedReason::RejectedByApi));
         }
         Ok(())
     }
 
-    /// Forgets everything about `audience`, for this principal; flights in the air publish nothing.
+    /// Forgets everything about `audience`, for this principal; flights under way publish nothing.
     pub(crate) fn clear(&self, principal: &Principal, audience: &Audience) {
         let sequence = self.next_sequence();
         let session = self.session(principal);
         self.index.of_audience(principal, audience, |slot| {
             if let Some((_, open)) = &session {
-                // Nor is it to come back from the session's store.
+                // The session's store must not bring it back either.
                 slot.tokens(|token| open.reject(token.secret()));
             }
             slot.clear(sequence);
@@ -197,14 +197,14 @@ impl TokenCache {
         self.index.of_session(open, |slot| slot.clear(sequence));
     }
 
-    /// Forgets everything of this session; flights in the air publish nothing.
+    /// Forgets everything of this session; flights under way publish nothing.
     pub(crate) fn clear_all(&self, open: &Arc<OpenSession>) {
         self.forget_before(open, self.next_sequence());
     }
 
-    /// Waits until the flights that are in the air now have landed, at most as long as two may take.
+    /// Waits until the flights that are under way now have ended, at most as long as two may take.
     pub(crate) async fn drain(&self) -> Result<(), Error> {
-        let flights: Vec<Landing> = lock(&self.in_flight).values().cloned().collect();
+        let flights: Vec<FlightResult> = lock(&self.in_flight).values().cloned().collect();
         let limit = self.settings.flight_timeout.saturating_mul(2);
         let all = pin!(async {
             for flight in flights {
@@ -212,7 +212,7 @@ impl TokenCache {
             }
             Ok(())
         });
-        // Too late, or without a timer to tell: there is nothing more to wait for.
+        // The time is up, or the runtime has no timer: there is nothing more to wait for.
         let _ = deadline::within(limit, all).await;
         match &self.sessions {
             Some(sessions) => sessions.close(limit).await,
@@ -232,7 +232,7 @@ impl TokenCache {
         &self.endpoint
     }
 
-    pub(crate) fn counts(&self) -> Counts {
+    pub(crate) fn stats(&self) -> Stats {
         self.counters.read(&self.index, self.open.count())
     }
 
@@ -259,12 +259,12 @@ impl fmt::Debug for TokenCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenCache")
             .field("flow", &self.flow)
-            .field("counts", &self.counts())
+            .field("stats", &self.stats())
             .finish_non_exhaustive()
     }
 }
 
-/// Locks, also after a panic elsewhere: what is guarded here is valid between any two statements.
+/// Locks, even after a panic elsewhere: the guarded data is valid between any two statements.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -24,12 +24,14 @@ pub use people::People;
 pub use session::{Session, SignedOut};
 
 use crate::{
-    cache::{Ahead, Counts, TokenCache},
+    cache::{OnStale, Stats, TokenCache},
     error::Error,
     flow::Flow,
+    refusal::Refusal,
     request::{Details, TokenRequest},
     scope::Audience,
     session::Principal,
+    source::{AfterRefusal, TokenSource},
     token::{AccessToken, Source, TokenRef},
 };
 use arc_swap::Guard;
@@ -108,11 +110,11 @@ impl Client {
         ClientBuilder::from_env()?.build()
     }
 
-    /// The access token for an audience: cached, or else fetched by one request for everybody who asks.
+    /// The access token for an audience: cached, or else fetched by one request for all callers.
     ///
     /// Takes a `&str`, an [`Audience`], or a [`TokenRequest`] (also by reference) that names scopes and
     /// more. In the last part of a token's life it is refreshed in the background, and callers keep
-    /// getting the old one at once. A caller that stops waiting harms nobody.
+    /// getting the old one at once. A caller that stops waiting does not end the request for the others.
     ///
     /// # Errors
     ///
@@ -126,7 +128,7 @@ impl Client {
     ) -> impl Future<Output = Result<AccessToken, Error>> + Send {
         let request = request.into();
         async move {
-            match self.look(&request, Ahead::Refresh) {
+            match self.cached(&request, OnStale::Refresh) {
                 Some(token) => Ok(AccessToken::new(Guard::into_inner(token), Source::Cache)),
                 None => Box::pin(self.fetch(request)).await,
             }
@@ -136,20 +138,67 @@ impl Client {
     /// A borrowed look at the cached token, without waiting; in its window it is refreshed in the
     /// background, where that is how the client refreshes.
     pub fn current<'a>(&self, request: impl Into<TokenRequest<'a>>) -> Option<TokenRef> {
-        self.look(&request.into(), Ahead::Glance).map(TokenRef::new)
+        self.cached(&request.into(), OnStale::RefreshInBackground)
+            .map(TokenRef::new)
     }
 
     /// A handle for calls to one audience: it skips the look-up, and its token is never evicted.
     ///
-    /// A request that makes no sense is reported when a token is asked for.
+    /// An invalid request is reported when a token is asked for.
     pub fn audience<'a>(&self, request: impl Into<TokenRequest<'a>>) -> AudienceHandle {
         AudienceHandle::new(self.clone(), request.into().into_details())
     }
 
-    /// The next token after an API has answered 401 to `rejected`.
+    /// What to do after an API has refused a request that carried `token`.
     ///
+    /// The one decision about an API's answer, which `send`, the middleware and the layer make as well:
+    /// repeat the request once with the token that this returns, or take the answer as it is.
+    ///
+    /// | the API says | what is done |
+    /// |---|---|
+    /// | the token is invalid | it is dropped if it is still the current one, and one is fetched for everybody: [`AfterRefusal::Repeat`] |
+    /// | scopes are missing that were asked for, or may be ([`Refusal::allow_scopes`]) | a token with them: [`AfterRefusal::Repeat`], or the error why there is none |
+    /// | other scopes are missing | [`Error::Denied`] names them ([`DeniedReason::ScopeNotListed`](crate::DeniedReason::ScopeNotListed)), without a request |
+    /// | the person has to prove more | [`Error::StepUp`], and the token stays in use |
+    /// | something else, or of another audience | [`AfterRefusal::NotAboutToken`] |
+    ///
+    /// # Errors
+    ///
+    /// Those of the table; otherwise as [`get_access_token`](Self::get_access_token), [`Error::Consent`]
+    /// above all. [`Error::Denied`] without a request if the API rejects a token that has just replaced a
+    /// rejected one: an API that always refuses costs a token request each half minute.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn f(client: intelliauth::Client, http: reqwest::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use intelliauth::{AfterRefusal, Refusal};
+    ///
+    /// let token = client.get_access_token("api.banking.cymmetri.com").await?;
+    /// let url = "https://api.banking.cymmetri.com/transactions";
+    /// let call = |token: &intelliauth::AccessToken| {
+    ///     http.get(url).header("authorization", token.header_value()).send()
+    /// };
+    /// let mut answer = call(&token).await?;
+    /// let refusal = Refusal::new(answer.status(), answer.headers());
+    /// if let AfterRefusal::Repeat(next) = client.after_refusal(&token, &refusal).await? {
+    ///     answer = call(&next).await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn after_refusal(
+        &self,
+        token: &AccessToken,
+        refusal: &Refusal,
+    ) -> Result<AfterRefusal, Error> {
+        TokenSource::after_refusal(self, token, refusal).await
+    }
+
+    /// The next token after an API has answered 401 to `rejected`, whatever it said.
+    ///
+    /// [`after_refusal`](Self::after_refusal) knows a stale token from one that allows too little.
     /// `rejected` is forgotten only if it is still the current one: of fifty calls that fail together
-    /// one makes a request, and if somebody has fetched a new token meanwhile, none does. Repeat the
+    /// one makes a request, and if another call has fetched a new token meanwhile, none does. Repeat the
     /// API call once with what this returns.
     ///
     /// # Errors
@@ -169,6 +218,22 @@ impl Client {
         // Exactly these: whether its caller would take a broader token is not known here.
         let request = TokenRequest::from(details).exact_scopes();
         self.get_access_token(request).await
+    }
+
+    /// A middleware of the crate `reqwest-middleware` with the tokens of this client.
+    ///
+    /// It goes to no API before one is named: see [`TokenMiddleware`](crate::TokenMiddleware).
+    #[cfg(feature = "reqwest-middleware")]
+    pub fn middleware(&self) -> crate::http::TokenMiddleware<Self> {
+        crate::http::TokenMiddleware::new(self.clone())
+    }
+
+    /// A tower layer with the tokens of this client for one API.
+    ///
+    /// For hyper-util, tonic and other clients: see [`TokenLayer`](crate::TokenLayer).
+    #[cfg(feature = "tower")]
+    pub fn layer(&self, api: impl Into<crate::http::Api>) -> crate::http::TokenLayer<Self> {
+        crate::http::TokenLayer::new(self.clone(), api)
     }
 
     /// Fetches tokens for several audiences at once, for a start without waiting later.
@@ -208,15 +273,15 @@ impl Client {
 
     /// Forgets the tokens and failures of an audience, for the session or partition of this client.
     ///
-    /// A request that is in the air answers those who wait for it and is not cached.
+    /// A request that is under way answers the callers that wait for it, and its token is not cached.
     pub fn clear(&self, audience: impl Into<Audience>) {
         self.cache.clear(&self.principal, &audience.into());
     }
 
-    /// Waits for the requests in the air: call it before the program ends.
+    /// Waits for the requests under way: call it before the program ends.
     ///
-    /// An application's background refresh dies with the runtime, a person's is carried to its end; and a
-    /// store that did not take a session before is asked again. It waits for the requests that were under way when it
+    /// An application's background refresh ends with the runtime, a person's is completed; and a store that
+    /// did not take a session before is asked again. It waits for the requests that were under way when it
     /// was called, and at most as long as two flights may take ([`DEFAULT_FLIGHT_TIMEOUT`]): one that
     /// was forced may have had to wait for another. The client can be used after it.
     ///
@@ -229,8 +294,8 @@ impl Client {
     }
 
     /// What has been done so far.
-    pub fn counts(&self) -> Counts {
-        self.cache.counts()
+    pub fn stats(&self) -> Stats {
+        self.cache.stats()
     }
 
     /// The issuer, as it was configured.
@@ -244,12 +309,12 @@ impl Client {
     }
 
     #[inline]
-    fn look(
+    fn cached(
         &self,
         request: &TokenRequest<'_>,
-        ahead: Ahead,
+        on_stale: OnStale,
     ) -> Option<Guard<Arc<crate::token::Token>>> {
-        self.cache.look(&self.principal, request, ahead)
+        self.cache.get(&self.principal, request, on_stale)
     }
 
     async fn fetch(&self, request: TokenRequest<'_>) -> Result<AccessToken, Error> {

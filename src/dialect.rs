@@ -34,7 +34,7 @@ pub struct Dialect {
     ///
     /// The platform documents `audience` for the client credentials and token exchange grants; that the
     /// others take it as well is an assumption. A server that wants `resource` usually ignores `audience`
-    /// without a word and answers with a token for something else, which this client then refuses if it
+    /// silently and answers with a token for something else, which this client then refuses if it
     /// can read the token.
     pub audience_parameter: AudienceParameter,
     /// Whether `client_secret_basic` sends the id and secret as they are.
@@ -70,7 +70,7 @@ pub struct Dialect {
     /// Whether a sign-in asks for the scope `openid`. Default: yes.
     ///
     /// It makes the issuer say who signed in (OpenID Connect Core section 3.1.2.1). A server that knows OAuth 2
-    /// alone may refuse it as unknown (`invalid_scope`), and then nobody can sign in. Without it
+    /// alone may refuse it as unknown (`invalid_scope`), and then no person can sign in. Without it
     /// [`Account::subject`](crate::Account::subject) is nothing, and a session is not held to one person.
     pub asks_openid: bool,
     /// Whether a sign-in asks for the scope `offline_access`. Default: yes.
@@ -83,7 +83,7 @@ pub struct Dialect {
     /// Whether a sign-in in a browser that asks for `offline_access` also asks for `prompt=consent`.
     ///
     /// OpenID Connect Core section 11 has it so, unless the server has other ways to permit it. One that
-    /// keeps to the letter drops `offline_access` without a word otherwise: then there is no refresh
+    /// keeps to the letter drops `offline_access` silently otherwise: then there is no refresh
     /// token, and the session ends with its access tokens. The price is a consent page at each sign-in;
     /// the platform needs none. It is left out of a silent sign-in ([`Prompt::None`](crate::Prompt::None)),
     /// which may show no page, and a device code has no parameter for it.

@@ -2,12 +2,12 @@
 //!
 //! `reqwest` and `oauth2` appear in this room and nowhere above it.
 
-mod carrier;
+mod authorization_endpoint;
 mod client_authentication;
 mod device;
 mod discovery;
-mod entrance;
 mod flight;
+mod flight_runtime;
 mod grant;
 mod issuer;
 pub(crate) mod keys;
@@ -24,10 +24,10 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use carrier::Carrier;
 pub use client_authentication::ClientAuthentication;
 pub(crate) use device::DeviceAuthorization;
 pub(crate) use discovery::GivenEndpoints;
+pub(crate) use flight_runtime::FlightRuntime;
 pub(crate) use grant::{Grant, GrantKind};
 pub(crate) use issuer::{Issuer, is_allowed_endpoint, without_credentials};
 pub(crate) use retry::Replay;
@@ -50,13 +50,13 @@ use keys::KeySource;
 use post::Post;
 use retry::RetryPolicy;
 
-/// Everything that stands between a flow and the issuer.
+/// The way from a flow to the issuer: discovery, client authentication, requests and retries.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     transport: Transport,
-    /// With a new connection for each request, for those that must not be sent over one that has ended
-    /// without a word: what they present may be used up.
-    apart: Transport,
+    /// Opens a new connection for each request, for refresh tokens and codes: over a kept connection that
+    /// has ended silently, a token that can be used once could be lost.
+    unpooled: Transport,
     discovery: Arc<Discovery>,
     keys: KeySource,
     credentials: Credentials,
@@ -104,7 +104,7 @@ impl Endpoint {
         Self {
             keys,
             discovery,
-            apart: transport.without_pool(),
+            unpooled: transport.without_pool(),
             transport,
             credentials: Credentials {
                 client_id: settings.client_id,
@@ -137,7 +137,7 @@ impl Endpoint {
     fn explained(&self, error: Error, grant: &Grant<'_>) -> Error {
         let is_one_family = self.dialect.token_family == TokenFamily::One;
         match (error, &grant.kind) {
-            // Nothing is asked for by a refresh that the person has not consented to.
+            // A refresh asks for nothing beyond the person's consent, so the family lacks the audience.
             (Error::Denied(denied), GrantKind::RefreshToken { .. })
                 if is_one_family && denied.reason() == DeniedReason::AudienceNotAllowed =>
             {
@@ -148,7 +148,10 @@ impl Endpoint {
     }
 
     async fn try_token(&self, grant: &Grant<'_>) -> Result<TokenReply, Error> {
-        let (transport, how) = (self.transport(grant.kind.is_apart()), self.reading(grant));
+        let (transport, how) = (
+            self.transport(grant.kind.is_single_use()),
+            self.reading(grant),
+        );
         let metadata = self
             .discovery
             .metadata(transport, how, Member::Token)
@@ -169,20 +172,19 @@ impl Endpoint {
         outcome
     }
 
-    /// Finds out where the issuer's endpoints are, so that what fails later has been sent; from a
-    /// runtime of its own, which shares no connection.
-    pub(crate) async fn reach(&self, in_background: bool) -> Result<(), Error> {
+    /// Reads the metadata if it is not known, so that what fails later was sent to the token endpoint.
+    pub(crate) async fn ensure_discovered(&self, in_background: bool) -> Result<(), Error> {
         let how = self.unforced(in_background);
         let metadata = self
             .discovery
             .metadata(self.transport(true), how, Member::Token);
-        let reached = metadata.await.map(|_| ());
-        reached.map_err(|error| error.of_issuer(self.issuer()))
+        let discovered = metadata.await.map(|_| ());
+        discovered.map_err(|error| error.of_issuer(self.issuer()))
     }
 
-    /// Whether the issuer answers at this moment, from a runtime of its own.
-    pub(crate) async fn is_there(&self) -> Result<(), Error> {
-        self.discovery.is_there(self.transport(true)).await
+    /// Asks whether the issuer answers at this moment, over a new connection.
+    pub(crate) async fn probe(&self) -> Result<(), Error> {
+        self.discovery.probe(self.transport(true)).await
     }
 
     fn unforced(&self, in_background: bool) -> Reading {
@@ -211,9 +213,9 @@ impl Endpoint {
         &self.audiences
     }
 
-    fn transport(&self, is_apart: bool) -> &Transport {
-        if is_apart {
-            &self.apart
+    fn transport(&self, is_single_use: bool) -> &Transport {
+        if is_single_use {
+            &self.unpooled
         } else {
             &self.transport
         }
@@ -226,8 +228,8 @@ impl Endpoint {
         }
     }
 
-    /// How often what `grant` needs is tried: what nobody waits for, and
-    /// a poll, once: the next try comes soon.
+    /// How often the requests for `grant` are tried: a background refresh and a poll once, since their
+    /// next try comes soon.
     fn policy(&self, grant: &Grant<'_>) -> RetryPolicy {
         // A poll is repeated by its loop; and a redemption holds the session's lock, which must not be
         // held over a pause.
@@ -242,7 +244,7 @@ impl Endpoint {
         }
     }
 
-    /// Sends the request; once more with a secret that is newer than the one that was refused.
+    /// Sends the request; once more if there is a newer secret than the one that was refused.
     async fn request(&self, grant: &Grant<'_>, metadata: &Metadata) -> Result<TokenReply, Error> {
         let secret = self.credentials.secret.current().await?;
         let outcome = self.request_with(grant, metadata, secret.as_deref()).await;

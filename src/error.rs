@@ -1,9 +1,10 @@
 //! What can go wrong, one variant for each next move of the caller.
 
+mod outward;
 mod payload;
 mod table;
 
-pub(crate) use payload::{Asked, Refusal, Resume};
+pub(crate) use payload::{Asked, Proof, Refusal, Resume};
 pub use payload::{
     ConsentRequired, Denied, DeniedReason, InvalidRequest, IssuerAnswer, LoginRequired, NotCached,
     ProtocolViolation, StepUpRequired, StoreError, StoreErrorKind, Unavailable, UnavailableReason,
@@ -55,7 +56,7 @@ pub enum Error {
     /// The issuer's answer breaks a rule, so that it cannot be trusted.
     #[error(transparent)]
     Protocol(ProtocolViolation),
-    /// The request itself makes no sense; nothing useful was sent.
+    /// The request itself is invalid; nothing useful was sent.
     #[error(transparent)]
     Request(InvalidRequest),
     /// [`CacheMode::Only`](crate::CacheMode::Only) was asked for, and there is nothing usable.
@@ -67,10 +68,10 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same call can succeed later without anybody's doing.
+    /// Whether the same call can succeed later without a change by a person or an administrator.
     ///
     /// True for [`Unavailable`](Self::Unavailable), and for a [`Store`](Self::Store) whose session is
-    /// held by somebody else ([`StoreErrorKind::Locked`]).
+    /// held by another process ([`StoreErrorKind::Locked`]).
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Unavailable(_) => true,
@@ -234,6 +235,20 @@ impl Error {
         ))
     }
 
+    /// A refusal that names what is missing, as was found out without an answer of the issuer.
+    pub(crate) fn lacking(
+        asked: &Asked,
+        reason: DeniedReason,
+        missing: crate::scope::Scopes,
+    ) -> Self {
+        Self::Denied(Denied::new(asked, reason, missing, None))
+    }
+
+    /// What an API wants of the person beyond a good token.
+    pub(crate) fn step_up_required(asked: &Asked, proof: Proof) -> Self {
+        Self::StepUp(StepUpRequired::by_api(asked, proof))
+    }
+
     /// A sign-in that is needed, as was found out without an answer of the issuer.
     pub(crate) fn login_required(asked: &Asked) -> Self {
         Self::Login(LoginRequired::new(
@@ -248,17 +263,17 @@ impl Error {
         Self::Consent(ConsentRequired::new(asked, missing, None))
     }
 
-    /// Nobody is signed in.
+    /// No person is signed in.
     pub(crate) fn signed_out(asked: &Asked) -> Self {
         Self::Login(LoginRequired::signed_out(asked))
     }
 
-    /// A device code that nobody entered in time.
+    /// A device code that the person did not enter in time.
     pub(crate) fn code_expired(asked: &Asked, answer: Option<IssuerAnswer>) -> Self {
         Self::Login(LoginRequired::code_expired(asked, answer))
     }
 
-    /// A sign-in page that nobody came back from in time.
+    /// A sign-in page that the person did not come back from in time.
     pub(crate) fn nobody_came(asked: &Asked) -> Self {
         Self::Login(LoginRequired::nobody_came(asked))
     }

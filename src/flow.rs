@@ -22,8 +22,8 @@ use crate::{
 /// A way to obtain an access token for an audience.
 ///
 /// [`ClientCredentials`] is the one for an application that acts for itself. Write one of your own
-/// for another grant, or for a source of tokens that is no OAuth server at all: the client caches
-/// what it returns, calls it at most once for everybody who asks, and refreshes ahead.
+/// for another grant, or for a source of tokens that is not an OAuth server: the client caches
+/// what it returns, calls it once for all callers that ask at one time, and refreshes ahead.
 ///
 /// # Examples
 ///
@@ -51,9 +51,9 @@ pub trait Flow: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever kept it from doing so: what [`ExtensionGrant::send`] returned, or one that the context
+    /// The reason why there is no token: what [`ExtensionGrant::send`] returned, or an error that the context
     /// makes ([`FlowContext::unavailable`], [`denied`](FlowContext::denied), …). It is remembered for
-    /// a while and handed to everybody who asks for the same in the meantime.
+    /// a while and returned to all callers that ask for the same in the meantime.
     fn acquire(
         &self,
         cx: FlowContext<'_>,
@@ -86,7 +86,7 @@ pub struct FlowContext<'a> {
     pub(crate) principal: &'a Principal,
     pub(crate) in_background: bool,
     pub(crate) is_forced: bool,
-    /// Whether there is a token that still does.
+    /// Whether the cache has a token that is still usable.
     pub(crate) replaces_usable: bool,
 }
 
@@ -122,7 +122,7 @@ impl<'a> FlowContext<'a> {
         self.endpoint.client_id()
     }
 
-    /// Whether nobody waits for this: a refresh ahead of time.
+    /// Whether no caller waits for this: a refresh ahead of time.
     pub fn is_background_refresh(&self) -> bool {
         self.in_background
     }
@@ -235,7 +235,7 @@ impl ExtensionGrant<'_> {
     }
 }
 
-/// What a [`Flow`] brings back.
+/// The token that a [`Flow`] has obtained.
 #[derive(Debug)]
 pub struct TokenResponse {
     pub(crate) access_token: Secret,

@@ -1,6 +1,7 @@
 //! How it works and why, for those who want to know before they rely on it.
 
 pub mod caching;
+pub mod calls;
 pub mod consent;
 pub mod defaults;
 pub mod servers;

@@ -2,7 +2,7 @@
 //!
 //! What the check of an ID token and the resource server share: a strict JSON reader, the compact
 //! form of a JWS, keys and key sets, the signature, and the claims that both look at. Bytes that
-//! nobody has signed get no further than the header; the claims are read after the signature held.
+//! no issuer has signed get no further than the header; the claims are read after the signature is verified.
 
 #[cfg_attr(
     not(feature = "resource-server"),

@@ -2,8 +2,8 @@
 //!
 //! An application that calls several APIs needs a separate access token for each: every token says
 //! which API it is for (`aud`) and what it may do (`scope`), and another API rejects it. This crate
-//! gets them, for the IntelliAuth platform and for other OAuth 2 issuers: once for everybody who asks,
-//! never the wrong one, and early enough that nobody waits. This page walks through it in the order in
+//! gets them, for the IntelliAuth platform and for other OAuth 2 issuers: once for all callers,
+//! never the wrong one, and early enough that no caller waits. This page walks through it in the order in
 //! which you meet it.
 //!
 //! # A client
@@ -88,11 +88,13 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # When an API refuses the token
+//! # When an API refuses
 //!
-//! An issuer can revoke a token before its end. After a 401, [`Client::after_unauthorized`] drops the
-//! token only if it is still the current one, and returns the next: fifty calls that fail together
-//! make one request. Repeat the API call once with it.
+//! A token may be revoked before its end, allow too little, or show too weak a sign-in. [`Refusal`] reads
+//! what the API says, and [`Client::after_refusal`] decides: repeat the call once with the token that it
+//! returns, take the answer as it is, or do what the [`Error`] says. Fifty calls that fail together make one
+//! request. With the features `reqwest`, `reqwest-middleware` and `tower` a call is one line, and this is
+//! done in it: see [`guide::calls`].
 //!
 //! # The hot path
 //!
@@ -134,7 +136,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! [`Session::resolve`] goes on from there, with one prompt for everybody who waits; a web back end sends
+//! [`Session::resolve`] goes on from there, with one prompt for all callers that wait; a web back end sends
 //! the person to [`ConsentRequired::authorization_url`], and has a [session](People::session) for each.
 //!
 //! # Code that needs a token
@@ -162,6 +164,7 @@
 //!
 //! # Further
 //!
+//! - [`guide::calls`]: calling an API with reqwest, its middleware, tower or anything else.
 //! - [`guide::caching`]: what answers what, when a token is refreshed, what a failure leaves behind.
 //! - [`guide::testing`]: your own tests, with a clock that you move and an issuer that misbehaves.
 //! - [`guide::consent`]: people, consent, and how a session stays alive.
@@ -178,13 +181,16 @@
 //! | `file-store` | yes | `FileStore`: sessions of people in files that outlive the process |
 //! | `qrcode` | no | `DevicePrompt::qr_code`, and a QR code where `DeviceCode::terminal` writes its code |
 //! | `test-util` | no | for your own tests: a fake source of tokens, every error, and a suite for stores of your own |
+//! | `reqwest` | no | `AudienceHandle::send` and `send`: an API call with reqwest, and what follows from its answer |
+//! | `reqwest-middleware` | no | `Client::middleware`, for the crate of that name; brings `reqwest` |
+//! | `tower` | no | `Client::layer`: hyper-util, tonic, any client of `http` requests |
 //! | `resource-server` | no | the other end of the token: `Verifier`, tower layers, requirements |
 //! | `axum` | no | a router that takes no route without a requirement, and extractors; brings `resource-server` |
 //!
 //! # What it does not do
 //!
-//! It sends no request to an API: that is your HTTP client's task, with
-//! [`header_value`](AccessToken::header_value). It has no pages: people sign in and consent at the issuer,
+//! It is no HTTP client: requests to an API go out through yours, with
+//! [`header_value`](AccessToken::header_value), or through what the features put around it. It has no pages: people sign in and consent at the issuer,
 //! and [signing out](Session::sign_out) ends the session here; the one that their browser has there ends
 //! [on a page of the issuer](Session::begin_sign_out).
 //! For a client, what a token says about itself is only [read](AccessToken::danger_unverified_claims),
@@ -199,8 +205,11 @@ mod endpoint;
 mod error;
 mod flow;
 pub mod guide;
+#[cfg(any(feature = "axum", feature = "reqwest", feature = "tower"))]
+mod http;
 mod jwt;
 mod login;
+mod refusal;
 mod request;
 #[cfg(feature = "resource-server")]
 pub mod resource_server;
@@ -215,7 +224,7 @@ mod time;
 mod token;
 
 pub use account::Account;
-pub use cache::{Counts, RefreshAhead};
+pub use cache::{RefreshAhead, Stats};
 pub use client::{
     AudienceHandle, BuildError, Client, ClientBuilder, DEFAULT_CACHE_CAPACITY,
     DEFAULT_FLIGHT_TIMEOUT, DEFAULT_RETRIES, DEFAULT_SESSION, DEFAULT_STORE_TIMEOUT,
@@ -229,16 +238,25 @@ pub use error::{
     UnavailableReason, Violation,
 };
 pub use flow::{ClientCredentials, ExtensionGrant, Flow, FlowContext, TokenResponse};
+#[cfg(any(feature = "reqwest", feature = "tower"))]
+pub use http::Api;
+#[cfg(feature = "reqwest-middleware")]
+pub use http::TokenMiddleware;
+#[cfg(feature = "reqwest")]
+pub use http::{CallError, send};
+#[cfg(feature = "tower")]
+pub use http::{SecondBody, SendAgain, SendOnce, TokenLayer, TokenService};
 pub use jwt::UnverifiedClaims;
 pub use login::{
     AuthorizationCode, DeviceCode, DevicePrompt, EndSession, PendingLogin, PendingLogout, Prompt,
     SignIn,
 };
+pub use refusal::{Refusal, RefusalKind};
 pub use request::{CacheMode, TokenRequest};
 pub use scope::{Audience, Scope, ScopeError, Scopes};
 pub use secret::Secret;
 pub use session::SessionInfo;
-pub use source::{BoxedTokenSource, TokenSource};
+pub use source::{AfterRefusal, BoxedTokenSource, TokenSource};
 #[cfg(feature = "file-store")]
 pub use store::FileStore;
 pub use store::{

@@ -7,9 +7,9 @@ mod end_session;
 mod identity;
 mod loopback;
 mod pending;
+mod requested_access;
 mod resume;
 mod sign_in;
-mod wanted;
 
 pub(crate) use authorization::Authorization;
 pub use authorization_code::{AuthorizationCode, Prompt};

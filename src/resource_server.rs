@@ -1,6 +1,6 @@
 //! The other end of the token: an API that accepts only what is meant for it.
 //!
-//! A scope is a word in a token until somebody enforces it, and an audience protects nobody if no API
+//! A scope is a word in a token until an API enforces it, and an audience protects no person if no API
 //! looks at it. A [`Verifier`] accepts access tokens of one issuer for one audience and nothing else,
 //! and a [`Requirement`] says per route what a token must allow.
 //!
@@ -39,6 +39,9 @@
 //! 500 and says why in the log: it is never open. [`AuthenticateLayer::optional`] lets requests
 //! without a token through as well, and `Option<Claims>` says which they are.
 //!
+//! A service of gRPC (tonic) is answered in its own way by [`AuthenticateLayer::grpc`] and
+//! [`RequireLayer::grpc`]: `grpc-status` 16 for 401, 7 for 403, and the challenge beside it.
+//!
 //! # With axum
 //!
 //! With the feature `axum` there is a [`ProtectedRouter`], which takes no route without a requirement,
@@ -72,9 +75,10 @@
 //!
 //! # What it does not do
 //!
-//! It asks nobody whether a token was revoked: that would be a request per request, and tokens are
+//! It does not ask the issuer whether a token was revoked: that would be a request per request, and tokens are
 //! short-lived. It takes no opaque tokens, no encrypted ones, and none that are bound to a key (`cnf`).
 
+mod answers;
 #[cfg(feature = "axum")]
 mod axum;
 mod bearer;
@@ -85,12 +89,13 @@ mod layer;
 mod refusal;
 mod requirement;
 mod rules;
-mod seen;
+mod verified_tokens;
 mod verifier;
 
 #[cfg(feature = "axum")]
 pub use self::axum::{Permission, Permitted, ProtectedRouter, Route, RouteError};
 pub use self::{
+    answers::{Answers, Grpc, Text},
     builder::{SetupError, VerifierBuilder},
     challenge::Challenge,
     claims::{AssuranceLevel, Claims},

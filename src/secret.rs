@@ -122,7 +122,7 @@ pub(crate) fn is_equal(one: &str, other: &str) -> bool {
 
 /// The bytes behind a header value, wiped when its last clone is dropped.
 ///
-/// The length is final: a `String` that grew would leave copies behind that nobody wipes.
+/// The length is final: a `String` that grew would leave copies behind that are never wiped.
 pub(crate) struct Wiped(Zeroizing<Box<str>>);
 
 impl Wiped {

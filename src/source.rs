@@ -1,8 +1,13 @@
 //! [`TokenSource`]: whatever yields access tokens, behind one trait.
 
+mod after_refusal;
+
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use crate::{error::Error, request::TokenRequest, token::AccessToken};
+pub use after_refusal::AfterRefusal;
+pub(crate) use after_refusal::decide;
+
+use crate::{error::Error, refusal::Refusal, request::TokenRequest, token::AccessToken};
 
 /// Whatever yields access tokens: code that needs some takes one, and a test passes a fake.
 ///
@@ -43,14 +48,31 @@ pub trait TokenSource: fmt::Debug + Send + Sync {
     /// Takes note that an API has answered 401 to a token: it is not handed out again.
     ///
     /// One that was replaced already changes nothing, so of many calls that fail together one makes a
-    /// request. Call [`get`](Self::get) for the next token then, and repeat the API call once.
-    /// [`Client::after_unauthorized`](crate::Client::after_unauthorized) does both for a client.
+    /// request. [`after_refusal`](Self::after_refusal) does it where that is what the API has said, and gets
+    /// the next token.
     ///
     /// # Errors
     ///
     /// [`Error::Denied`] if the API rejects a token that has just replaced a rejected one: then the next
     /// would not do either.
     fn reject(&self, rejected: &AccessToken) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// What to do after an API has refused a request, as
+    /// [`Client::after_refusal`](crate::Client::after_refusal).
+    ///
+    /// It is made of [`get`](Self::get) and [`reject`](Self::reject). A source that stands in front of another
+    /// should hand it on: then an [`Error::StepUp`] knows how to go on too.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    fn after_refusal(
+        &self,
+        token: &AccessToken,
+        refusal: &Refusal,
+    ) -> impl Future<Output = Result<AfterRefusal, Error>> + Send {
+        decide(self, token, refusal)
+    }
 
     /// The same without its type.
     fn boxed(self) -> BoxedTokenSource
@@ -94,6 +116,14 @@ impl TokenSource for BoxedTokenSource {
         self.0.reject(rejected).await
     }
 
+    async fn after_refusal(
+        &self,
+        token: &AccessToken,
+        refusal: &Refusal,
+    ) -> Result<AfterRefusal, Error> {
+        self.0.after_refusal(token, refusal).await
+    }
+
     fn boxed(self) -> Self {
         self
     }
@@ -113,6 +143,14 @@ impl<T: TokenSource + ?Sized> TokenSource for &T {
     async fn reject(&self, rejected: &AccessToken) -> Result<(), Error> {
         T::reject(self, rejected).await
     }
+
+    async fn after_refusal(
+        &self,
+        token: &AccessToken,
+        refusal: &Refusal,
+    ) -> Result<AfterRefusal, Error> {
+        T::after_refusal(self, token, refusal).await
+    }
 }
 
 impl<T: TokenSource + ?Sized> TokenSource for Arc<T> {
@@ -123,12 +161,25 @@ impl<T: TokenSource + ?Sized> TokenSource for Arc<T> {
     async fn reject(&self, rejected: &AccessToken) -> Result<(), Error> {
         T::reject(self, rejected).await
     }
+
+    async fn after_refusal(
+        &self,
+        token: &AccessToken,
+        refusal: &Refusal,
+    ) -> Result<AfterRefusal, Error> {
+        T::after_refusal(self, token, refusal).await
+    }
 }
 
 /// [`TokenSource`] behind a pointer.
 trait Boxed: fmt::Debug + Send + Sync {
     fn get<'a>(&'a self, request: TokenRequest<'a>) -> Answer<'a, AccessToken>;
     fn reject<'a>(&'a self, rejected: &'a AccessToken) -> Answer<'a, ()>;
+    fn after_refusal<'a>(
+        &'a self,
+        token: &'a AccessToken,
+        refusal: &'a Refusal,
+    ) -> Answer<'a, AfterRefusal>;
 }
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -140,5 +191,13 @@ impl<T: TokenSource> Boxed for T {
 
     fn reject<'a>(&'a self, rejected: &'a AccessToken) -> Answer<'a, ()> {
         Box::pin(TokenSource::reject(self, rejected))
+    }
+
+    fn after_refusal<'a>(
+        &'a self,
+        token: &'a AccessToken,
+        refusal: &'a Refusal,
+    ) -> Answer<'a, AfterRefusal> {
+        Box::pin(TokenSource::after_refusal(self, token, refusal))
     }
 }

@@ -134,7 +134,7 @@ fn nanoseconds_from(earlier: i64, later: i64) -> u64 {
     between.cast_unsigned()
 }
 
-/// The machine's clocks.
+/// The system's clocks.
 ///
 /// On Linux these are the coarse clocks (`CLOCK_MONOTONIC_COARSE`, `CLOCK_REALTIME_COARSE`): they
 /// cost about 3 ns each without a system call, and lag by up to 4 ms. Elsewhere the standard
@@ -145,7 +145,7 @@ fn nanoseconds_from(earlier: i64, later: i64) -> u64 {
 pub struct SystemClock {}
 
 impl SystemClock {
-    /// The machine's clocks, ready to be read.
+    /// The system's clocks, ready to be read.
     #[must_use]
     pub fn new() -> Self {
         Self {}
@@ -245,7 +245,7 @@ impl ManualClock {
         self.hands.wall.fetch_add(nanoseconds(by), Ordering::SeqCst);
     }
 
-    /// Moves the wall hand alone back: somebody set the clock.
+    /// Moves the wall hand alone back, as when a person sets the clock.
     pub fn set_wall_back(&self, by: Duration) {
         self.hands.wall.fetch_sub(nanoseconds(by), Ordering::SeqCst);
     }

@@ -3,7 +3,7 @@
 mod freshness;
 
 use std::{
-    fmt,
+    fmt, ptr,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -15,6 +15,7 @@ use http::HeaderValue;
 pub(crate) use freshness::{Freshness, Phase};
 
 use crate::{
+    error::Error,
     jwt::UnverifiedClaims,
     request::Parameters,
     scope::{Audience, Scopes},
@@ -144,6 +145,15 @@ impl AccessToken {
         self.source
     }
 
+    /// Whether `error` says that an API wants more of the person than this very token shows.
+    pub(crate) fn was_too_weak(&self, error: &Error) -> bool {
+        let Error::StepUp(step_up) = error else {
+            return false;
+        };
+        let refused = step_up.proof().map(|proof| proof.refused.as_ptr());
+        refused.is_some_and(|refused| ptr::addr_eq(refused, Arc::as_ptr(&self.token)))
+    }
+
     #[inline]
     pub(crate) fn token(&self) -> &Arc<Token> {
         &self.token
@@ -185,8 +195,13 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    /// A token with the text `secret`; nothing if that cannot stand in a header.
-    pub(crate) fn new(secret: &str, key: Key, grant: Grant, freshness: Freshness) -> Option<Self> {
+    /// A token with the text `secret`; `None` if that is not a valid header value.
+    pub(crate) fn new(
+        secret: &str,
+        key: Key,
+        grant: Granted,
+        freshness: Freshness,
+    ) -> Option<Self> {
         let mut text = String::with_capacity(SCHEME.len() + secret.len());
         text.push_str(SCHEME);
         text.push_str(secret);
@@ -260,7 +275,7 @@ pub(crate) struct Key {
 
 /// What the issuer granted, and how that is known.
 #[derive(Clone, Debug)]
-pub(crate) struct Grant {
+pub(crate) struct Granted {
     pub(crate) scopes: Scopes,
     pub(crate) scopes_are_reported: bool,
     pub(crate) audience_is_checked: bool,
@@ -281,7 +296,7 @@ mod tests {
             scopes: "a b".parse().unwrap(),
             parameters: Parameters::default(),
         };
-        let grant = Grant {
+        let grant = Granted {
             scopes: "a".parse().unwrap(),
             scopes_are_reported: true,
             came_from: Source::Issuer,

@@ -1,4 +1,4 @@
-//! What an answer must be like before it is cached: the right audience, and what it grants.
+//! The checks that a token response passes before it is cached: its audience, its scopes, its lifetime.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,16 +11,15 @@ use crate::{
     request::Parameters,
     scope::Scopes,
     time::Moment,
-    token::{Freshness, Grant, Key, Token},
+    token::{Freshness, Granted, Key, Token},
 };
 
-/// What comes out of a flight: a token to cache, an error for those who waited, or both.
+/// What a flight ends with: a token to cache, an error for the callers that waited, or both.
 #[derive(Debug)]
 pub(super) struct Admitted {
     pub(super) token: Option<Arc<Token>>,
     pub(super) error: Option<Error>,
-    /// Whether nothing that came before it is to be handed out any more: the session is another
-    /// person's now, or has ended.
+    /// Whether every earlier token has to be forgotten: the session is another person's now, or has ended.
     pub(super) resets: bool,
 }
 
@@ -35,13 +34,13 @@ impl From<Error> for Admitted {
     }
 }
 
-/// Who asked for what, and when.
+/// What a response is checked against: what was asked for, and when.
 pub(super) struct Admission<'a> {
     pub(super) asked: &'a Asked,
     pub(super) parameters: &'a Parameters,
     pub(super) rule: &'a AudienceRule,
     pub(super) started: Moment,
-    pub(super) landed: Moment,
+    pub(super) received_at: Moment,
 }
 
 impl Admission<'_> {
@@ -55,8 +54,8 @@ impl Admission<'_> {
     fn judge(&self, response: TokenResponse) -> Admitted {
         match self.token(response) {
             Err(error) => error.into(),
-            // Not handed out inside its reserve, not even on arrival.
-            Ok(token) if !token.freshness.is_usable(self.landed) => {
+            // A token inside its reserve is not handed out, not even a new one.
+            Ok(token) if !token.freshness.is_usable(self.received_at) => {
                 Error::unavailable(UnavailableReason::Timeout).into()
             }
             Ok(token) => {
@@ -78,7 +77,7 @@ impl Admission<'_> {
         let audience_is_checked = self.check_audience(claims.as_ref())?;
         let lifetime = self.lifetime(response.lifetime, claims.as_ref())?;
         let reported = response.scopes.or_else(|| claims.as_ref()?.granted());
-        let grant = Grant {
+        let grant = Granted {
             came_from: response.came_from,
             scopes_are_reported: reported.is_some(),
             scopes: reported.map_or_else(|| self.asked.scopes.clone(), |scopes| self.share(scopes)),
@@ -92,10 +91,10 @@ impl Admission<'_> {
             parameters: self.parameters.clone(),
         };
         Token::new(secret, key, grant, freshness)
-            .ok_or_else(|| self.violation("its access token cannot stand in a header"))
+            .ok_or_else(|| self.violation("its access token is not a valid header value"))
     }
 
-    /// A set that is equal to what was asked for need not be kept twice.
+    /// Shares the set that was asked for with the token, where both are equal.
     fn share(&self, scopes: Scopes) -> Scopes {
         if scopes == self.asked.scopes {
             self.asked.scopes.clone()
@@ -121,7 +120,7 @@ impl Admission<'_> {
         Err(Error::protocol(Some(self.asked), violation))
     }
 
-    /// What the reply says, else the token, else a cautious guess; at most a day.
+    /// The lifetime that the reply names, else the token's own, else a cautious guess; at most a day.
     fn lifetime(
         &self,
         replied: Option<Duration>,
@@ -146,7 +145,7 @@ impl Admission<'_> {
     }
 }
 
-/// The life of a token of which neither the reply nor the token itself says how long it is.
+/// The lifetime of a token where neither the reply nor the token itself names one.
 ///
 /// RFC 6749 section 5.1 leaves that possible; five minutes is short enough to be true nearly always.
 const LIFETIME_GUESS: Duration = Duration::from_secs(300);

@@ -12,20 +12,20 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     error: Error,
-    /// Until then the error is returned without a request.
+    /// The error is returned without a request until then.
     until: Moment,
     /// In the window of a token that is still usable, the next refresh is not before this.
     refresh_from: Moment,
-    /// Whether the issuer asked for it: then a forced call waits too.
+    /// Whether the issuer asked for the pause, with a `Retry-After`: then forced calls wait too.
     is_asked_for: bool,
-    /// How many flights in a row found no usable answer.
+    /// How many flights in a row ended without a usable answer.
     streak: u32,
     /// When the last flights failed, at most [`PER_MINUTE`] of them and all within a minute.
     recent: Vec<Moment>,
 }
 
 impl Failure {
-    /// Remembers `error`, after `before` on the same key; `token` is what is still in use.
+    /// Remembers `error`, after `before` on the same key; `token` is the one still in use.
     pub(super) fn new(
         error: &Error,
         before: Option<&Self>,
@@ -56,7 +56,7 @@ impl Failure {
         }
     }
 
-    /// The revision of the session that it was found in, if a person has to act and that is still remembered.
+    /// The session's revision at the failure, if a person has to act and the failure is still remembered.
     pub(super) fn needs_person(&self, now: Moment) -> Option<u64> {
         let is_for_person = matches!(
             self.error,
@@ -78,13 +78,13 @@ impl Failure {
         })
     }
 
-    /// Whether the issuer asked for it, with a `Retry-After`.
+    /// Whether the issuer asked for the pause, with a `Retry-After`.
     pub(super) fn is_asked_for(&self) -> bool {
         self.is_asked_for
     }
 
-    /// Whether the issuer asked to be left alone until a moment that has not come.
-    pub(super) fn holds_everybody(&self, now: Moment) -> bool {
+    /// Whether a `Retry-After` of the issuer is still running: it holds for forced calls as well.
+    pub(super) fn holds_forced_calls(&self, now: Moment) -> bool {
         self.is_asked_for && !now.has_reached(self.until)
     }
 
@@ -92,7 +92,7 @@ impl Failure {
         now.has_reached(self.refresh_from)
     }
 
-    /// Whether forgetting it would let somebody ask too early.
+    /// Whether the failure still keeps callers from asking: to forget it would let one ask too early.
     pub(super) fn is_live(&self, now: Moment) -> bool {
         !now.has_reached(self.until)
     }
@@ -106,7 +106,7 @@ fn recent(before: Option<&Failure>, now: Moment) -> Vec<Moment> {
     in_minute.copied().chain([now]).collect()
 }
 
-/// How long an error is returned without a request, and whether the issuer asked for that.
+/// How long an error is returned without a request, and whether the issuer asked for this pause.
 fn wait(error: &Error, streak: u32, spread: f64) -> (Duration, bool) {
     match error {
         Error::Unavailable(unavailable) => {
@@ -124,13 +124,13 @@ fn wait(error: &Error, streak: u32, spread: f64) -> (Duration, bool) {
 /// Without an answer the next try comes after 1, 2, 4 … seconds, up to this; each ± half.
 const UNAVAILABLE_MAX: Duration = Duration::from_secs(60);
 
-/// An administrator needs longer than this to change anything; a restart is not needed after it.
+/// An administrator needs longer than this to change anything, and after it no restart is needed.
 const REFUSED: Duration = Duration::from_secs(30);
 
-/// A person has to act, and whatever they do in this program is noticed at once.
+/// A person has to act; what they do in this program ends the wait at once.
 const PERSON: Duration = Duration::from_secs(120);
 
-/// The issuer was not asked. Whoever holds a session lets go of it soon, and a disk is soon looked at.
+/// The issuer was not asked. Another process releases a session soon, and a disk is cheap to ask again.
 const STORE: Duration = Duration::from_secs(1);
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -196,8 +196,8 @@ mod tests {
         assert_eq!(wait(&error, 3, 0.0), (Duration::from_secs(30), true));
         let now = ManualClock::new().now();
         let failure = Failure::new(&error, None, &Freshness::NEVER, now, 0.0);
-        assert!(failure.holds_everybody(now.plus(Duration::from_secs(29))));
-        assert!(!failure.holds_everybody(now.plus(Duration::from_secs(30))));
+        assert!(failure.holds_forced_calls(now.plus(Duration::from_secs(29))));
+        assert!(!failure.holds_forced_calls(now.plus(Duration::from_secs(30))));
         let Some(Error::Unavailable(later)) = failure.error(now.plus(Duration::from_secs(10)))
         else {
             panic!()

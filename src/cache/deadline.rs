@@ -12,11 +12,10 @@ use tokio::{runtime::Handle, time::sleep};
 
 use crate::error::{Error, UnavailableReason};
 
-/// Awaits `work`, at most for `limit`. It is pinned where it stands: an `async fn` keeps what it is
+/// Awaits `work`, at most for `limit`. The caller pins it: an `async fn` would keep a future that it is
 /// given twice, and ten thousand callers may wait.
 ///
-/// Outside of a runtime there is nothing to tell the time, and a flight that runs elsewhere may never
-/// be driven.
+/// Outside of a runtime there is no timer, and a flight on another runtime may never be driven.
 pub(super) async fn within<T>(
     limit: Duration,
     mut work: Pin<&mut impl Future<Output = Result<T, Error>>>,
@@ -24,7 +23,7 @@ pub(super) async fn within<T>(
     if Handle::try_current().is_err() {
         return Err(Error::request(NO_RUNTIME));
     }
-    // A runtime without a timer cannot be asked for it: making one panics.
+    // tokio has no way to ask whether a runtime has a timer: `sleep` panics without one.
     let Ok(timer) = catch_unwind(|| sleep(limit)) else {
         return Err(Error::request(
             "the tokio runtime has no timer: build it with enable_all()",
@@ -41,9 +40,9 @@ pub(super) async fn within<T>(
     .await
 }
 
-/// What to say where a request cannot be made or waited for.
+/// The error text where a request can be neither made nor waited for.
 pub(super) const NO_RUNTIME: &str =
-    "there is no tokio runtime to carry the request: call this inside of one";
+    "there is no tokio runtime to run the request: call this inside of one";
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! A call that does not find its token: it boards a flight and waits.
+//! A call that does not find its token: it joins a flight, or starts one, and waits.
 
 use std::{pin::pin, sync::Arc};
 
@@ -6,9 +6,9 @@ use arc_swap::Guard;
 
 use super::{
     RefreshAhead, TokenCache, deadline,
-    flight::Boarding,
+    flight::Join,
     key::KeyRef,
-    slot::{Place, Slot},
+    slot::{Slot, SlotEntry},
 };
 use crate::{
     error::{Error, NotCached},
@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl TokenCache {
-    /// The token for `details`: from the cache, a flight in the air, or a flight of its own.
+    /// The token for `details`: from the cache, a flight under way, or a flight of its own.
     pub(crate) async fn fetch(
         self: &Arc<Self>,
         principal: &Principal,
@@ -42,27 +42,27 @@ impl TokenCache {
     ) -> Result<AccessToken, Error> {
         self.ensure_signed_in(principal, details).await?;
         let key = KeyRef::of(principal, details);
-        let pinned = self.index.pinned(&key, &details.audience);
-        if let Some(broader) = pinned.aged_answer(details) {
-            self.forget_what_has_changed(principal, &broader).await;
-            match self.ride_once(&broader, details).await {
+        let pinned = self.index.pin(&key, &details.audience);
+        if let Some(superset) = pinned.stale_superset(details) {
+            self.forget_outdated_failure(principal, &superset).await;
+            match self.join_flight(&superset, details).await {
                 Some(Ok(token)) if token.token().reports(&details.scopes) => return Ok(token),
-                // What the broader set cannot have any more, the narrower one perhaps can.
+                // The larger scope set is refused now; the smaller one may still be granted.
                 Some(Ok(_) | Err(Error::Denied(_) | Error::Consent(_))) | None => {}
                 Some(Err(error)) => return Err(error),
             }
         }
         loop {
-            let place = pinned.place(&details.scopes, self.clock.now());
-            self.forget_what_has_changed(principal, &place).await;
-            if let Some(outcome) = self.ride_once(&place, details).await {
+            let slot_entry = pinned.entry_for(&details.scopes, self.clock.now());
+            self.forget_outdated_failure(principal, &slot_entry).await;
+            if let Some(outcome) = self.join_flight(&slot_entry, details).await {
                 return outcome;
             }
         }
     }
 
-    /// Refuses a session that has no slots if no person is signed in: names that a stranger makes up get none,
-    /// and nothing of them is remembered.
+    /// Refuses a session without slots if no person is signed in: session names that a stranger makes up
+    /// get no slot, and the cache remembers nothing of them.
     async fn ensure_signed_in(
         &self,
         principal: &Principal,
@@ -80,35 +80,49 @@ impl TokenCache {
         }
     }
 
-    /// Forgets that a person had to act, if something has been written to the session since.
-    async fn forget_what_has_changed(&self, principal: &Principal, place: &Place) {
+    /// The same error, with what it takes to go on if it needs a person and does not know that yet.
+    pub(crate) async fn resumable(&self, principal: &Principal, error: Error) -> Error {
+        let is_complete = error
+            .person_needed()
+            .is_none_or(|(_, resume)| resume.is_some());
+        match self.session(principal) {
+            Some((sessions, open)) if !is_complete => {
+                let signed_in = sessions.signed_in(open).await.ok().flatten();
+                resumable(error, &self.endpoint, open, signed_in.as_ref(), false).await
+            }
+            _ => error,
+        }
+    }
+
+    /// Forgets that a person had to act, if the session has changed since.
+    async fn forget_outdated_failure(&self, principal: &Principal, slot_entry: &SlotEntry) {
         let Some((sessions, open)) = self.session(principal) else {
             return;
         };
         let now = self.clock.now();
-        let remembered = place.entry().needs_person(now);
+        let remembered = slot_entry.entry().needs_person(now);
         if let Some(revision) = remembered
             && sessions.revision(open).await != revision
         {
-            place.entry().forgive_revision(revision, now);
+            slot_entry.entry().clear_failure_of(revision, now);
         }
     }
 
-    /// Boards a flight and waits for it; nothing if the place was given up in the meantime.
-    async fn ride_once(
+    /// Joins a flight and waits for it; `None` if the entry was evicted in the meantime.
+    async fn join_flight(
         self: &Arc<Self>,
-        place: &Place,
+        slot_entry: &SlotEntry,
         details: &Details,
     ) -> Option<Result<AccessToken, Error>> {
-        let boarding = self.board(place, details.mode);
-        Some(match boarding {
-            Boarding::Closed => return None,
-            Boarding::Token(token) => Ok(AccessToken::new(token, Source::Cache)),
-            Boarding::Refused(error) => Err(error),
-            Boarding::Waiting(landing) => {
-                let Some(outcome) = landing.outcome().await else {
-                    // It may land yet, and is published then unless another one was faster.
-                    place.entry().abandon(landing.id());
+        let join = self.join(slot_entry, details.mode);
+        Some(match join {
+            Join::Closed => return None,
+            Join::Token(token) => Ok(AccessToken::new(token, Source::Cache)),
+            Join::Refused(error) => Err(error),
+            Join::Waiting(result) => {
+                let Some(outcome) = result.outcome().await else {
+                    // Its runtime may come back: then its token is published, unless a newer flight was faster.
+                    slot_entry.entry().abandon(result.id());
                     return None;
                 };
                 outcome.map(|token| {
@@ -119,7 +133,7 @@ impl TokenCache {
         })
     }
 
-    /// After a refresh that the caller waited for has failed, the old token does if there is one.
+    /// The old token, where a refresh that the caller waited for has failed and it is still usable.
     fn still_usable(&self, principal: &Principal, details: &Details) -> Option<AccessToken> {
         let may_fall_back = self.settings.refresh_ahead == RefreshAhead::Inline
             && details.mode == CacheMode::Prefer;
@@ -128,8 +142,8 @@ impl TokenCache {
         }
         let key = KeyRef::of(principal, details);
         let (scopes, now) = (&details.scopes, self.clock.now());
-        let answer = |slot: &Arc<Slot>| slot.answer(scopes, details.exact_scopes, now);
-        let (_, token) = self.index.look(&key, answer)?;
+        let read = |slot: &Arc<Slot>| slot.usable(scopes, details.exact_scopes, now);
+        let (_, token) = self.index.with_slot(&key, read)?;
         Some(AccessToken::new(Guard::into_inner(token), Source::Cache))
     }
 }

@@ -1,6 +1,12 @@
-//! Who makes the one request, and how everybody else gets what it brought.
+//! Single flight: one call makes the request, and all other calls for the key get its result.
+//!
+//! - A key has at most one current flight, and one forced flight queued behind it.
+//! - A flight is joined or started under the lock of its entry, so two calls cannot both start one.
+//! - A flight runs in a task of its own: the call that started it may be dropped without ending it.
+//! - However the task ends (a result, a panic, a runtime that is shut down), its entry is free again and
+//!   its waiters get an outcome.
 
-mod flying;
+mod fetch_task;
 
 use std::{
     sync::{Arc, MutexGuard, atomic::Ordering},
@@ -14,37 +20,37 @@ use super::{
     deadline::NO_RUNTIME,
     index::Pinned,
     lock,
-    slot::{Flight, Place, State},
+    slot::{Flight, SlotEntry, State},
 };
-use flying::Flying;
+use fetch_task::FetchTask;
 
 use crate::{
-    endpoint::Carrier,
+    endpoint::FlightRuntime,
     error::{Error, Unavailable, UnavailableReason},
     request::CacheMode,
     time::{Clock, Moment, SystemClock},
     token::Token,
 };
 
-/// What a flight ends with, for everybody who waited for it.
+/// What a flight ends with, for every call that waited for it.
 pub(crate) type Outcome = Result<Arc<Token>, Error>;
 
-/// Where a flight ends: set once, and seen by everybody who waits for it.
+/// The result of a flight: set once, and read by every call that waits for it.
 #[derive(Clone)]
-pub(crate) struct Landing(Arc<Strip>);
+pub(crate) struct FlightResult(Arc<Shared>);
 
-struct Strip {
+struct Shared {
     id: u64,
     outcome: SetOnce<Outcome>,
-    carrier: Carrier,
+    runtime: FlightRuntime,
 }
 
-impl Landing {
+impl FlightResult {
     fn new(id: u64, runtime: &Handle) -> Self {
-        Self(Arc::new(Strip {
+        Self(Arc::new(Shared {
             id,
             outcome: SetOnce::new(),
-            carrier: Carrier::new(runtime.clone()),
+            runtime: FlightRuntime::new(runtime.clone()),
         }))
     }
 
@@ -53,17 +59,17 @@ impl Landing {
         self.0.outcome.wait().await
     }
 
-    /// Waits for the end of the flight; nothing if its runtime stands still, and this is another one.
+    /// Waits for the end of the flight; `None` if it is on another runtime, and that one is stalled.
     pub(super) async fn outcome(&self) -> Option<Outcome> {
-        if self.0.carrier.is_here() {
+        if self.0.runtime.is_current() {
             return Some(self.wait().await.clone());
         }
-        // Apart, since ten thousand callers may wait, and this is larger.
+        // On the heap: this future is larger, and ten thousand callers may hold one.
         let outcome = async {
             select! {
                 biased;
                 outcome = self.wait() => Some(outcome.clone()),
-                () = self.0.carrier.stalled() => None,
+                () = self.0.runtime.stalled() => None,
             }
         };
         Box::pin(outcome).await
@@ -73,83 +79,84 @@ impl Landing {
         self.0.id
     }
 
-    fn is_known(&self) -> bool {
+    fn is_set(&self) -> bool {
         self.0.outcome.initialized()
     }
 
-    fn tell(&self, outcome: Outcome) {
-        // Said once: what comes later changes nothing for those who were told.
+    fn notify(&self, outcome: Outcome) {
+        // The first outcome stands: waiters may have read it already.
         let _late = self.0.outcome.set(outcome);
     }
 }
 
-/// What becomes of a call that found no token.
-pub(super) enum Boarding {
-    /// Another call has brought one in the meantime.
+/// What a call that found no token has to do.
+pub(super) enum Join {
+    /// Use this token: another call has fetched it in the meantime.
     Token(Arc<Token>),
-    /// The last try failed not long ago, or nothing can be started here.
+    /// Return this error: the last flight failed a short time ago, or no flight can be started here.
     Refused(Error),
-    Waiting(Landing),
-    /// The place was given up: look for it again.
+    /// Wait for this flight.
+    Waiting(FlightResult),
+    /// Find the entry again: this one was evicted.
     Closed,
 }
 
 impl TokenCache {
     /// Finds a flight for a call that found no token, or starts one.
-    pub(super) fn board(self: &Arc<Self>, place: &Place, mode: CacheMode) -> Boarding {
+    pub(super) fn join(self: &Arc<Self>, slot_entry: &SlotEntry, mode: CacheMode) -> Join {
         let now = self.clock.now();
-        let Some(state) = place.entry().state() else {
-            return Boarding::Closed;
+        let Some(state) = slot_entry.entry().state() else {
+            return Join::Closed;
         };
         let is_forced = mode == CacheMode::Refresh;
         if !is_forced {
-            let token = place.entry().current();
+            let token = slot_entry.entry().current();
             if !token.is_narrowed && self.is_good_enough(&token, &state, now) {
-                return Boarding::Token(Guard::into_inner(token));
+                return Join::Token(Guard::into_inner(token));
             }
         }
         if let Some(flight) = joinable(&state, is_forced) {
             self.counters.joined.fetch_add(1, Ordering::Relaxed);
-            return Boarding::Waiting(flight);
+            return Join::Waiting(flight);
         }
         if let Some(error) = self.refusal(&state, is_forced, now) {
             self.counters.remembered.fetch_add(1, Ordering::Relaxed);
-            return Boarding::Refused(error);
+            return Join::Refused(error);
         }
         let kind = Kind {
             is_forced,
             is_background: false,
         };
-        match self.launch(place, state, kind) {
-            Launch::Started(flight) => Boarding::Waiting(flight),
-            Launch::NoRuntime => Boarding::Refused(Error::request(NO_RUNTIME)),
-            Launch::Closed => Boarding::Closed,
+        match self.start(slot_entry, state, kind) {
+            Start::Started(flight) => Join::Waiting(flight),
+            Start::NoRuntime => Join::Refused(Error::request(NO_RUNTIME)),
+            Start::Closed => Join::Closed,
         }
     }
 
-    /// Starts the refresh of a token in its window, unless it is under way or has just failed.
+    /// Starts the refresh of a token in its window, unless one is under way or has just failed.
     pub(super) fn refresh_in_background(
         self: &Arc<Self>,
-        place: &Place,
+        slot_entry: &SlotEntry,
         token: &Arc<Token>,
         now: Moment,
     ) {
-        let Some(state) = place.entry().try_state() else {
+        let Some(state) = slot_entry.entry().try_state() else {
             return;
         };
-        let is_current = Arc::ptr_eq(&place.entry().current(), token);
+        let is_current = Arc::ptr_eq(&slot_entry.entry().current(), token);
         if is_current && self.may_refresh(&state, now) {
             let kind = Kind {
                 is_forced: false,
                 is_background: true,
             };
-            self.launch(place, state, kind);
+            self.start(slot_entry, state, kind);
         }
     }
 
     /// Whether a call in the window should wait for a refresh.
-    pub(super) fn is_refresh_due(&self, place: &Place, now: Moment) -> bool {
-        place
+    pub(super) fn is_refresh_due(&self, slot_entry: &SlotEntry, now: Moment) -> bool {
+        slot_entry
             .entry()
             .try_state()
             .is_some_and(|state| self.may_refresh(&state, now))
@@ -159,7 +166,7 @@ impl TokenCache {
         state.allows_refresh(now) && self.throttle.wait(now).is_none()
     }
 
-    /// Whether a token does for a call that has come this far.
+    /// Whether a token is good enough for a call that is about to join a flight.
     fn is_good_enough(&self, token: &Token, state: &State, now: Moment) -> bool {
         use super::RefreshAhead;
         let waits_in_window = self.settings.refresh_ahead == RefreshAhead::Inline;
@@ -168,10 +175,10 @@ impl TokenCache {
                 && !(waits_in_window && self.may_refresh(state, now)))
     }
 
-    /// The error of a failure that is remembered, or of the issuer that wants to be left alone.
+    /// The remembered failure of this key, or the pause that the issuer asked for on all keys.
     fn refusal(&self, state: &State, is_forced: bool, now: Moment) -> Option<Error> {
         let must_wait =
-            |failure: &super::backoff::Failure| !is_forced || failure.holds_everybody(now);
+            |failure: &super::backoff::Failure| !is_forced || failure.holds_forced_calls(now);
         let remembered = || {
             state.failure().filter(|failure| must_wait(failure))?;
             state.remembered(now)
@@ -184,14 +191,14 @@ impl TokenCache {
         remembered().or_else(held)
     }
 
-    /// When that many flights after one another have to have landed, by the machine's clock.
+    /// When so many flights one after the other must have ended, by the system clock.
     fn overdue_after(&self, flights: u32) -> Moment {
         let limit = self.settings.flight_timeout.saturating_mul(flights);
         SystemClock::new().now().plus(limit.saturating_add(GRACE))
     }
 
-    /// The runtime of this thread. For what nobody waits for, else the one of the last flight: a
-    /// call that waits would depend on that being driven.
+    /// The runtime of this thread. Without one, a background refresh uses the runtime of the last flight;
+    /// a call that waits must not, since it would depend on another thread driving that runtime.
     fn runtime(&self, kind: Kind) -> Option<Handle> {
         let mut last = lock(&self.runtime);
         match Handle::try_current() {
@@ -203,60 +210,60 @@ impl TokenCache {
         }
     }
 
-    /// Starts a task that makes the request and lands whatever happens to it.
-    fn launch(
+    /// Starts a task that makes the request and publishes its outcome, whatever happens to it.
+    fn start(
         self: &Arc<Self>,
-        place: &Place,
+        slot_entry: &SlotEntry,
         mut state: MutexGuard<'_, State>,
         kind: Kind,
-    ) -> Launch {
+    ) -> Start {
         let Some(runtime) = self.runtime(kind) else {
-            return Launch::NoRuntime;
+            return Start::NoRuntime;
         };
-        let Some(pinned) = Pinned::new(&self.index, place.slot()) else {
-            return Launch::Closed;
+        let Some(pinned) = Pinned::new(&self.index, slot_entry.slot()) else {
+            return Start::Closed;
         };
-        let landing = Landing::new(self.next_sequence(), &runtime);
+        let result = FlightResult::new(self.next_sequence(), &runtime);
         let before = state
-            .airborne()
+            .current_flight()
             .filter(|current| current.is_forced && kind.is_forced)
-            .map(|current| current.landing.clone());
+            .map(|current| current.result.clone());
         let is_queued = before.is_some();
         let flight = Flight {
-            id: landing.id(),
+            id: result.id(),
             is_forced: kind.is_forced,
             overdue_from: self.overdue_after(if is_queued { 2 } else { 1 }),
-            landing: landing.clone(),
+            result: result.clone(),
         };
-        state.announce(flight, is_queued);
-        lock(&self.in_flight).insert(landing.id(), landing.clone());
-        let flying = Flying {
+        state.add_flight(flight, is_queued);
+        lock(&self.in_flight).insert(result.id(), result.clone());
+        let fetch_task = FetchTask {
             cache: Arc::clone(self),
-            place: place.clone(),
+            slot_entry: slot_entry.clone(),
             _pinned: pinned,
-            id: landing.id(),
+            id: result.id(),
             sequence: 0,
             kind,
-            landing: landing.clone(),
+            result: result.clone(),
         };
-        // A runtime that has ended drops the flight here and now, and that takes the lock.
+        // A runtime that has ended drops the task inside `spawn`, and the drop takes this lock.
         drop(state);
-        runtime.spawn(flying.depart(before));
-        Launch::Started(landing)
+        runtime.spawn(fetch_task.run(before));
+        Start::Started(result)
     }
 }
 
-/// A flight that this call may join: any, or for a forced call one that departs after it.
-fn joinable(state: &State, is_forced: bool) -> Option<Landing> {
+/// A flight that this call may join: the current one, or for a forced call the one that has yet to start.
+fn joinable(state: &State, is_forced: bool) -> Option<FlightResult> {
     let flight = if is_forced {
-        state.next()
+        state.queued_flight()
     } else {
-        state.airborne()
+        state.current_flight()
     };
-    flight.map(|flight| flight.landing.clone())
+    flight.map(|flight| flight.result.clone())
 }
 
-/// How much later than its limit a flight may land on a busy machine before it is given up for lost.
+/// How much later than its limit a flight may end on a busy machine before it counts as lost.
 const GRACE: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug)]
@@ -265,8 +272,8 @@ struct Kind {
     is_background: bool,
 }
 
-enum Launch {
-    Started(Landing),
+enum Start {
+    Started(FlightResult),
     NoRuntime,
     Closed,
 }

@@ -7,7 +7,7 @@ use arc_swap::Guard;
 use super::{
     RefreshAhead, TokenCache,
     key::KeyRef,
-    slot::{Place, Slot},
+    slot::{Slot, SlotEntry},
 };
 use crate::{
     request::{CacheMode, Details, Parameters, TokenRequest},
@@ -16,153 +16,163 @@ use crate::{
     token::{Phase, Token},
 };
 
-/// What a look may do about a token in its window.
+/// What a call does about a token in its refresh window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ahead {
-    /// Start its refresh, or have the caller wait for that, as the client is set.
+pub(crate) enum OnStale {
+    /// Start its refresh, or have the caller wait for it, as [`RefreshAhead`] says.
     Refresh,
-    /// Start its refresh if nobody has to wait for that: this caller cannot.
-    Glance,
-    /// Nothing: the caller wants no request.
-    Nothing,
+    /// Start its refresh in the background or not at all: this caller cannot wait.
+    RefreshInBackground,
+    /// Return it as it is: the caller wants no request.
+    Keep,
 }
 
 impl TokenCache {
-    /// The cached token that answers `request`, without waiting; in its window `ahead` counts.
+    /// The cached token that answers `request`, without waiting; in its refresh window `on_stale` counts.
     ///
-    /// A forced request is answered by none, nor is one that makes no sense; one that wants no request
-    /// starts no refresh.
+    /// `None` for a forced request and for an invalid one; [`CacheMode::Only`] starts no refresh.
     #[inline]
-    pub(crate) fn look(
+    pub(crate) fn get(
         self: &Arc<Self>,
         principal: &Principal,
         request: &TokenRequest<'_>,
-        ahead: Ahead,
+        on_stale: OnStale,
     ) -> Option<Guard<Arc<Token>>> {
         let Some(details) = request.details() else {
             let key = KeyRef::new(principal, request.audience(), &NO_PARAMETERS);
-            return self.look_bare(key, ahead);
+            return self.get_unscoped(key, on_stale);
         };
         if !details.is_sound() {
             return None;
         }
-        let ahead = match details.mode {
-            CacheMode::Prefer => ahead,
-            CacheMode::Only => Ahead::Nothing,
+        let on_stale = match details.mode {
+            CacheMode::Prefer => on_stale,
+            CacheMode::Only => OnStale::Keep,
             CacheMode::Refresh => return None,
         };
         let key = KeyRef::of(principal, details);
         if details.scopes.is_empty() {
-            self.look_bare(key, ahead)
+            self.get_unscoped(key, on_stale)
         } else {
-            self.look_named(&key, details, ahead)
+            self.get_scoped(&key, details, on_stale)
         }
     }
 
     #[inline]
-    fn look_bare(self: &Arc<Self>, key: KeyRef<'_>, ahead: Ahead) -> Option<Guard<Arc<Token>>> {
-        match self.index.in_front(&key) {
-            Some(slot) => self.look_in(slot, ahead),
-            None => self.index.look(&key, |slot| self.look_in(slot, ahead)),
+    fn get_unscoped(
+        self: &Arc<Self>,
+        key: KeyRef<'_>,
+        on_stale: OnStale,
+    ) -> Option<Guard<Arc<Token>>> {
+        match self.index.fast_path(&key) {
+            Some(slot) => self.read_slot(slot, on_stale),
+            None => self
+                .index
+                .with_slot(&key, |slot| self.read_slot(slot, on_stale)),
         }
     }
 
     #[inline]
-    fn look_in(self: &Arc<Self>, slot: &Arc<Slot>, ahead: Ahead) -> Option<Guard<Arc<Token>>> {
+    fn read_slot(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        on_stale: OnStale,
+    ) -> Option<Guard<Arc<Token>>> {
         slot.touch();
-        let token = slot.bare().current();
+        let token = slot.unscoped().current();
         let now = self.clock.now();
         if token.is_hit(now) {
             return Some(token);
         }
-        self.look_aged(token, now, ahead, || Place::bare(slot))
+        self.serve_stale(token, now, on_stale, || SlotEntry::unscoped(slot))
     }
 
-    fn look_named(
+    fn get_scoped(
         self: &Arc<Self>,
         key: &KeyRef<'_>,
         details: &Details,
-        ahead: Ahead,
+        on_stale: OnStale,
     ) -> Option<Guard<Arc<Token>>> {
-        let look = |slot: &Arc<Slot>| {
+        let read = |slot: &Arc<Slot>| {
             slot.touch();
-            let token = slot.named_token(&details.scopes);
+            let token = slot.scoped_token(&details.scopes);
             let now = self.clock.now();
             match token {
                 Some(token) if token.is_hit(now) => Some(token),
-                _ => self.look_broader(slot, details, now, ahead),
+                _ => self.get_superset(slot, details, now, on_stale),
             }
         };
-        match self.index.in_front(key) {
-            Some(slot) => look(slot),
-            None => self.index.look(key, look),
+        match self.index.fast_path(key) {
+            Some(slot) => read(slot),
+            None => self.index.with_slot(key, read),
         }
     }
 
-    /// A hot handle's look: no map in between.
+    /// The token of a handle, which holds its entry: nothing is looked up.
     #[inline]
-    pub(crate) fn look_at(
+    pub(crate) fn read_entry(
         self: &Arc<Self>,
-        place: &Place,
-        ahead: Ahead,
+        slot_entry: &SlotEntry,
+        on_stale: OnStale,
     ) -> Option<Guard<Arc<Token>>> {
-        let token = place.entry().current();
+        let token = slot_entry.entry().current();
         let now = self.clock.now();
         if token.is_hit(now) {
             return Some(token);
         }
-        self.look_at_aged(token, now, ahead, place)
+        self.read_stale_entry(token, now, on_stale, slot_entry)
     }
 
     #[cold]
-    fn look_at_aged(
+    fn read_stale_entry(
         self: &Arc<Self>,
         token: Guard<Arc<Token>>,
         now: Moment,
-        ahead: Ahead,
-        place: &Place,
+        on_stale: OnStale,
+        slot_entry: &SlotEntry,
     ) -> Option<Guard<Arc<Token>>> {
         if token.is_narrowed {
             return None;
         }
-        self.look_aged(token, now, ahead, || place.clone())
+        self.serve_stale(token, now, on_stale, || slot_entry.clone())
     }
 
-    /// The token fetched for exactly these scopes, else the smallest whose reported grant has them all.
+    /// The token fetched for exactly these scopes, else the one with the smallest reported grant that has
+    /// them all.
     #[cold]
-    fn look_broader(
+    fn get_superset(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
         details: &Details,
         now: Moment,
-        ahead: Ahead,
+        on_stale: OnStale,
     ) -> Option<Guard<Arc<Token>>> {
-        let (place, token) = slot.answer(&details.scopes, details.exact_scopes, now)?;
+        let (slot_entry, token) = slot.usable(&details.scopes, details.exact_scopes, now)?;
         if token.freshness.is_fresh(now) {
             return Some(token);
         }
-        self.look_aged(token, now, ahead, move || place)
+        self.serve_stale(token, now, on_stale, move || slot_entry)
     }
 
     /// What to do with a token that is no longer fresh.
     #[cold]
-    fn look_aged(
+    fn serve_stale(
         self: &Arc<Self>,
         token: Guard<Arc<Token>>,
         now: Moment,
-        ahead: Ahead,
-        place: impl FnOnce() -> Place,
+        on_stale: OnStale,
+        slot_entry: impl FnOnce() -> SlotEntry,
     ) -> Option<Guard<Arc<Token>>> {
         let is_due = token.freshness.phase(now) == Phase::Window;
         match self.settings.refresh_ahead {
             _ if !token.freshness.is_usable(now) => None,
-            _ if ahead == Ahead::Nothing => Some(token),
+            _ if on_stale == OnStale::Keep => Some(token),
             RefreshAhead::Background if is_due => {
-                self.refresh_in_background(&place(), &token, now);
+                self.refresh_in_background(&slot_entry(), &token, now);
                 Some(token)
             }
-            RefreshAhead::Inline if is_due && ahead == Ahead::Refresh => {
-                (!self.is_refresh_due(&place(), now)).then_some(token)
+            RefreshAhead::Inline if is_due && on_stale == OnStale::Refresh => {
+                (!self.is_refresh_due(&slot_entry(), now)).then_some(token)
             }
             _ => Some(token),
         }

@@ -1,14 +1,14 @@
-//! From a request to its slot, without a lock; and how many slots are kept.
+//! From a request to its slot, without a lock; and how many slots there are at most.
 //!
 //! A hit reads a lock-free map and never `moka`, whose look-up costs several times as much and more
-//! with every thread; all that a hit leaves behind is a mark on its slot. `moka` bounds: it holds the same
-//! slots, by the *page* of up to 16 that came one after the other, and says which page's turn to go has come.
-//! What becomes of its slots is decided by the insertion that made them go, in `turns.rs`.
+//! with every thread; all that a hit writes is a mark on its slot. `moka` bounds the slots: it holds them
+//! in *pages* of up to 16 that were inserted one after the other, and names the page to evict next.
+//! The insertion that exceeded the bound decides about the slots of that page, in `eviction.rs`.
 
-mod front;
-mod names;
+mod eviction;
+mod fast_path;
+mod interner;
 mod pinned;
-mod turns;
 
 use std::{
     collections::VecDeque,
@@ -18,14 +18,14 @@ use std::{
     },
 };
 
+use fast_path::FastPath;
 use foldhash::fast::RandomState;
-use front::Front;
+use interner::AudienceInterner;
 use moka::{notification::RemovalCause, policy::EvictionPolicy, sync::Cache};
-use names::Names;
 use papaya::{HashMap, LocalGuard};
 pub(crate) use pinned::Pinned;
 
-use turns::Page;
+use eviction::Page;
 
 use super::{
     key::{Indexed, KeyRef},
@@ -42,19 +42,19 @@ use crate::{
 
 pub(super) struct Index {
     map: HashMap<Indexed, (), RandomState>,
-    front: Front,
-    names: Names,
+    fast_path: FastPath,
+    audiences: AudienceInterner,
     /// The application's slots with parameters of their own; a session knows its slots itself.
     with_parameters: SlotNames,
-    /// Made for the first page: a client of a few audiences has none.
+    /// Built for the first page: a client of a few audiences has none.
     bound: OnceLock<Bound>,
-    /// The page that fills up.
+    /// The page that is not full yet.
     filling: Mutex<Vec<Arc<Slot>>>,
     page_size: usize,
     pages: AtomicU64,
-    /// Slots whose turn to go has come.
+    /// Pages that `moka` evicted, and about whose slots no insertion has decided yet.
     due: Arc<Mutex<Vec<Arc<Page>>>>,
-    /// Slots whose turn came while they were needed.
+    /// Slots that could not be evicted because they were pinned.
     parked: Mutex<VecDeque<Arc<Slot>>>,
     inserted: AtomicU64,
     evictions: AtomicU64,
@@ -63,19 +63,19 @@ pub(super) struct Index {
     clock: TimeSource,
 }
 
-/// What says which page's turn to go has come.
+/// Names the page to evict next.
 type Bound = Cache<u64, Arc<Page>, RandomState>;
 
 impl Index {
     pub(super) fn new(capacity: u64, clock: TimeSource) -> Arc<Self> {
         Arc::new(Self {
             map: HashMap::with_hasher(RandomState::default()),
-            front: Front::new(),
-            names: Names::default(),
+            fast_path: FastPath::new(),
+            audiences: AudienceInterner::default(),
             with_parameters: SlotNames::default(),
             bound: OnceLock::new(),
             filling: Mutex::default(),
-            page_size: turns::page_size(capacity),
+            page_size: eviction::page_size(capacity),
             pages: AtomicU64::new(0),
             due: Arc::default(),
             parked: Mutex::default(),
@@ -96,7 +96,7 @@ impl Index {
                 .eviction_policy(EvictionPolicy::lru())
                 .eviction_listener(move |_id, page, cause| {
                     if cause == RemovalCause::Size {
-                        // `moka` holds locks of its own here: what is to be done is done after it.
+                        // `moka` holds locks of its own here, so the decision is made later.
                         lock(&coming_due).push(page);
                     }
                 })
@@ -104,21 +104,21 @@ impl Index {
         })
     }
 
-    /// The slot for `key` if it is one of the first, found without the map.
+    /// The slot for `key` if the fast path has it, found without the map.
     #[inline]
-    pub(super) fn in_front(&self, key: &KeyRef<'_>) -> Option<&Arc<Slot>> {
-        self.front.find(key)
+    pub(super) fn fast_path(&self, key: &KeyRef<'_>) -> Option<&Arc<Slot>> {
+        self.fast_path.find(key)
     }
 
-    /// What `look` sees in the slot for `key`; nothing if there is none.
+    /// What `read` returns for the slot of `key`; `None` if there is no slot.
     #[inline(never)]
-    pub(super) fn look<R>(
+    pub(super) fn with_slot<R>(
         &self,
         key: &KeyRef<'_>,
-        look: impl FnOnce(&Arc<Slot>) -> Option<R>,
+        read: impl FnOnce(&Arc<Slot>) -> Option<R>,
     ) -> Option<R> {
         let guard = self.map.guard();
-        look(self.get(key, &guard)?)
+        read(self.get(key, &guard)?)
     }
 
     #[inline]
@@ -128,8 +128,8 @@ impl Index {
             .map(|(indexed, ())| &indexed.0)
     }
 
-    /// The slot for `key`, kept in place as long as the result lives; a new one if there is none.
-    pub(super) fn pinned(self: &Arc<Self>, key: &KeyRef<'_>, audience: &Audience) -> Pinned {
+    /// The slot for `key`, pinned as long as the result lives; a new one if there is none.
+    pub(super) fn pin(self: &Arc<Self>, key: &KeyRef<'_>, audience: &Audience) -> Pinned {
         loop {
             let slot = self.get_or_insert(key, audience);
             if slot.pin() {
@@ -138,7 +138,7 @@ impl Index {
                     index: Arc::clone(self),
                 };
             }
-            // It was evicted this very moment, and is about to leave the map.
+            // Another thread evicts it at this moment, and is about to remove it from the map.
             std::thread::yield_now();
         }
     }
@@ -150,25 +150,29 @@ impl Index {
                 slot.touch();
                 return Arc::clone(slot);
             }
-            let slot = Arc::new(Slot::new(key, self.names.shared(audience), &self.nothing));
+            let slot = Arc::new(Slot::new(
+                key,
+                self.audiences.intern(audience),
+                &self.nothing,
+            ));
             let names = self.names_of(key);
-            // Locked over both, so that it names just those that are in the map.
+            // Locked over both steps, so that the names are those of the slots in the map.
             let mut names = names.map(SlotNames::lock);
             let indexed = Indexed(Arc::clone(&slot));
-            // Another call may have been faster, and its slot may be gone again already.
+            // Another call may have inserted one first, and that one may have been evicted since.
             if self.map.try_insert(indexed, (), &guard).is_ok() {
                 if let Some(names) = &mut names {
                     names.add(slot.audience(), key.parameters);
                 }
                 drop(names);
-                self.front.add(&slot);
+                self.fast_path.add(&slot);
                 self.admit(&slot);
                 return slot;
             }
         }
     }
 
-    /// Takes `slot` out, by identity: another slot with the same key may have taken its place.
+    /// Removes `slot` by identity: another slot may have its key by now.
     fn remove(&self, slot: &Arc<Slot>) {
         let (key, guard) = (slot.key(), self.map.guard());
         let mut names = self.names_of(&key).map(SlotNames::lock);
@@ -178,14 +182,14 @@ impl Index {
             names.remove(slot.audience(), key.parameters);
         }
         drop(names);
-        if front::is_plain(&key) {
-            // It may stand in the front for good: no token is kept there.
+        if fast_path::is_plain(&key) {
+            // The fast path may keep the slot for good; it must not keep its tokens.
             slot.clear(u64::MAX);
         }
         self.evictions.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Where the slot with this key is named; the application's plain ones are found without.
+    /// The list that names the slot of this key; the application's plain slots are on none.
     fn names_of<'a>(&'a self, key: &KeyRef<'a>) -> Option<&'a SlotNames> {
         match key.principal {
             Principal::Session(open) => Some(open.slots()),

@@ -13,7 +13,7 @@ use crate::{
     session::Principal,
 };
 
-/// What makes two requests meet in one slot, borrowed: compared as a structure.
+/// The key of a slot, borrowed: principal, audience and extra parameters.
 #[derive(Clone, Copy)]
 pub(super) struct KeyRef<'a> {
     pub(super) principal: &'a Principal,
@@ -55,7 +55,7 @@ impl PartialEq for KeyRef<'_> {
 impl Hash for KeyRef<'_> {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Keys that differ only in where a part ends meet here, and are told apart when compared.
+        // Keys that differ only in where a part ends collide here; the comparison tells them apart.
         state.write(self.audience.as_bytes());
         if *self.principal != Principal::Application {
             self.principal.hash(state);
@@ -66,7 +66,7 @@ impl Hash for KeyRef<'_> {
     }
 }
 
-/// A slot as the index keeps it: found by its key.
+/// A slot in the index, which finds it by its key.
 pub(super) struct Indexed(pub(super) Arc<Slot>);
 
 impl PartialEq for Indexed {

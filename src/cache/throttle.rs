@@ -1,4 +1,4 @@
-//! The issuer asked to be left alone: when that holds for all of its keys.
+//! When a `Retry-After` of the issuer holds for all keys.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     time::Moment,
 };
 
-/// Whether the whole issuer is to be left alone.
+/// The pause that holds for all keys of the issuer.
 ///
 /// One key that meets a `Retry-After` may have a limit of its own. When a second one meets it within
 /// a minute, the limit is the tenant's (the platform counts requests per tenant), and every further
@@ -20,14 +20,14 @@ pub(super) struct Throttle(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// The key that met it last, and when.
-    last: Option<(Met, Moment)>,
+    /// The key that was last told to wait, and when.
+    last: Option<(ThrottleKey, Moment)>,
     hold: Option<Moment>,
 }
 
-/// Who met a `Retry-After`.
+/// A key that met a `Retry-After`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Met {
+pub(super) struct ThrottleKey {
     pub(super) principal: Principal,
     pub(super) audience: Audience,
     pub(super) scopes: Scopes,
@@ -38,8 +38,8 @@ pub(super) struct Met {
 const WITHIN: Duration = Duration::from_secs(60);
 
 impl Throttle {
-    /// `key` was asked to come back after `wait`.
-    pub(super) fn met(&self, key: Met, now: Moment, wait: Duration) {
+    /// The issuer asked for a pause of `wait` for `key`.
+    pub(super) fn record(&self, key: ThrottleKey, now: Moment, wait: Duration) {
         let mut state = lock(&self.0);
         let is_second = state
             .last
@@ -54,13 +54,13 @@ impl Throttle {
         }
         state.last = Some((key, now));
         drop(state);
-        // Whoever listens may ask for a token in turn.
+        // Unlocked first: a log subscriber may ask for a token itself.
         if is_second {
             tracing::warn!(?wait, "the issuer asks to be left alone for all audiences");
         }
     }
 
-    /// How long no key may ask.
+    /// How long the pause of all keys still lasts.
     pub(super) fn wait(&self, now: Moment) -> Option<Duration> {
         let hold = lock(&self.0).hold?;
         (!now.has_reached(hold)).then(|| now.until(hold))
@@ -72,8 +72,8 @@ mod tests {
     use super::*;
     use crate::time::{Clock, ManualClock};
 
-    fn key(name: &str) -> Met {
-        Met {
+    fn key(name: &str) -> ThrottleKey {
+        ThrottleKey {
             principal: Principal::Application,
             audience: name.into(),
             scopes: Scopes::none(),
@@ -85,7 +85,7 @@ mod tests {
     fn one_key_alone_holds_nobody_else() {
         let (clock, throttle) = (ManualClock::new(), Throttle::default());
         for _ in 0..3 {
-            throttle.met(key("a"), clock.now(), Duration::from_secs(30));
+            throttle.record(key("a"), clock.now(), Duration::from_secs(30));
         }
         assert_eq!(throttle.wait(clock.now()), None);
     }
@@ -93,9 +93,9 @@ mod tests {
     #[test]
     fn two_keys_within_a_minute_hold_all() {
         let (clock, throttle) = (ManualClock::new(), Throttle::default());
-        throttle.met(key("a"), clock.now(), Duration::from_secs(30));
+        throttle.record(key("a"), clock.now(), Duration::from_secs(30));
         clock.advance(Duration::from_secs(59));
-        throttle.met(key("b"), clock.now(), Duration::from_secs(30));
+        throttle.record(key("b"), clock.now(), Duration::from_secs(30));
         assert_eq!(throttle.wait(clock.now()), Some(Duration::from_secs(30)));
         clock.advance(Duration::from_secs(30));
         assert_eq!(throttle.wait(clock.now()), None);
@@ -104,9 +104,9 @@ mod tests {
     #[test]
     fn two_keys_far_apart_hold_nobody() {
         let (clock, throttle) = (ManualClock::new(), Throttle::default());
-        throttle.met(key("a"), clock.now(), Duration::from_secs(30));
+        throttle.record(key("a"), clock.now(), Duration::from_secs(30));
         clock.advance(Duration::from_secs(61));
-        throttle.met(key("b"), clock.now(), Duration::from_secs(30));
+        throttle.record(key("b"), clock.now(), Duration::from_secs(30));
         assert_eq!(throttle.wait(clock.now()), None);
     }
 }

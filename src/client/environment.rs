@@ -28,7 +28,7 @@ impl ClientBuilder<Client> {
             let value = value.ok_or_else(|| BuildError::new(name, "it is not set", fix))?;
             value
                 .into_string()
-                .map_err(|_bytes| BuildError::new(name, "it is no text", fix))
+                .map_err(|_bytes| BuildError::new(name, "it is not valid Unicode", fix))
         };
         let issuer = variable(
             TENANT_URL,

@@ -6,14 +6,16 @@ use arc_swap::Guard;
 
 use super::Client;
 use crate::{
-    cache::{Ahead, Pinned, Place},
+    cache::{OnStale, Pinned, SlotEntry},
     error::Error,
+    refusal::Refusal,
     request::{CacheMode, Details, TokenRequest},
     scope::Audience,
+    source::{AfterRefusal, TokenSource},
     token::{AccessToken, Source, Token, TokenRef},
 };
 
-/// One audience of one client, found once: a call through it looks nothing up.
+/// One audience of one client, found once: a call through it needs no look-up.
 ///
 /// From [`Client::audience`]. It is `Clone` and `'static`, shares its token with calls that name the
 /// audience, and keeps it from being evicted.
@@ -32,7 +34,7 @@ use crate::{
 pub struct AudienceHandle {
     client: Client,
     details: Arc<Details>,
-    place: Place,
+    slot_entry: SlotEntry,
     mode: CacheMode,
     _pinned: Pinned,
 }
@@ -40,17 +42,17 @@ pub struct AudienceHandle {
 impl AudienceHandle {
     pub(super) fn new(client: Client, details: Box<Details>) -> Self {
         let pinned = client.cache.pin(&client.principal, &details);
-        let place = client.cache.place(&pinned, &details);
+        let slot_entry = client.cache.entry_for(&pinned, &details);
         Self {
             client,
-            // What makes no sense is never looked up, so that it is reported.
+            // An invalid request is never answered from the cache, so that it is reported.
             mode: if details.is_sound() {
                 details.mode
             } else {
                 CacheMode::Refresh
             },
             details: Arc::from(details),
-            place,
+            slot_entry,
             _pinned: pinned,
         }
     }
@@ -61,20 +63,32 @@ impl AudienceHandle {
     ///
     /// As [`Client::get_access_token`].
     pub async fn get_access_token(&self) -> Result<AccessToken, Error> {
-        match self.look(Ahead::Refresh) {
+        match self.cached(OnStale::Refresh) {
             Some(token) => Ok(AccessToken::new(Guard::into_inner(token), Source::Cache)),
             None => Box::pin(self.client.fetch(TokenRequest::from(&*self.details))).await,
         }
     }
 
-    /// A borrowed, synchronous look at the cached token, for interceptors that cannot wait.
+    /// The cached token, borrowed and without waiting, for interceptors that cannot wait.
     ///
-    /// In the token's window it starts the refresh too, in the background or not at all. Nothing if
-    /// there is no usable token: then
-    /// [`get_access_token`](Self::get_access_token) is needed.
+    /// In the token's window it starts the refresh too, in the background or not at all. `None` if there is
+    /// no usable token: then [`get_access_token`](Self::get_access_token) is needed.
     #[inline]
     pub fn current(&self) -> Option<TokenRef> {
-        self.look(Ahead::Glance).map(TokenRef::new)
+        self.cached(OnStale::RefreshInBackground).map(TokenRef::new)
+    }
+
+    /// As [`Client::after_refusal`].
+    ///
+    /// # Errors
+    ///
+    /// As there; [`Error::Request`] for a token of another audience.
+    pub async fn after_refusal(
+        &self,
+        token: &AccessToken,
+        refusal: &Refusal,
+    ) -> Result<AfterRefusal, Error> {
+        TokenSource::after_refusal(self, token, refusal).await
     }
 
     /// As [`Client::after_unauthorized`].
@@ -87,6 +101,23 @@ impl AudienceHandle {
             .cache
             .reject(&self.client.principal, rejected.token())?;
         self.get_access_token().await
+    }
+
+    /// Sends a request to the API with reqwest, and once more where the API's answer says so.
+    ///
+    /// As [`send`](crate::send) with what the handle was made for: a scope that was not asked for is
+    /// never requested.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[cfg(feature = "reqwest")]
+    pub async fn send(
+        &self,
+        request: crate::http::RequestBuilder,
+    ) -> Result<crate::http::Response, crate::http::CallError> {
+        let wanted = TokenRequest::from(&*self.details);
+        crate::http::send_for(self, &wanted, &crate::scope::Scopes::none(), request).await
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -104,36 +135,39 @@ impl AudienceHandle {
     }
 
     #[inline]
-    fn look(&self, ahead: Ahead) -> Option<Guard<Arc<Token>>> {
+    fn cached(&self, on_stale: OnStale) -> Option<Guard<Arc<Token>>> {
         if self.mode != CacheMode::Prefer {
-            return self.look_otherwise();
+            return self.get_by_mode();
         }
-        let own = self.client.cache.look_at(&self.place, ahead);
+        let own = self.client.cache.read_entry(&self.slot_entry, on_stale);
         if own.is_some() {
             own
         } else {
-            self.look_broader(ahead)
+            self.get_superset(on_stale)
         }
     }
 
     /// For a handle that wants no request, or one at each call.
     #[cold]
-    fn look_otherwise(&self) -> Option<Guard<Arc<Token>>> {
+    fn get_by_mode(&self) -> Option<Guard<Arc<Token>>> {
         if self.mode == CacheMode::Refresh {
             return None;
         }
-        let own = self.client.cache.look_at(&self.place, Ahead::Nothing);
-        own.or_else(|| self.look_broader(Ahead::Nothing))
+        let own = self
+            .client
+            .cache
+            .read_entry(&self.slot_entry, OnStale::Keep);
+        own.or_else(|| self.get_superset(OnStale::Keep))
     }
 
     /// Without a token of its own, a broader one of the same audience may answer.
     #[cold]
-    fn look_broader(&self, ahead: Ahead) -> Option<Guard<Arc<Token>>> {
+    fn get_superset(&self, on_stale: OnStale) -> Option<Guard<Arc<Token>>> {
         if self.details.scopes.is_empty() {
             return None;
         }
         let (client, request) = (&self.client, TokenRequest::from(&*self.details));
-        client.cache.look(&client.principal, &request, ahead)
+        client.cache.get(&client.principal, &request, on_stale)
     }
 }
 

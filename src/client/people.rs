@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use super::{DEFAULT_SESSION, Session};
 use crate::{
-    cache::{Counts, TokenCache},
+    cache::{Stats, TokenCache},
     error::Error,
     session::{SessionInfo, Sessions},
 };
@@ -53,7 +53,7 @@ impl People {
         self.session(DEFAULT_SESSION)
     }
 
-    /// Waits for the requests in the air, of all sessions: call it before the program ends.
+    /// Waits for the requests under way, of all sessions: call it before the program ends.
     ///
     /// As [`Client::close`](crate::Client::close).
     ///
@@ -64,7 +64,7 @@ impl People {
         self.cache.drain().await
     }
 
-    /// The sessions in which somebody is signed in, as the store has them: whose they are, what they cover,
+    /// The sessions in which a person is signed in, as the store has them: whose they are, what they cover,
     /// and when their access tokens end; never a token.
     ///
     /// It reads every record of the store, and passes over those of other issuers and applications.
@@ -77,8 +77,8 @@ impl People {
     }
 
     /// What has been done so far, for all sessions.
-    pub fn counts(&self) -> Counts {
-        self.cache.counts()
+    pub fn stats(&self) -> Stats {
+        self.cache.stats()
     }
 
     /// The issuer, as it was configured.

@@ -23,7 +23,7 @@ pub use signed_out::SignedOut;
 /// The session of one person: they sign in once, and it yields a token for each API.
 ///
 /// From [`People::session`](crate::People::session). It is one name in the store: who is signed in under
-/// it, if anybody, is in [`account`](Self::account). Clones share everything, and a session can be made
+/// it, if any person is, says [`account`](Self::account). Clones share everything, and a session can be made
 /// anew for each request of a web back end.
 ///
 /// # Examples
@@ -76,10 +76,10 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`] if the person or the issuer says no, [`Error::Login`] if nobody comes back in
+    /// [`Error::Denied`] if the person or the issuer says no, [`Error::Login`] if they do not come back in
     /// time or a device code ended unused, [`Error::Unavailable`] if the issuer cannot be reached,
     /// [`Error::Protocol`] if an answer breaks a rule (a wrong `state` above all: do not retry that),
-    /// [`Error::Store`] if the session cannot be read, and then nobody was asked, or cannot be written: then it
+    /// [`Error::Store`] if the session cannot be read, and then the person was not asked, or cannot be written: then it
     /// names the [account](crate::StoreError::account), the person is signed in in this process, and the session is
     /// written when the store takes it. [`Error::Request`] if the issuer has no such sign-in, or if the person
     /// has signed out meanwhile.
@@ -126,9 +126,11 @@ impl Session {
             Some(Ok(_)) => return self.client.get_access_token(request(asked)).await,
             None => {}
         }
-        // Somebody else may have gone this way while this call waited for its turn.
+        // Another call may have resolved it while this one waited for its turn.
         let again = match self.client.get_access_token(request(asked)).await {
             Err(again) if again.person_needed().is_some() => again,
+            // What an API has found too weak is no answer, however fresh it is.
+            Ok(token) if token.was_too_weak(&error) => error.clone(),
             other => return other,
         };
         let how = how.going_on(&again);
@@ -155,7 +157,7 @@ impl Session {
         login: AuthorizationCode,
     ) -> Result<(Url, PendingLogin), Error> {
         let authorization = self.authorization().await?;
-        login.start(&authorization, self.name(), self.client.cache.now())
+        login.begin(&authorization, self.name(), self.client.cache.now())
     }
 
     /// The second half: checks what came back, redeems the code and keeps the session.
@@ -193,7 +195,7 @@ impl Session {
         self.conclude(granted, None, pending.goes_on()).await
     }
 
-    /// Who is signed in; nothing if nobody is.
+    /// The account of the person who is signed in, if any.
     ///
     /// # Errors
     ///

@@ -1,7 +1,13 @@
 //! What a client, a session and a handle are to code that takes any source of tokens.
 
 use super::{AudienceHandle, Client, Session};
-use crate::{error::Error, request::TokenRequest, source::TokenSource, token::AccessToken};
+use crate::{
+    error::Error,
+    refusal::Refusal,
+    request::TokenRequest,
+    source::{AfterRefusal, TokenSource, decide},
+    token::AccessToken,
+};
 
 impl TokenSource for Client {
     async fn get(&self, request: TokenRequest<'_>) -> Result<AccessToken, Error> {
@@ -10,6 +16,17 @@ impl TokenSource for Client {
 
     async fn reject(&self, rejected: &AccessToken) -> Result<(), Error> {
         self.cache.reject(&self.principal, rejected.token())
+    }
+
+    async fn after_refusal(
+        &self,
+        token: &AccessToken,
+        refusal: &Refusal,
+    ) -> Result<AfterRefusal, Error> {
+        match decide(self, token, refusal).await {
+            Err(error) => Err(self.cache.resumable(&self.principal, error).await),
+            outcome => outcome,
+        }
     }
 }
 
@@ -21,6 +38,14 @@ impl TokenSource for Session {
 
     async fn reject(&self, rejected: &AccessToken) -> Result<(), Error> {
         TokenSource::reject(self.client(), rejected).await
+    }
+
+    async fn after_refusal(
+        &self,
+        token: &AccessToken,
+        refusal: &Refusal,
+    ) -> Result<AfterRefusal, Error> {
+        self.client().after_refusal(token, refusal).await
     }
 }
 
@@ -40,6 +65,15 @@ impl TokenSource for AudienceHandle {
     async fn reject(&self, rejected: &AccessToken) -> Result<(), Error> {
         self.check(rejected.audience().as_str())?;
         TokenSource::reject(self.client(), rejected).await
+    }
+
+    async fn after_refusal(
+        &self,
+        token: &AccessToken,
+        refusal: &Refusal,
+    ) -> Result<AfterRefusal, Error> {
+        self.check(token.audience().as_str())?;
+        self.client().after_refusal(token, refusal).await
     }
 }
 

@@ -35,7 +35,7 @@ impl Endpoint {
     /// Asks for a device code for all that was `asked` for.
     ///
     /// `scopes` holds the scopes of all of it and those of the person's identity. What fails on the way
-    /// is tried again as for a token: a code that nobody was shown harms nobody.
+    /// is tried again as for a token: a code that no person was shown does no harm.
     pub(crate) async fn authorize_device(
         &self,
         asked: &[Asked],

@@ -146,8 +146,8 @@ impl Discovery {
         (!is_old).then(|| Arc::clone(&known.metadata))
     }
 
-    /// Whether the issuer answers at this moment; where its metadata is not read, nobody knows.
-    pub(super) async fn is_there(&self, transport: &Transport) -> Result<(), Error> {
+    /// Asks whether the issuer answers at this moment; not where its token endpoint was configured.
+    pub(super) async fn probe(&self, transport: &Transport) -> Result<(), Error> {
         let given = self.given.as_ref();
         if given.is_some_and(|given| given.token_endpoint.is_some()) {
             return Ok(());
@@ -214,5 +214,5 @@ const RENEWAL_TIMEOUT: Duration = Duration::from_secs(3);
 /// A failed read is repeated after 1, 2, 4 … seconds, and at most this long.
 const FAILURE_MAX: Duration = Duration::from_secs(60);
 
-/// Larger metadata makes no sense (in bytes).
+/// Metadata is never larger than this (in bytes).
 const METADATA_LIMIT: usize = 64 * 1024;

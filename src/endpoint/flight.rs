@@ -1,85 +1,87 @@
-//! One piece of work in a task of its own, and those who wait for it, on whichever runtime they are.
+//! One piece of work in a task of its own, with callers that wait for it, on whatever runtime they are.
 
 use std::{future::Future, time::Duration};
 
 use tokio::{runtime::Handle, select, sync::watch, time::sleep};
 
-use super::carrier::Carrier;
+use super::flight_runtime::FlightRuntime;
 use crate::{
     error::{Error, UnavailableReason},
     time::{Clock, Moment, SystemClock},
 };
 
-/// Work that is under way, as those see it who wait for it.
+/// Work that is under way, as its waiting callers see it.
+///
+/// - The task owns the work: a caller that stops waiting does not end it.
+/// - A caller waits no longer than the flight can live: it stops when the runtime of the flight has ended
+///   or is stalled, or when the flight is overdue.
 #[derive(Clone, Debug)]
 pub(super) struct Flight<T> {
     id: u64,
-    landing: watch::Receiver<Option<T>>,
-    carrier: Carrier,
-    /// Both by the machine's clock, as are all waits.
-    departed: Moment,
+    result: watch::Receiver<Option<T>>,
+    runtime: FlightRuntime,
+    /// Both by the system clock, as are all waits.
+    started: Moment,
     overdue_from: Moment,
 }
 
 impl<T: Clone + Send + Sync + 'static> Flight<T> {
-    /// Starts `work`, which takes at most `limit` while its runtime is driven. Whoever gives up waiting
-    /// harms nobody.
-    pub(super) fn depart(
+    /// Starts `work`, which takes at most `limit` while its runtime is driven.
+    pub(super) fn start(
         id: u64,
         limit: Duration,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<Self, Error> {
         let runtime = Handle::try_current()
             .map_err(|_outside| Error::unavailable(UnavailableReason::Abandoned))?;
-        let (sender, landing) = watch::channel(None);
-        let departed = SystemClock::new().now();
+        let (sender, result) = watch::channel(None);
+        let started = SystemClock::new().now();
         runtime.spawn(async move {
             let outcome = work.await;
-            // Nobody may be waiting.
+            // No caller may be waiting any more.
             let _ = sender.send(Some(outcome));
         });
         Ok(Self {
             id,
-            landing,
-            carrier: Carrier::new(runtime),
-            departed,
-            overdue_from: departed.plus(limit.saturating_add(GRACE)),
+            result,
+            runtime: FlightRuntime::new(runtime),
+            started,
+            overdue_from: started.plus(limit.saturating_add(GRACE)),
         })
     }
 
-    /// Its place among the departures.
+    /// Its number among all flights.
     pub(super) fn id(&self) -> u64 {
         self.id
     }
 
-    /// Whether it can still land: its task was not lost with a runtime that ended, or that nobody
-    /// drives.
+    /// Whether it can still end with an outcome: its runtime has not ended, and it is not overdue.
     pub(super) fn is_alive(&self) -> bool {
-        let is_lost = self.landing.has_changed().is_err();
+        let is_lost = self.result.has_changed().is_err();
         !is_lost && !self.is_overdue()
     }
 
-    /// Whether the runtime that waits here is the one that carries it.
-    pub(super) fn is_carried_here(&self) -> bool {
-        self.carrier.is_here()
+    /// Whether it runs on the caller's runtime.
+    pub(super) fn is_on_this_runtime(&self) -> bool {
+        self.runtime.is_current()
     }
 
     /// How long it has been under way.
     pub(super) fn age(&self) -> Duration {
-        SystemClock::new().now().since(self.departed)
+        SystemClock::new().now().since(self.started)
     }
 
-    /// Waits for its end; nothing if that does not come, since its runtime has ended or stands still.
-    pub(super) async fn landed(&self) -> Option<T> {
-        let mut landing = self.landing.clone();
-        let landed = async {
-            let landed = landing.wait_for(Option::is_some).await.ok()?;
-            landed.clone()
+    /// Waits for its outcome; `None` if there will be none, since its runtime has ended or is stalled.
+    pub(super) async fn outcome(&self) -> Option<T> {
+        let mut result = self.result.clone();
+        let outcome = async {
+            let outcome = result.wait_for(Option::is_some).await.ok()?;
+            outcome.clone()
         };
         select! {
             biased;
-            landed = landed => landed,
-            () = self.carrier.stalled() => None,
+            outcome = outcome => outcome,
+            () = self.runtime.stalled() => None,
             () = sleep(SystemClock::new().now().until(self.overdue_from)) => None,
         }
     }
@@ -89,7 +91,7 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
     }
 }
 
-/// A flight that should have landed this long ago never will.
+/// A flight that should have ended this long ago never will.
 const GRACE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -109,37 +111,37 @@ mod tests {
     #[test]
     fn a_flight_on_a_runtime_that_nobody_drives_is_lost_to_others_long_before_it_is_overdue() {
         let (idle, driven) = (runtime(), runtime());
-        let flight = idle.block_on(async { Flight::depart(1, HOUR, future::pending::<()>()) });
+        let flight = idle.block_on(async { Flight::start(1, HOUR, future::pending::<()>()) });
         let flight = flight.unwrap();
-        assert_eq!(driven.block_on(flight.landed()), None);
+        assert_eq!(driven.block_on(flight.outcome()), None);
         assert!(flight.is_alive(), "its runtime may be driven again");
     }
 
     #[test]
     fn a_flight_whose_runtime_has_ended_is_lost() {
         let (ending, other) = (runtime(), runtime());
-        let flight = ending.block_on(async { Flight::depart(1, HOUR, future::pending::<()>()) });
+        let flight = ending.block_on(async { Flight::start(1, HOUR, future::pending::<()>()) });
         let flight = flight.unwrap();
         drop(ending);
         assert!(!flight.is_alive());
-        assert_eq!(other.block_on(flight.landed()), None);
+        assert_eq!(other.block_on(flight.outcome()), None);
     }
 
     #[test]
     fn a_flight_on_another_runtime_that_is_driven_is_waited_for() {
-        let carrier = Builder::new_multi_thread()
+        let driven = Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .unwrap();
-        let (land, landing) = tokio::sync::oneshot::channel();
-        let flight = carrier.block_on(async { Flight::depart(1, HOUR, landing) });
+        let (sender, result) = tokio::sync::oneshot::channel();
+        let flight = driven.block_on(async { Flight::start(1, HOUR, result) });
         let flight = flight.unwrap();
-        let landed = runtime().block_on(async {
-            assert!(!flight.carrier.is_silent(HOUR).await);
-            land.send(7).unwrap();
-            flight.landed().await
+        let outcome = runtime().block_on(async {
+            assert!(!flight.runtime.is_silent(HOUR).await);
+            sender.send(7).unwrap();
+            flight.outcome().await
         });
-        assert_eq!(landed, Some(Ok(7)));
+        assert_eq!(outcome, Some(Ok(7)));
     }
 }

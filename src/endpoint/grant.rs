@@ -26,7 +26,7 @@ pub(crate) struct Grant<'a> {
     pub(crate) kind: GrantKind<'a>,
     pub(crate) asked: &'a Asked,
     pub(crate) parameters: &'a Parameters,
-    /// Whether this is done behind somebody's back: then nothing is retried here.
+    /// Whether no caller waits for this: then nothing is retried here.
     pub(crate) in_background: bool,
     /// Whether the caller wants no remembered failure.
     pub(crate) is_forced: bool,
@@ -50,7 +50,7 @@ pub(crate) enum GrantKind<'a> {
         /// Takes the new refresh token of an answer that is unusable otherwise: the old one is spent.
         rotated: &'a Mutex<Option<Secret>>,
     },
-    /// RFC 8628 section 3.4. Whoever polls is the retry: nothing is sent again here.
+    /// RFC 8628 section 3.4. The loop that polls is the retry: nothing is sent again here.
     DeviceCode {
         device_code: &'a Secret,
     },
@@ -62,8 +62,9 @@ pub(crate) enum GrantKind<'a> {
 }
 
 impl GrantKind<'_> {
-    /// Whether it has a connection of its own, since it must not be lost on one that has ended.
-    pub(super) fn is_apart(&self) -> bool {
+    /// Whether it presents what can be used once: then it gets a new connection, since a kept one may have
+    /// ended silently.
+    pub(super) fn is_single_use(&self) -> bool {
         matches!(
             self,
             Self::AuthorizationCode { .. } | Self::RefreshToken { .. }
@@ -223,7 +224,7 @@ fn oauth_client(post: &Post<'_>, metadata: &Metadata) -> Result<OauthClient, Err
 
 fn redirect(uri: &str) -> Result<oauth2::RedirectUrl, Error> {
     oauth2::RedirectUrl::new(uri.to_owned())
-        .map_err(|error| Error::request(format!("the redirect URI is no URL ({error})")))
+        .map_err(|error| Error::request(format!("the redirect URI is not a valid URL ({error})")))
 }
 
 /// Our own error comes back as it was; the others cannot occur with normalised answers, and say

@@ -19,7 +19,10 @@ impl Issuer {
     pub(crate) fn new(text: &str) -> Result<Self, (String, &'static str)> {
         let url = Url::parse(text).map_err(|error| {
             (
-                format!("{:?} is no URL ({error})", without_credentials(text)),
+                format!(
+                    "{:?} is not a valid URL ({error})",
+                    without_credentials(text)
+                ),
                 "write it as https://<tenant>.<domain>",
             )
         })?;
@@ -40,7 +43,7 @@ impl Issuer {
                 let fix = "use https; plain http is for an issuer on this machine (127.0.0.1)";
                 return Err((format!("{text:?} is not encrypted"), fix));
             }
-            _ => return Err((format!("{text:?} is no https URL"), "use an https URL")),
+            _ => return Err((format!("{text:?} is not an https URL"), "use an https URL")),
         }
         Ok(Self {
             text: text.to_owned(),

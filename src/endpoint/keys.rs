@@ -1,8 +1,8 @@
 //! The issuer's public keys: fetched by one flight for all, refreshed ahead, kept through an outage.
 
 mod fetch;
-mod land;
 mod pause;
+mod publish;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -37,26 +37,26 @@ struct Shared {
     state: Mutex<State>,
 }
 
-/// Keys, and the lines in their life.
+/// Keys, and when their use changes.
 #[derive(Debug)]
 struct Known {
     keys: Arc<KeySet>,
     /// From here on they are refreshed while they are used.
-    ahead_from: Moment,
+    refresh_from: Moment,
     /// From here on they are used only if there is trouble with newer ones.
     until: Moment,
     /// From here on they are not used at all.
     stale_until: Moment,
 }
 
-/// What those look at who do not find fresh keys.
+/// The state that a call needs which finds no fresh keys.
 #[derive(Debug, Default)]
 struct State {
-    flight: Option<Flight<Landed>>,
-    departures: u64,
-    /// The departure of the flight whose keys are known: older ones come too late.
+    flight: Option<Flight<FetchOutcome>>,
+    flights: u64,
+    /// The number of the flight whose keys are known: earlier ones publish nothing.
     published: u64,
-    /// Why the last flight failed, and how long nobody tries again.
+    /// Why the last flight failed, and until when no call tries again.
     failure: Option<(Error, Moment)>,
     failures: u32,
     /// How long an unknown key is no reason to fetch.
@@ -98,13 +98,13 @@ impl KeySource {
     }
 
     /// The keys if they are fresh at `now`; in the last fifth of their life one caller starts to fetch
-    /// the next ones, and nobody waits for them.
+    /// the next ones, and no caller waits for them.
     pub(crate) fn fresh(&self, now: Moment) -> Option<Arc<KeySet>> {
         let known = self.0.known.load();
         let known = known
             .as_ref()
             .filter(|known| !now.has_reached(known.until))?;
-        if now.has_reached(known.ahead_from) {
+        if now.has_reached(known.refresh_from) {
             let _in_background = self.join(now, Reason::Life);
         }
         Some(Arc::clone(&known.keys))
@@ -125,7 +125,7 @@ impl KeySource {
         let patience = stale
             .as_ref()
             .map_or(PATIENCE_WITHOUT, |_| PATIENCE_WITH_STALE);
-        let failure = self.ride(Reason::Life, patience).await.err();
+        let failure = self.wait_for_flight(Reason::Life, patience).await.err();
         match (failure, stale) {
             (None, _) => self.published(),
             (Some(_outage), Some(stale)) => Ok(Arc::clone(&stale.keys)),
@@ -138,32 +138,33 @@ impl KeySource {
     ///
     /// # Errors
     ///
-    /// As [`current`](Self::current): then nobody can say whether the token's key is a new one.
+    /// As [`current`](Self::current): then it is unknown whether the token's key is a new one.
     pub(crate) async fn newer(&self, used: &Arc<KeySet>) -> Result<Option<Arc<KeySet>>, Error> {
         let is_newer = |keys: &Arc<KeySet>| !Arc::ptr_eq(keys, used);
         let now = self.0.clock.now();
         if let Some(keys) = self.fresh(now).filter(is_newer) {
             return Ok(Some(keys));
         }
-        self.ride(Reason::UnknownKey, PATIENCE_WITHOUT).await?;
+        self.wait_for_flight(Reason::UnknownKey, PATIENCE_WITHOUT)
+            .await?;
         Ok(Some(self.published()?).filter(is_newer))
     }
 
-    /// Waits for the flight that `reason` is good for, if it is for any; if that is lost with its
-    /// runtime, for the next.
-    async fn ride(&self, reason: Reason, patience: Duration) -> Landed {
+    /// Waits for the flight that `reason` calls for, if it does; if that flight is lost with its runtime,
+    /// for the next.
+    async fn wait_for_flight(&self, reason: Reason, patience: Duration) -> FetchOutcome {
         for _ in 0..ROUNDS {
-            let Joined::Flying(flight) = self.join(self.0.clock.now(), reason)? else {
+            let Joined::InFlight(flight) = self.join(self.0.clock.now(), reason)? else {
                 return Ok(());
             };
-            // Whoever comes later waits no longer. On another runtime it takes its time to find out
-            // whether the flight can land at all.
-            let since = Some(flight.age()).filter(|_| flight.is_carried_here());
+            // A later caller waits no longer. On another runtime it takes time to find out whether the
+            // flight can end at all.
+            let since = Some(flight.age()).filter(|_| flight.is_on_this_runtime());
             let left = patience.saturating_sub(since.unwrap_or_default());
-            match timeout(left, flight.landed()).await {
+            match timeout(left, flight.outcome()).await {
                 Err(_elapsed) => return Err(Error::unavailable(UnavailableReason::Timeout)),
-                Ok(Some(landed)) => return landed,
-                Ok(None) => self.0.give_up(&flight),
+                Ok(Some(outcome)) => return outcome,
+                Ok(None) => self.0.abandon(&flight),
             }
         }
         Err(Error::unavailable(UnavailableReason::Abandoned))
@@ -173,10 +174,10 @@ impl KeySource {
     fn join(&self, now: Moment, reason: Reason) -> Result<Joined, Error> {
         let mut state = self.0.state();
         if let Some(flight) = state.flight.as_ref().filter(|flight| flight.is_alive()) {
-            return Ok(Joined::Flying(flight.clone()));
+            return Ok(Joined::InFlight(flight.clone()));
         }
         if reason == Reason::Life && !self.0.is_aging(now) {
-            return Ok(Joined::Needless);
+            return Ok(Joined::NotNeeded);
         }
         if let Some((error, until)) = &state.failure
             && !now.has_reached(*until)
@@ -186,25 +187,25 @@ impl KeySource {
         if reason == Reason::UnknownKey {
             let is_too_soon = |next: &Moment| !now.has_reached(*next);
             if let Some(next) = state.next_for_unknown.filter(is_too_soon) {
-                // Where that look-up failed, nobody knows whether the key is a new one.
+                // Where that fetch failed, it is unknown whether the key is a new one.
                 let failure = state.failure.as_ref();
-                return failure.map_or(Ok(Joined::Needless), |(error, _)| {
+                return failure.map_or(Ok(Joined::NotNeeded), |(error, _)| {
                     Err(error.with_wait_left(now.until(next)))
                 });
             }
             state.next_for_unknown = Some(now.plus(UNKNOWN_KEY_PAUSE));
         }
-        state.departures += 1;
-        let (id, shared) = (state.departures, Arc::clone(&self.0));
-        let flight = Flight::depart(id, FLIGHT_TIMEOUT, async move {
+        state.flights += 1;
+        let (id, shared) = (state.flights, Arc::clone(&self.0));
+        let flight = Flight::start(id, FLIGHT_TIMEOUT, async move {
             let started = shared.clock.now();
             let fetched = timeout(FLIGHT_TIMEOUT, shared.fetch()).await;
             let fetched = fetched
                 .unwrap_or_else(|_elapsed| Err(Error::unavailable(UnavailableReason::Timeout)));
-            shared.land(id, started, fetched)
+            shared.finish(id, started, fetched)
         })?;
         state.flight = Some(flight.clone());
-        Ok(Joined::Flying(flight))
+        Ok(Joined::InFlight(flight))
     }
 
     fn published(&self) -> Result<Arc<KeySet>, Error> {
@@ -214,8 +215,8 @@ impl KeySource {
     }
 }
 
-/// How a flight ends; the keys it has brought are published.
-type Landed = Result<(), Error>;
+/// How a flight ends; its keys are published.
+type FetchOutcome = Result<(), Error>;
 
 /// Why keys are to be fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,9 +228,9 @@ enum Reason {
 }
 
 enum Joined {
-    Flying(Flight<Landed>),
+    InFlight(Flight<FetchOutcome>),
     /// What is known is new enough.
-    Needless,
+    NotNeeded,
 }
 
 impl Shared {
@@ -241,7 +242,7 @@ impl Shared {
         let known = self.known.load();
         known
             .as_ref()
-            .is_none_or(|known| now.has_reached(known.ahead_from))
+            .is_none_or(|known| now.has_reached(known.refresh_from))
     }
 }
 
@@ -250,8 +251,8 @@ impl Shared {
 pub(crate) const LIFE: Duration = Duration::from_secs(600);
 
 /// The part of their life after which keys that are in use are refreshed: two minutes in which an
-/// answer can be slow, or an outage short, before anybody notices.
-const AHEAD_AT: f64 = 0.8;
+/// answer can be slow, or an outage short, before a caller notices.
+const REFRESH_AT: f64 = 0.8;
 
 /// How long the last known keys are used while newer ones cannot be had. An issuer that is down for a
 /// day is repaired by then; a key that was withdrawn because it leaked is worth no more than that.
@@ -269,7 +270,7 @@ const PATIENCE_WITHOUT: Duration = Duration::from_secs(5);
 /// Metadata and keys are two small documents.
 const FLIGHT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// So many flights are waited for that are lost with their runtimes, one after the other.
+/// How many lost flights one call waits for, one after the other.
 const ROUNDS: u32 = 3;
 
 #[cfg(test)]

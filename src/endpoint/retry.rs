@@ -72,7 +72,7 @@ fn may_retry(error: &Error, replay: Replay) -> bool {
         | UnavailableReason::Issuer
         | UnavailableReason::UnusableBody => replay == Replay::Safe && !asked_for_patience,
         // An issuer that is slow is asked no sooner for being asked twice. A kept connection, however, may
-        // have ended without a word, and the next request gets another one.
+        // have ended silently, and the next request gets another one.
         UnavailableReason::Timeout => replay == Replay::Safe && unavailable.is_on_kept_connection(),
         // After a 429 another request makes it worse.
         UnavailableReason::RateLimited | UnavailableReason::Abandoned => false,

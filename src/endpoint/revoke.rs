@@ -11,8 +11,8 @@ use crate::{
 
 /// What became of a refresh token that was to be revoked.
 ///
-/// The tokens are forgotten here in any case; what was not revoked lives on at the issuer, in the hands of
-/// whoever may have stolen it.
+/// The tokens are forgotten here in any case; what was not revoked lives on at the issuer, also
+/// for a thief.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Revocation {

@@ -74,8 +74,8 @@ impl Transport {
             None
         };
         let Some(kept) = kept else {
-            let apart = self.pool.apart().map_err(unusable)?;
-            return self.exchange(&apart, request, limit, false).await;
+            let unpooled = self.pool.unpooled().map_err(unusable)?;
+            return self.exchange(&unpooled, request, limit, false).await;
         };
         let outcome = self
             .exchange(&kept, request, limit, self.line.is_warm())

@@ -45,7 +45,7 @@ pub(super) const TOKEN_LIMIT: usize = 64 * 1024;
 /// Turns a usable answer into what `oauth2` accepts, and every other into the error it stands for.
 ///
 /// Tolerated: any success status, any content type, `token_type` in any case or missing, a lifetime
-/// as number, text or float, the platform's success envelope, members that nobody knows.
+/// as number, text or float, the platform's success envelope, unknown members.
 pub(super) fn normalise(answer: &Answer, asked: &Asked) -> Result<HttpResponse, Error> {
     let status = answer.status;
     let Some(mut members) = object(answer) else {
@@ -76,7 +76,7 @@ fn usable_members(members: &Map<String, Value>) -> Result<Map<String, Value>, St
             .and_then(Value::as_str)
             .filter(|text| !text.is_empty())
     };
-    let access_token = text("access_token").ok_or("its access token is no text")?;
+    let access_token = text("access_token").ok_or("its access token is not a string")?;
     // RFC 6749 section 7.1: a client must not use a token whose type it does not know.
     let is_bearer = match members.get("token_type") {
         None | Some(Value::Null) => true,
@@ -114,9 +114,9 @@ fn scope(value: Option<&Value>) -> Result<Option<String>, &'static str> {
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(Value::Array(names)) => {
             let names: Option<Vec<&str>> = names.iter().map(Value::as_str).collect();
-            Ok(Some(names.ok_or("its scope is no text")?.join(" ")))
+            Ok(Some(names.ok_or("its scope is not a string")?.join(" ")))
         }
-        Some(_) => Err("its scope is no text"),
+        Some(_) => Err("its scope is not a string"),
     }
 }
 

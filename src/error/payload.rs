@@ -12,8 +12,8 @@ mod store;
 mod unavailable;
 
 pub use denied::{Denied, DeniedReason};
-pub(crate) use person::Resume;
 pub use person::{ConsentRequired, LoginRequired, StepUpRequired};
+pub(crate) use person::{Proof, Resume};
 pub use protocol::{ProtocolViolation, Violation};
 pub use store::{StoreError, StoreErrorKind};
 pub use unavailable::{Unavailable, UnavailableReason};
@@ -141,7 +141,7 @@ pub(crate) fn write_answer(
     answer.map_or(Ok(()), |answer| write!(f, " ({answer})"))
 }
 
-/// A request that makes no sense as it is.
+/// An invalid request.
 #[derive(Clone, Debug)]
 pub struct InvalidRequest(Arc<InvalidRequestDetails>);
 

@@ -182,7 +182,7 @@ const CODES: &[(&str, Verdict, &str)] = &[
     ),
 ];
 
-/// Whether somebody has documented `code`.
+/// Whether `code` is a documented one.
 pub(super) fn is_known(code: &str) -> bool {
     CODES.iter().any(|(known, ..)| *known == code)
 }
@@ -206,7 +206,7 @@ pub(super) fn verdict(answer: &IssuerAnswer) -> Verdict {
         .unwrap_or_else(|| by_status_alone(answer))
 }
 
-/// For answers without a body, or with a code that nobody documented.
+/// For answers without a body, or with an undocumented code.
 fn by_status_alone(answer: &IssuerAnswer) -> Verdict {
     match answer.status() {
         300..=399 => Protocol("a redirect, and those are not followed"),

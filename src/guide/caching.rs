@@ -24,12 +24,12 @@
 //!
 //! - r, the reserve, is the smaller of 30 s and L/10. A token is not handed out in it.
 //! - w, the window, is the smaller of 5 min and L/5. The first call in it starts a refresh in the
-//!   background; everybody keeps getting the token at once.
+//!   background; all callers keep getting the token at once.
 //! - j, the jitter, is drawn once per token from 0 to the smaller of L/10 and w/2, so that processes
 //!   which started together do not refresh together.
 //!
 //! Every line is kept on a monotonic and a wall clock, and is reached when either says so: a suspended
-//! laptop is noticed by the one, a clock that was set back by the other. Nobody calls? Then nothing is
+//! laptop is noticed by the one, a clock that was set back by the other. Without calls nothing is
 //! refreshed.
 //!
 //! A refresh that fails keeps the token in use. The next one waits for a quarter of the time that is
@@ -39,7 +39,7 @@
 //! # Flights
 //!
 //! A request to the issuer is a *flight*. It runs in a task of its own, so a caller that gives up
-//! changes nothing, and whoever asks for the same meanwhile waits for it and shares what it brings.
+//! changes nothing, and a caller that asks for the same meanwhile waits for it and shares its token.
 //! [`CacheMode::Refresh`](crate::CacheMode::Refresh) joins only a flight that departs after the call.
 //! Results are published in the order in which flights departed: a slow old one never overwrites a
 //! newer one.
@@ -61,7 +61,7 @@
 //! # What is kept
 //!
 //! Up to [`cache_capacity`](crate::ClientBuilder::cache_capacity) pairs of session and audience. One
-//! that was not used since its last turn makes room, but never one with a flight in the air or a handle. A
+//! that was not used since it was last a candidate makes room, but never one with a flight under way or a handle. A
 //! failure that is still remembered goes after those: to forget it would cost a request that is not due.
 //!
 //! What is known of a session beside its tokens is kept as long as it has one of these pairs, a client or a

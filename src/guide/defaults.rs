@@ -14,10 +14,10 @@
 //! | metadata kept | 24 h | endpoints rarely move, and a 404 is noticed at once | |
 //! | longest life believed | 24 h | an access token that lives longer is a mistake somewhere | |
 //! | life of a token that does not say | 5 min | short enough to be true nearly always | |
-//! | reserve, window, jitter | [caching](super::caching) | nobody waits, and nobody holds a token that ends on the way | [`refresh_ahead`](crate::ClientBuilder::refresh_ahead) |
+//! | reserve, window, jitter | [caching](super::caching) | no caller waits, and no token ends on the way to the API | [`refresh_ahead`](crate::ClientBuilder::refresh_ahead) |
 //! | between two polls for a device code | what the issuer says, else 5 s; 100 ms where it says 0 | RFC 8628 section 3.2; `slow_down` adds 5 s | |
 //! | polls that get no answer | twice as rare each time, up to 30 s | RFC 8628 section 3.5; the next answer ends it | |
-//! | life of a device code that does not say | 10 min | whoever needs longer has gone away | |
+//! | life of a device code that does not say | 10 min | a person who needs longer has gone away | |
 //! | a person in the browser | 180 s | long enough to look for a phone; who went away is not waited for | [`time_limit`](crate::AuthorizationCode::time_limit) |
 //! | a [`PendingLogin`](crate::PendingLogin) | 1 h | a page may lie open over lunch, and no longer | |
 //! | waiting for a session's lock | 15 s | another process redeems within its flight | |

@@ -14,7 +14,7 @@
 //! | `LemonLDAP::NG` 2.16 (Debian) | [`Dialect::intelliauth`](crate::Dialect::intelliauth) | names stand at userinfo alone; a secret goes with [`Post`](crate::ClientAuthentication::Post) |
 //! | Google *(known)* | [`without_offline_access`](crate::Dialect::without_offline_access) | [`parameter("access_type", "offline")`](crate::AuthorizationCode::parameter) brings the refresh token |
 //! | GitLab *(known)* | [`without_offline_access`](crate::Dialect::without_offline_access) | |
-//! | a server of OAuth 2 alone | [`oauth_only`](crate::Dialect::oauth_only) | nobody is known by name: [`Account::subject`](crate::Account::subject) is nothing |
+//! | a server of OAuth 2 alone | [`oauth_only`](crate::Dialect::oauth_only) | no person is known by name: [`Account::subject`](crate::Account::subject) is nothing |
 //!
 //! # What to look at when a server is new
 //!

@@ -20,7 +20,7 @@
 //!     .retries(0)
 //!     .build()?;
 //!
-//! // An outage in the last part of the token's life: nobody notices.
+//! // An outage in the last part of the token's life: no caller notices.
 //! let token = client.get_access_token("api.banking.cymmetri.com").await?;
 //! emulator.fault(Fault::status(503).at(Endpoint::Token).times(1));
 //! clock.advance(token.lifetime().mul_f64(0.95));

@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{algorithm::Algorithm, json::Object, key_set::KeySet, refused::Refused};
 
-/// A compact JWS whose header can be accepted and whose signature nobody has checked.
+/// A compact JWS whose header can be accepted and whose signature was not checked.
 pub(crate) struct Compact<'a> {
     header: Arc<Header>,
     /// The header's own text, if it is not the last one that was kept.

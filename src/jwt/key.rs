@@ -75,7 +75,7 @@ fn is_for_signatures(jwk: &Object<'_>) -> bool {
     is_used && may_verify
 }
 
-/// A private key that was published is everybody's. A symmetric one has only such a part.
+/// A private key that was published is no secret any more. A symmetric key has only such a part.
 fn is_public(jwk: &Object<'_>) -> bool {
     // RFC 7518 sections 6.2.2, 6.3.2 and 6.4, RFC 8037 section 2.
     let private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::scope::Scopes;
 
-/// The claims of a JWT whose signature nobody has checked.
+/// The claims of a JWT whose signature was not checked.
 ///
 /// Good for showing what a token is for; never for a decision about access. `Debug` shows the names
 /// of the claims, not their values.

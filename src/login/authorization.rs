@@ -3,7 +3,10 @@
 use oauth2::{CsrfToken, PkceCodeChallenge};
 use url::Url;
 
-use super::{AuthorizationCode, PendingLogin, Prompt, authorization_code::Back, wanted::Wanted};
+use super::{
+    AuthorizationCode, PendingLogin, Prompt, authorization_code::Back,
+    requested_access::RequestedAccess,
+};
 use crate::{error::Error, scope::Scopes, secret::Secret, time::Moment};
 
 /// Where a person is sent, and by whom.
@@ -24,64 +27,64 @@ pub(crate) struct Authorization {
 
 impl AuthorizationCode {
     /// The URL to send the person to, and what to keep until they come back.
-    pub(crate) fn start(
+    pub(crate) fn begin(
         &self,
         authorization: &Authorization,
         session: &str,
         now: Moment,
     ) -> Result<(Url, PendingLogin), Error> {
         match &self.back {
-            Back::Redirect(uri) => self.start_with(uri, authorization, session, now),
+            Back::Redirect(uri) => self.begin_at(uri, authorization, session, now),
             Back::Loopback { .. } => Err(Error::request(
                 "a loopback sign-in listens itself: use Session::sign_in, or redirect_to",
             )),
         }
     }
 
-    pub(super) fn start_with(
+    pub(super) fn begin_at(
         &self,
         redirect_uri: &str,
         authorization: &Authorization,
         session: &str,
         now: Moment,
     ) -> Result<(Url, PendingLogin), Error> {
-        self.wanted.check()?;
-        let wanted = self.wanted.clone();
-        let wanted = wanted.with_identity(&authorization.identity_scopes);
+        self.requested.check()?;
+        let requested = self.requested.clone();
+        let requested = requested.with_identity(&authorization.identity_scopes);
         if let Err(error) = Url::parse(redirect_uri) {
-            let problem = format!("the redirect URI {redirect_uri:?} is no URL ({error})");
+            let problem = format!("the redirect URI {redirect_uri:?} is not a valid URL ({error})");
             return Err(Error::request(problem));
         }
         let (challenge, pending) =
-            self.pending(&wanted, redirect_uri, authorization, (session, now));
+            self.pending(&requested, redirect_uri, authorization, (session, now));
         let mut url = authorization.endpoint.clone();
         url.query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", &authorization.client_id)
             .append_pair("redirect_uri", redirect_uri)
-            .append_pair("scope", &wanted.scopes().to_string())
+            .append_pair("scope", &requested.scopes().to_string())
             .append_pair("state", pending.state.expose())
             .append_pair("nonce", pending.nonce.expose())
             .append_pair("code_challenge", challenge.as_str())
             // RFC 7636 section 4.2: never `plain`.
             .append_pair("code_challenge_method", "S256")
             .extend_pairs(self.audience_parameters(authorization))
-            .extend_pairs(self.prompts(&wanted, authorization))
+            .extend_pairs(self.prompts(&requested, authorization))
             .extend_pairs(&self.parameters);
         Ok((url, pending))
     }
 
-    /// What to keep, with a `state`, a `nonce` and a verifier that nobody guesses.
+    /// The data to keep, with a random `state`, `nonce` and verifier.
     fn pending(
         &self,
-        wanted: &Wanted,
+        requested: &RequestedAccess,
         redirect_uri: &str,
         authorization: &Authorization,
         (session, now): (&str, Moment),
     ) -> (PkceCodeChallenge, PendingLogin) {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let random = || Secret::from(CsrfToken::new_random().into_secret());
-        let asked = wanted.asked().iter();
+        let asked = requested.asked().iter();
         let pending = PendingLogin {
             version: super::pending::VERSION,
             issuer: authorization.issuer.clone(),
@@ -94,7 +97,7 @@ impl AuthorizationCode {
             asked: asked
                 .map(|asked| (asked.audience.to_string(), asked.scopes.to_string()))
                 .collect(),
-            identity_scopes: wanted.identity_scopes().to_string(),
+            identity_scopes: requested.identity_scopes().to_string(),
             goes_on: self.goes_on,
             max_age: self.max_age.map(|age| age.as_secs()),
             created_at: super::pending::seconds(now),
@@ -106,11 +109,11 @@ impl AuthorizationCode {
     /// asked of the person. Section 3.1.2.1: nothing goes with `none`.
     fn prompts(
         &self,
-        wanted: &Wanted,
+        requested: &RequestedAccess,
         authorization: &Authorization,
     ) -> Option<(&'static str, String)> {
         let needs_consent =
-            authorization.offline_needs_consent && wanted.scopes().contains("offline_access");
+            authorization.offline_needs_consent && requested.scopes().contains("offline_access");
         let consent = needs_consent.then_some(Prompt::Consent);
         let prompts = match (self.prompt, consent) {
             (Some(Prompt::None), _) => [self.prompt, None],
@@ -127,7 +130,7 @@ impl AuthorizationCode {
         authorization: &Authorization,
     ) -> impl Iterator<Item = (&'static str, &'a str)> {
         let names = authorization.audience_parameters;
-        let asked = self.wanted.asked().iter();
+        let asked = self.requested.asked().iter();
         let asked = asked.map(|asked| asked.audience.as_str());
         asked.flat_map(move |audience| names.iter().map(move |name| (*name, audience)))
     }
@@ -148,7 +151,7 @@ mod tests {
             offline_needs_consent,
         };
         let now = Moment::START;
-        let (url, _) = login.start(&authorization, "alice", now).unwrap();
+        let (url, _) = login.begin(&authorization, "alice", now).unwrap();
         let mut pairs = url.query_pairs();
         let found = pairs.find(|(name, _)| name == "prompt");
         found.map(|(_, value)| value.into_owned())

@@ -7,7 +7,7 @@ use std::{fmt, future::Future, io, pin::Pin, sync::Arc, time::Duration};
 pub use prompt::Prompt;
 use url::Url;
 
-use super::{pending, wanted::Wanted};
+use super::{pending, requested_access::RequestedAccess};
 use crate::request::{TokenRequest, is_reserved};
 
 /// A sign-in through the person's browser, with PKCE, `state` and `nonce`.
@@ -34,7 +34,7 @@ use crate::request::{TokenRequest, is_reserved};
 #[must_use]
 pub struct AuthorizationCode {
     pub(super) back: Back,
-    pub(super) wanted: Wanted,
+    pub(super) requested: RequestedAccess,
     /// Parameters of the authorization request beyond those of the flow itself.
     pub(super) parameters: Vec<(String, String)>,
     pub(super) prompt: Option<Prompt>,
@@ -51,7 +51,7 @@ pub struct AuthorizationCode {
 pub(super) enum Back {
     /// To a port of this machine: one of these, or any.
     Loopback { ports: Vec<u16>, path: String },
-    /// To an address that somebody else listens at.
+    /// To an address at which the application listens itself.
     Redirect(String),
 }
 
@@ -62,7 +62,7 @@ pub(super) type Announce = Arc<dyn Fn(&Url) + Send + Sync>;
 pub(super) type PasteBack = Pin<Box<dyn Future<Output = io::Result<String>> + Send>>;
 
 impl AuthorizationCode {
-    /// Comes back to a port of this machine (RFC 8252 section 7.3), which is listened at meanwhile.
+    /// Comes back to a port of this machine (RFC 8252 section 7.3), on which the client listens meanwhile.
     ///
     /// The redirect URI is `http://127.0.0.1:<port>/callback`. The platform takes any port there.
     pub fn loopback() -> Self {
@@ -78,7 +78,7 @@ impl AuthorizationCode {
     fn new(back: Back) -> Self {
         Self {
             back,
-            wanted: Wanted::new(),
+            requested: RequestedAccess::new(),
             parameters: Vec::new(),
             prompt: None,
             max_age: None,
@@ -90,7 +90,7 @@ impl AuthorizationCode {
         }
     }
 
-    /// Listens at the first of these ports that is free; at any by default.
+    /// Listens on the first of these ports that is free; on any by default.
     ///
     /// For issuers that compare the port of a loopback redirect URI too.
     pub fn ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
@@ -117,14 +117,14 @@ impl AuthorizationCode {
 
     /// Asks for an API and its scopes; the token that comes with the sign-in is for the first.
     pub fn request<'a>(mut self, request: impl Into<TokenRequest<'a>>) -> Self {
-        self.wanted.request(request.into());
+        self.requested.request(request.into());
         self
     }
 
     /// Asks for a scope that is no API's (`profile`, `email`), beside those of the
     /// [dialect](crate::Dialect::asks_openid): `openid` and `offline_access`.
     pub fn scope(mut self, scope: impl AsRef<str>) -> Self {
-        self.wanted.scope(scope.as_ref());
+        self.requested.scope(scope.as_ref());
         self
     }
 
@@ -175,7 +175,7 @@ impl AuthorizationCode {
 
     /// Is told the URL before the browser opens; by default it is written to stderr.
     ///
-    /// A browser may open in the wrong place, or not at all: whoever can see this can go on by hand.
+    /// A browser may open in the wrong place, or not at all: with the URL the person can go on by hand.
     pub fn announce(mut self, announce: impl Fn(&Url) + Send + Sync + 'static) -> Self {
         self.announce = Arc::new(announce);
         self
@@ -218,7 +218,7 @@ impl AuthorizationCode {
         self.paste_back(async {
             let (sender, line) = tokio::sync::oneshot::channel();
             let read = move || {
-                // Nobody listens any more once the browser was faster.
+                // The receiver is gone once the browser was faster.
                 let _ = sender.send(first_answer(io::stdin().lock()));
             };
             std::thread::Builder::new().spawn(read)?;
@@ -233,7 +233,7 @@ impl AuthorizationCode {
     }
 
     fn complain(&mut self, problem: &str) {
-        self.wanted.complain(problem);
+        self.requested.complain(problem);
     }
 }
 
@@ -241,7 +241,7 @@ impl fmt::Debug for AuthorizationCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthorizationCode")
             .field("back", &self.back)
-            .field("wanted", &self.wanted)
+            .field("requested", &self.requested)
             .finish_non_exhaustive()
     }
 }
@@ -258,10 +258,10 @@ fn first_answer(lines: impl io::BufRead) -> io::Result<String> {
         .unwrap_or_else(|| Ok(String::new()))
 }
 
-/// Tells whoever sits at the terminal where to go.
+/// Shows the person at the terminal where to go.
 fn announce(url: &Url) {
     use std::io::Write;
-    // Where nobody reads it there is nobody to tell.
+    // Where stderr is closed, no person could read it.
     let _ = writeln!(
         io::stderr(),
         "To sign in, open this page in a browser:\n\n    {url}\n"

@@ -8,7 +8,7 @@ use std::{fmt, io::Write as _, sync::Arc};
 use poll::Poll;
 pub use prompt::DevicePrompt;
 
-use super::{identity, sign_in::callback, wanted::Wanted};
+use super::{identity, requested_access::RequestedAccess, sign_in::callback};
 use crate::{
     endpoint::{Endpoint, TokenReply},
     error::{Asked, Error, Resume},
@@ -20,8 +20,8 @@ use crate::{
 /// A sign-in on another device: the person opens a page there and enters a code (RFC 8628).
 ///
 /// It is for programs without a browser at hand: on a server, in a container, on a television. Where
-/// there is one, [`AuthorizationCode`](crate::AuthorizationCode) is the safer way, since nobody can
-/// talk a person into entering the code of somebody else's program there (RFC 8628 section 5.4).
+/// there is one, [`AuthorizationCode`](crate::AuthorizationCode) is the safer way, since an
+/// attacker cannot talk a person into entering the code of another program there (RFC 8628 section 5.4).
 ///
 /// The issuer is polled at the pace it asks for until the person has answered or the code has ended.
 /// Trouble on the way (a 429 or 5xx, the page of a proxy, a lost connection) ends nothing; the issuer
@@ -56,7 +56,7 @@ use crate::{
 #[must_use]
 pub struct DeviceCode {
     show: Arc<dyn Fn(&DevicePrompt) + Send + Sync>,
-    pub(super) wanted: Wanted,
+    pub(super) requested: RequestedAccess,
 }
 
 impl DeviceCode {
@@ -79,7 +79,7 @@ impl DeviceCode {
     pub fn new(show: impl Fn(&DevicePrompt) + Send + Sync + 'static) -> Self {
         Self {
             show: Arc::new(show),
-            wanted: Wanted::new(),
+            requested: RequestedAccess::new(),
         }
     }
 
@@ -89,16 +89,16 @@ impl DeviceCode {
     /// already. Standard output stays free for what the program has to say.
     pub fn terminal() -> Self {
         Self::new(|prompt| {
-            // Where nobody can read there is nobody to be told: the code ends by itself.
+            // Where stderr is closed, no person can read it, and the code expires by itself.
             let _ = std::io::stderr().write_all(prompt.text().as_bytes());
         })
     }
 
     /// Asks for an API and its scopes as well; the token that comes with the sign-in is for the first.
     ///
-    /// A request that makes no sense is reported by the sign-in, as [`Error::Request`].
+    /// An invalid request is reported by the sign-in, as [`Error::Request`].
     pub fn request<'a>(mut self, request: impl Into<TokenRequest<'a>>) -> Self {
-        self.wanted.request(request.into());
+        self.requested.request(request.into());
         self
     }
 
@@ -107,12 +107,12 @@ impl DeviceCode {
     ///
     /// `openid` and `offline_access` are asked for anyway, unless the [dialect](crate::Dialect) says otherwise.
     pub fn scope(mut self, scope: impl AsRef<str>) -> Self {
-        self.wanted.scope(scope.as_ref());
+        self.requested.scope(scope.as_ref());
         self
     }
 
     pub(super) fn going_on(mut self, asked: &Asked, resume: Option<&Resume>) -> Self {
-        self.wanted.go_on(asked, resume);
+        self.requested.go_on(asked, resume);
         self
     }
 
@@ -121,13 +121,13 @@ impl DeviceCode {
         self,
         endpoint: &Arc<Endpoint>,
         clock: &TimeSource,
-    ) -> Result<Answered, Error> {
-        self.wanted.check()?;
-        let wanted = self
-            .wanted
+    ) -> Result<DeviceTokens, Error> {
+        self.requested.check()?;
+        let requested = self
+            .requested
             .with_identity(&endpoint.dialect().sign_in_scopes());
-        let (about, scopes) = (wanted.first(), wanted.scopes());
-        let asked = wanted.asked();
+        let (about, scopes) = (requested.first(), requested.scopes());
+        let asked = requested.asked();
         let codes = endpoint.authorize_device(asked, &about, &scopes).await?;
         let (show, prompt) = (Arc::clone(&self.show), DevicePrompt::new(&codes));
         callback(move || show(&prompt)).await;
@@ -138,17 +138,17 @@ impl DeviceCode {
             asked: &about,
         };
         let reply = poll.run().await?;
-        Ok(Answered { reply, wanted })
+        Ok(DeviceTokens { reply, requested })
     }
 }
 
-/// What the last poll has brought.
-pub(crate) struct Answered {
+/// The tokens of the last poll, and what they were asked for.
+pub(crate) struct DeviceTokens {
     reply: TokenReply,
-    wanted: Wanted,
+    requested: RequestedAccess,
 }
 
-impl Answered {
+impl DeviceTokens {
     /// Finds out who it was.
     pub(super) async fn obtain(
         self,
@@ -157,8 +157,8 @@ impl Answered {
     ) -> Result<LoginTokens, Error> {
         // No nonce goes with a device code: RFC 8628 has none.
         let expected = identity::Expected {
-            asked: self.wanted.asked(),
-            identity_scopes: self.wanted.identity_scopes(),
+            asked: self.requested.asked(),
+            identity_scopes: self.requested.identity_scopes(),
             nonce: None,
             max_age: None,
             now: clock.now(),
@@ -167,8 +167,8 @@ impl Answered {
         Ok(LoginTokens {
             account,
             reply: self.reply,
-            asked: self.wanted.asked().to_vec(),
-            identity_scopes: self.wanted.identity_scopes().clone(),
+            asked: self.requested.asked().to_vec(),
+            identity_scopes: self.requested.identity_scopes().clone(),
         })
     }
 }
@@ -176,7 +176,7 @@ impl Answered {
 impl fmt::Debug for DeviceCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DeviceCode")
-            .field("wanted", &self.wanted)
+            .field("requested", &self.requested)
             .finish_non_exhaustive()
     }
 }

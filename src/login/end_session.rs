@@ -112,7 +112,7 @@ impl EndSession {
         self
     }
 
-    /// Where a person is sent who comes back to where somebody else listens, or nowhere.
+    /// The URL for a person who comes back to an address of the application's own, or not at all.
     pub(crate) fn away(&self, leaving: &Leaving<'_>) -> Result<(Url, PendingLogout), Error> {
         match &self.back {
             Back::Nowhere => Ok(leaving.url(None)),
@@ -208,7 +208,7 @@ impl ComingBack {
                 Ok(())
             }
             Err(_elapsed) => Err(Error::request(
-                "nobody came back from the issuer's page in time: the session here has ended, and whether the \
+                "the person did not come back from the issuer's page in time: the session here has ended, and whether the \
                  one there has is not known; an address that is not registered for after a sign-out shows its \
                  error there",
             )),
@@ -228,7 +228,7 @@ impl PendingLogout {
             .map_err(|_unshown| Error::request("this sign-out comes back to no address"))?;
         let url = expected
             .join(callback.trim())
-            .map_err(|_unshown| Error::request("the answer is no URL: pass all of it"))?;
+            .map_err(|_unshown| Error::request("the answer is not a valid URL: pass all of it"))?;
         if url.path() != expected.path() {
             return Err(violation(
                 "it came to another path than the one that was named",

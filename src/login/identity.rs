@@ -30,8 +30,8 @@ pub(super) struct Expected<'a> {
 
 /// Checks the ID token (`OpenID` Connect Core section 3.1.3.7) and says whose it is.
 ///
-/// Without one nobody is known: the issuer is no `OpenID` provider, or `openid` was not asked for. Then
-/// there is no telling either when they signed in, so that a `max_age` is not kept.
+/// Without an ID token the person is unknown: the issuer is not an `OpenID` provider, or `openid` was not
+/// asked for. It is also unknown then when they signed in, so that a `max_age` is not met.
 pub(super) async fn identify(
     endpoint: &Arc<Endpoint>,
     reply: &TokenReply,
@@ -46,7 +46,12 @@ pub(super) async fn identify(
             None => Ok(Account::default()),
         };
     };
-    let algorithms = id_token::algorithms(&endpoint.entrance(false).await?.id_token_algorithms);
+    let algorithms = id_token::algorithms(
+        &endpoint
+            .authorization_endpoint(false)
+            .await?
+            .id_token_algorithms,
+    );
     let apis = apis(endpoint, expected.asked);
     let rules = id_token::Expected {
         issuer: endpoint.issuer(),

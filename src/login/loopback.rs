@@ -37,7 +37,7 @@ pub(super) struct Loopback {
 pub(super) type Judge<T> = Arc<dyn Fn(&str) -> Result<T, Error> + Send + Sync>;
 
 impl Loopback {
-    /// Listens at the first of `ports` that is free; at any if there are none.
+    /// Listens on the first of `ports` that is free; on any if there are none.
     pub(super) async fn bind(ports: &[u16], path: &str) -> Result<Self, Error> {
         let ports = if ports.is_empty() { &[0] } else { ports };
         let mut problem = None;
@@ -87,8 +87,8 @@ impl Loopback {
     /// page that their browser waits for meanwhile.
     ///
     /// Every connection has a task of its own, so that one which says nothing, or asks for an icon,
-    /// holds up nobody. Whatever the judge says of the first answer is final: a wrong `state` is a hard
-    /// stop, since it means that two sign-ins were mixed up, or that somebody tries to.
+    /// delays no other. What the judge says of the first answer is final: a wrong `state` is a hard stop,
+    /// since it means that two sign-ins were mixed up, or that an attacker tries to mix them up.
     ///
     /// So a page that guesses the port could end a sign-in, though never complete one. What it loads in
     /// the background counts for nothing (see [`is_page_load`]); it would have to open a window on
@@ -110,7 +110,7 @@ impl Loopback {
             tasks.spawn(accept(listener, Arc::clone(&visit)));
         }
         drop(visit);
-        // They end with this function: then nobody listens any more.
+        // The tasks end with this function, and with them the listeners.
         answers.recv().await.unwrap_or_else(|| {
             Err(Error::request(
                 "nothing could be received on the loopback port",
@@ -224,9 +224,9 @@ fn is_page_load(head: &str) -> bool {
 }
 
 /// The value of the first header of this name.
-fn header<'h>(head: &'h str, wanted: &str) -> Option<&'h str> {
+fn header<'h>(head: &'h str, expected: &str) -> Option<&'h str> {
     let mut headers = head.lines().skip(1).filter_map(|line| line.split_once(':'));
-    let (_, value) = headers.find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+    let (_, value) = headers.find(|(name, _)| name.eq_ignore_ascii_case(expected))?;
     Some(value.trim())
 }
 
@@ -248,7 +248,7 @@ async fn read_head(stream: &mut TcpStream) -> io::Result<Option<Zeroizing<String
 
 fn unbound(error: &io::Error) -> Error {
     Error::request(format!(
-        "no loopback port could be listened at ({error}): name others with ports(..), or use a device code"
+        "could not listen on a loopback port ({error}): name others with ports(..), or use a device code"
     ))
 }
 
@@ -414,7 +414,7 @@ mod tests {
             get(port, "/callback?state=wrong"),
         );
         let _ = send("127.0.0.1", port, &one).await;
-        // The second one may find nobody any more.
+        // The second one may find the listener gone.
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)).await {
             let _ = stream.write_all(two.as_bytes()).await;
         }

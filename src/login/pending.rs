@@ -1,6 +1,6 @@
 //! A sign-in whose answer is still to come, and the check of that answer.
 
-mod answer;
+mod authorization_response;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
     session::LoginTokens,
     time::{Moment, TimeSource},
 };
-use answer::Answer;
+use authorization_response::AuthorizationResponse;
 
 /// What has to be kept while a person is away at the issuer.
 ///
@@ -73,12 +73,12 @@ impl PendingLogin {
         now: Moment,
     ) -> Result<Secret, Error> {
         self.check_belongs(authorization, now)?;
-        let answer = Answer::read(callback, &self.redirect_uri)?;
-        let is_ours = answer
+        let response = AuthorizationResponse::read(callback, &self.redirect_uri)?;
+        let is_ours = response
             .state
             .as_deref()
             .map(|state| secret::is_equal(state, self.state.expose()));
-        match (is_ours, &answer.error) {
+        match (is_ours, &response.error) {
             // Some issuers forget it when they refuse: that ends a sign-in, and never completes one.
             (Some(true), _) | (None, Some(_)) => {}
             _ => {
@@ -87,15 +87,15 @@ impl PendingLogin {
                 ));
             }
         }
-        self.check_issuer(&answer, authorization)?;
-        match (answer.code, answer.error) {
+        self.check_issuer(&response, authorization)?;
+        match (response.code, response.error) {
             (Some(_), Some(_)) => Err(violation("it has a code and an error")),
             (Some(code), None) if code.is_empty() => Err(violation("its code is empty")),
             (Some(code), None) => Ok(code),
             (None, Some(code)) => {
                 let shown = IssuerAnswer::new(400)
                     .with_code(Some(code))
-                    .with_description(answer.description);
+                    .with_description(response.description);
                 Err(Error::from_answer(
                     &self.sent(&shown),
                     shown,
@@ -127,10 +127,14 @@ impl PendingLogin {
     }
 
     /// RFC 9207 section 2.4: compared exactly, and required where the issuer announces it.
-    fn check_issuer(&self, answer: &Answer, authorization: &Authorization) -> Result<(), Error> {
+    fn check_issuer(
+        &self,
+        response: &AuthorizationResponse,
+        authorization: &Authorization,
+    ) -> Result<(), Error> {
         // What refuses completes no sign-in, so that nothing can be gained with another issuer's.
-        let is_exempt = answer.code.is_none() && answer.error.is_some();
-        match &answer.issuer {
+        let is_exempt = response.code.is_none() && response.error.is_some();
+        match &response.issuer {
             Some(issuer) if *issuer != self.issuer => Err(violation(
                 "it names another issuer: the two may have been mixed up",
             )),
@@ -225,9 +229,9 @@ impl PendingLogin {
 
     /// What an error of the authorization endpoint is about: all of the scopes that it may have found unknown,
     /// or else the first API.
-    fn sent(&self, answer: &IssuerAnswer) -> Asked {
+    fn sent(&self, response: &IssuerAnswer) -> Asked {
         let first = self.first();
-        let is_scope = matches!(answer.code(), Some("invalid_scope" | "scope_invalid"));
+        let is_scope = matches!(response.code(), Some("invalid_scope" | "scope_invalid"));
         if !is_scope {
             return first;
         }
@@ -325,7 +329,7 @@ mod tests {
             .request(TokenRequest::new("api.a").scope("read write"))
             .request(TokenRequest::new("api.b").scope("read"));
         login
-            .start(&authorization(names_issuer), "alice", clock.now())
+            .begin(&authorization(names_issuer), "alice", clock.now())
             .unwrap()
     }
 
@@ -447,7 +451,7 @@ mod tests {
             AuthorizationCode::loopback(),
         ] {
             let error = login
-                .start(&authorization(false), "alice", now)
+                .begin(&authorization(false), "alice", now)
                 .unwrap_err();
             assert!(matches!(error, Error::Request(_)), "{error}");
         }

@@ -25,7 +25,8 @@ impl ConsentRequired {
         &self,
         redirect_uri: impl Into<String>,
     ) -> Result<(Url, PendingLogin), Error> {
-        start(self.asked(), self.resume(), redirect_uri.into(), false)
+        let login = AuthorizationCode::redirect_to(redirect_uri);
+        begin(self.asked(), self.resume(), login)
     }
 }
 
@@ -41,7 +42,8 @@ impl LoginRequired {
         &self,
         redirect_uri: impl Into<String>,
     ) -> Result<(Url, PendingLogin), Error> {
-        start(self.asked(), self.resume(), redirect_uri.into(), false)
+        let login = AuthorizationCode::redirect_to(redirect_uri);
+        begin(self.asked(), self.resume(), login)
     }
 }
 
@@ -57,18 +59,18 @@ impl StepUpRequired {
         &self,
         redirect_uri: impl Into<String>,
     ) -> Result<(Url, PendingLogin), Error> {
-        start(self.asked(), self.resume(), redirect_uri.into(), true)
+        let login = AuthorizationCode::redirect_to(redirect_uri).anew(self.acr_values());
+        begin(self.asked(), self.resume(), login)
     }
 }
 
-fn start(
+fn begin(
     asked: &Asked,
     resume: Option<&Resume>,
-    redirect_uri: String,
-    is_step_up: bool,
+    login: AuthorizationCode,
 ) -> Result<(Url, PendingLogin), Error> {
     let resume = resume.ok_or_else(|| {
-        Error::request("this error came from no person's session: nobody can sign in for it")
+        Error::request("this error came from no person's session: no sign-in can resolve it")
     })?;
     let endpoint = resume.authorization_endpoint.clone().ok_or_else(|| {
         Error::request(
@@ -84,24 +86,28 @@ fn start(
         identity_scopes: resume.sign_in_scopes.clone(),
         offline_needs_consent: resume.offline_needs_consent,
     };
-    let mut login = AuthorizationCode::redirect_to(redirect_uri).going_on(asked, Some(resume));
-    if is_step_up {
-        login = login.anew();
-    }
-    login.start(&authorization, &resume.session, SystemClock::new().now())
+    let login = login.going_on(asked, Some(resume));
+    login.begin(&authorization, &resume.session, SystemClock::new().now())
 }
 
 impl AuthorizationCode {
-    /// The same, asking for what an error needs and for all that the session covered before.
+    /// Asks for what an error needs, and for all that the session covered before.
     pub(crate) fn going_on(mut self, asked: &Asked, resume: Option<&Resume>) -> Self {
-        self.wanted.go_on(asked, resume);
+        self.requested.go_on(asked, resume);
         self.goes_on = true;
         self
     }
 
     /// The same, for somebody who has to prove more: a session at the issuer must not answer for them,
-    /// unless the caller says otherwise.
-    pub(crate) fn anew(self) -> Self {
+    /// unless the caller says otherwise. The API may have said which kinds of sign-in would do; a fresh
+    /// sign-in is young enough for every `max_age`.
+    pub(crate) fn anew(mut self, acr_values: Option<&str>) -> Self {
+        let is_named = |(name, _): &(String, String)| name == "acr_values";
+        if let Some(values) = acr_values
+            && !self.parameters.iter().any(is_named)
+        {
+            self = self.acr_values(values);
+        }
         if self.prompt.is_some() || self.max_age.is_some() {
             self
         } else {

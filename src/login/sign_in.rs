@@ -8,7 +8,7 @@ use url::Url;
 use super::{
     Authorization, AuthorizationCode, DeviceCode, PendingLogin, Prompt,
     authorization_code::{Back, PasteBack},
-    device_code::Answered,
+    device_code::DeviceTokens,
     loopback::{AwaitedPage, Judge, Loopback},
 };
 use crate::{
@@ -44,12 +44,12 @@ impl From<DeviceCode> for SignIn {
 impl SignIn {
     /// What the prompt asks of the person.
     pub(crate) fn prompt_request(&self, is_step_up: bool) -> PromptRequest {
-        let (wanted, prompt) = match &self.0 {
-            How::AuthorizationCode(login) => (&login.wanted, login.prompt),
-            How::DeviceCode(login) => (&login.wanted, None),
+        let (requested, prompt) = match &self.0 {
+            How::AuthorizationCode(login) => (&login.requested, login.prompt),
+            How::DeviceCode(login) => (&login.requested, None),
         };
         PromptRequest {
-            asked: wanted.asked().to_vec(),
+            asked: requested.asked().to_vec(),
             is_step_up,
             is_silent: prompt == Some(Prompt::None),
         }
@@ -73,14 +73,16 @@ impl SignIn {
         Self(match self.0 {
             How::AuthorizationCode(login) => {
                 let login = login.going_on(asked, resume);
-                let is_step_up = matches!(error, Error::StepUp(_));
-                How::AuthorizationCode(Box::new(if is_step_up { login.anew() } else { login }))
+                How::AuthorizationCode(Box::new(match error {
+                    Error::StepUp(step_up) => login.anew(step_up.acr_values()),
+                    _ => login,
+                }))
             }
             How::DeviceCode(login) => How::DeviceCode(Box::new(login.going_on(asked, resume))),
         })
     }
 
-    /// Has the person do their part.
+    /// Runs the person's part of the sign-in.
     pub(crate) async fn run(
         self,
         endpoint: &Arc<Endpoint>,
@@ -100,7 +102,7 @@ impl SignIn {
     }
 }
 
-/// What a person's part has brought: the rest needs nobody.
+/// What the person's part of a sign-in ended with: what follows needs no person.
 pub(crate) enum LoginGrant {
     Code {
         pending: Box<PendingLogin>,
@@ -108,11 +110,11 @@ pub(crate) enum LoginGrant {
         /// Where the person's browser waits to hear whether it worked.
         page: Option<AwaitedPage>,
     },
-    Reply(Box<Answered>),
+    Reply(Box<DeviceTokens>),
 }
 
 impl LoginGrant {
-    /// What a web back end, or whoever else listens at the redirect URI, was brought.
+    /// The grant of a callback that a web back end, or another listener at the redirect URI, received.
     pub(crate) fn by_callback(pending: PendingLogin, code: Secret) -> Self {
         let (pending, page) = (Box::new(pending), None);
         Self::Code {
@@ -156,7 +158,7 @@ impl AuthorizationCode {
             Back::Redirect(_) if self.paste_back.is_some() => None,
             Back::Redirect(_) => {
                 return Err(Error::request(
-                    "somebody else listens at the redirect URI: use Session::begin_sign_in and finish_sign_in, or paste_back",
+                    "the application listens at the redirect URI itself: use Session::begin_sign_in and finish_sign_in, or paste_back",
                 ));
             }
         };
@@ -165,8 +167,7 @@ impl AuthorizationCode {
             (None, Back::Redirect(uri)) => uri.clone(),
             (None, Back::Loopback { .. }) => String::new(),
         };
-        let (url, pending) =
-            self.start_with(&redirect_uri, &authorization, session, clock.now())?;
+        let (url, pending) = self.begin_at(&redirect_uri, &authorization, session, clock.now())?;
         let judge: Judge<Secret> = {
             let (pending, clock) = (pending.clone(), clock.clone());
             Arc::new(move |callback| pending.accept(callback, &authorization, clock.now()))
@@ -179,7 +180,7 @@ impl AuthorizationCode {
         let paste_back = self.paste_back.take();
         let answer = first_answer(loopback, paste_back, judge);
         let Ok(answered) = timeout(self.time_limit, answer).await else {
-            return Err(Error::nobody_came(&self.wanted.first()));
+            return Err(Error::nobody_came(&self.requested.first()));
         };
         let (code, page) = answered?;
         Ok(LoginGrant::Code {
@@ -228,7 +229,7 @@ pub(super) async fn callback(call: impl FnOnce() + Send + 'static) {
     let _ = tokio::task::spawn_blocking(call).await;
 }
 
-/// Opens the system's browser, on a thread that nobody waits for: some do not return before they close.
+/// Opens the system's browser on a thread of its own: some browsers do not return before they close.
 #[cfg(feature = "browser")]
 pub(super) fn open_browser(url: &Url) {
     let url = url.to_string();
@@ -251,9 +252,9 @@ pub(super) fn open_browser(_url: &Url) {}
 impl Endpoint {
     /// Where a person is sent.
     pub(crate) async fn authorization(&self) -> Result<Authorization, Error> {
-        // What the token endpoint would refuse afterwards is said before a person is asked for anything.
-        let entrance = self.entrance(false).await?.authenticated()?;
-        let endpoint = entrance.authorization_endpoint.ok_or_else(|| {
+        // An authentication that the token endpoint would refuse is reported before the person is asked.
+        let found = self.authorization_endpoint(false).await?.authenticated()?;
+        let endpoint = found.url.ok_or_else(|| {
             Error::request(
                 "the issuer's metadata names no authorization_endpoint: it has no sign-in in a browser, or \
                  does not say where (ClientBuilder::authorization_endpoint)",
@@ -264,7 +265,7 @@ impl Endpoint {
             issuer: self.issuer().to_owned(),
             client_id: self.client_id().to_owned(),
             audience_parameters: self.dialect().audience_parameter.names(),
-            names_issuer: entrance.names_issuer,
+            names_issuer: found.names_issuer,
             identity_scopes: self.dialect().sign_in_scopes(),
             offline_needs_consent: self.dialect().offline_needs_consent,
         })

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     rules::Rules,
-    seen::Seen,
+    verified_tokens::VerifiedTokens,
     verifier::{Parts, Verifier},
 };
 use crate::{
@@ -141,7 +141,7 @@ impl VerifierBuilder {
             keys: keys.map_err(wrong)?,
             rules: self.rules,
             headers: Headers::default(),
-            seen: Seen::new(self.remembered.min(REMEMBERED_MAX)),
+            verified_tokens: VerifiedTokens::new(self.remembered.min(REMEMBERED_MAX)),
             clock: self.clock,
         }))
     }

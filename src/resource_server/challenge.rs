@@ -31,7 +31,7 @@ use crate::scope::{Scope, Scopes};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
     status: StatusCode,
-    /// `WWW-Authenticate`, where somebody could do better.
+    /// `WWW-Authenticate`, where another token could be accepted.
     authenticate: Option<String>,
     retry_after: Option<Duration>,
     body: Option<Value>,
@@ -93,7 +93,7 @@ impl Challenge {
         challenge.with_attribute("scope", &required.to_string())
     }
 
-    /// 503: nobody can say whether the token is good.
+    /// 503: it is unknown whether the token is good.
     fn unavailable(retry_after: Duration) -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
@@ -136,6 +136,29 @@ impl Challenge {
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// The same as gRPC answers it: 200, the status in a header, no body.
+    ///
+    /// The challenge stands beside it, so that a client can read what is missing.
+    pub fn into_grpc_response<B: Default>(self) -> Response<B> {
+        // The codes of gRPC: UNAUTHENTICATED, PERMISSION_DENIED, INVALID_ARGUMENT, UNAVAILABLE, INTERNAL.
+        let status = match self.status {
+            StatusCode::UNAUTHORIZED => "16",
+            StatusCode::FORBIDDEN => "7",
+            StatusCode::BAD_REQUEST => "3",
+            StatusCode::SERVICE_UNAVAILABLE => "14",
+            _ => "13",
+        };
+        let mut response = Response::new(B::default());
+        let headers = response.headers_mut();
+        let grpc = HeaderValue::from_static("application/grpc");
+        headers.insert(CONTENT_TYPE, grpc);
+        headers.insert("grpc-status", HeaderValue::from_static(status));
+        if let Some(Ok(value)) = self.authenticate.map(HeaderValue::try_from) {
+            headers.insert(WWW_AUTHENTICATE, value);
+        }
+        response
     }
 
     /// The whole answer.

@@ -12,7 +12,7 @@ use crate::{jwt::ClaimSet, scope::Scopes};
 
 /// The claims of an access token that was verified. Cheap to clone.
 ///
-/// Only a [`Verifier`](super::Verifier) makes them, so whoever holds some knows that the signature,
+/// Only a [`Verifier`](super::Verifier) makes them, so code that holds them knows that the signature,
 /// the issuer, the audience and the times were right. `Debug` leaves out who the token speaks for.
 #[derive(Clone)]
 pub struct Claims(Arc<Parts>);

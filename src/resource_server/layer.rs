@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    marker::PhantomData,
     mem,
     pin::Pin,
     sync::Arc,
@@ -13,6 +14,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
+    answers::{Answers, Grpc, Text},
     bearer::{Credentials, credentials, is_preflight},
     challenge::Challenge,
     claims::Claims,
@@ -23,12 +25,15 @@ use super::{
 /// Lets only requests with a good token through, and puts its [`Claims`] into their extensions.
 ///
 /// It fits services of requests and responses of the `http` crate whose body can be made of a text.
+///
+/// Services of gRPC are answered in their own way with [`grpc`](Self::grpc), whatever their bodies are.
 #[derive(Clone, Debug)]
-pub struct AuthenticateLayer {
+pub struct AuthenticateLayer<A = Text> {
     verifier: Verifier,
     requirement: Option<Arc<Requirement>>,
     passes_preflight: bool,
     is_optional: bool,
+    answers: PhantomData<fn() -> A>,
 }
 
 impl AuthenticateLayer {
@@ -38,9 +43,24 @@ impl AuthenticateLayer {
             requirement: None,
             passes_preflight: false,
             is_optional: false,
+            answers: PhantomData,
         }
     }
 
+    /// Answers as gRPC does: 200 with a `grpc-status`, and without a body.
+    #[must_use]
+    pub fn grpc(self) -> AuthenticateLayer<Grpc> {
+        AuthenticateLayer {
+            verifier: self.verifier,
+            requirement: self.requirement,
+            passes_preflight: self.passes_preflight,
+            is_optional: self.is_optional,
+            answers: PhantomData,
+        }
+    }
+}
+
+impl<A> AuthenticateLayer<A> {
     /// Requires something of every token too.
     #[must_use]
     pub fn requiring(mut self, requirement: Requirement) -> Self {
@@ -67,7 +87,7 @@ impl AuthenticateLayer {
     ///
     /// Browsers never send a token with them. It is for a CORS layer that stands *behind* this one;
     /// where it stands in front, which is better, this is not needed. Whatever handles `OPTIONS`
-    /// behind this layer is then open to everybody.
+    /// behind this layer is then open to every caller.
     #[must_use]
     pub fn pass_preflight(mut self) -> Self {
         self.passes_preflight = true;
@@ -75,8 +95,8 @@ impl AuthenticateLayer {
     }
 }
 
-impl<S> Layer<S> for AuthenticateLayer {
-    type Service = Authenticate<S>;
+impl<S, A: Clone> Layer<S> for AuthenticateLayer<A> {
+    type Service = Authenticate<S, A>;
 
     fn layer(&self, inner: S) -> Self::Service {
         Authenticate {
@@ -88,9 +108,9 @@ impl<S> Layer<S> for AuthenticateLayer {
 
 /// The service that [`AuthenticateLayer`] makes.
 #[derive(Clone, Debug)]
-pub struct Authenticate<S> {
+pub struct Authenticate<S, A = Text> {
     inner: S,
-    layer: AuthenticateLayer,
+    layer: AuthenticateLayer<A>,
 }
 
 /// A request that was let through as a preflight, without claims.
@@ -104,12 +124,12 @@ struct Anonymous;
 /// The future of both services.
 type Answering<R, E> = Pin<Box<dyn Future<Output = Result<Response<R>, E>> + Send>>;
 
-impl<S, B, R> Service<Request<B>> for Authenticate<S>
+impl<S, A, B, R> Service<Request<B>> for Authenticate<S, A>
 where
+    A: Answers<R>,
     S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
     S::Future: Send,
     B: Send + 'static,
-    R: From<String>,
 {
     type Response = Response<R>;
     type Error = S::Error;
@@ -126,13 +146,13 @@ where
             let (mut parts, body) = request.into_parts();
             match layer.admit(&mut parts).await {
                 Ok(()) => inner.call(Request::from_parts(parts, body)).await,
-                Err(challenge) => Ok(challenge.into_response()),
+                Err(challenge) => Ok(A::answer(challenge)),
             }
         })
     }
 }
 
-impl AuthenticateLayer {
+impl<A> AuthenticateLayer<A> {
     /// Whether the request goes on; with its claims, if so.
     async fn admit(&self, parts: &mut request::Parts) -> Result<(), Challenge> {
         if self.passes_preflight && is_preflight(&parts.method, &parts.headers) {
@@ -177,8 +197,9 @@ fn check(
 ///
 /// It stands behind an [`AuthenticateLayer`]; without one it answers 500 and says so in the log.
 #[derive(Clone, Debug)]
-pub struct RequireLayer {
+pub struct RequireLayer<A = Text> {
     requirement: Arc<Requirement>,
+    answers: PhantomData<fn() -> A>,
 }
 
 impl RequireLayer {
@@ -186,34 +207,45 @@ impl RequireLayer {
     pub fn new(requirement: Requirement) -> Self {
         Self {
             requirement: Arc::new(requirement),
+            answers: PhantomData,
+        }
+    }
+
+    /// Answers as gRPC does: see [`AuthenticateLayer::grpc`].
+    pub fn grpc(self) -> RequireLayer<Grpc> {
+        RequireLayer {
+            requirement: self.requirement,
+            answers: PhantomData,
         }
     }
 }
 
-impl<S> Layer<S> for RequireLayer {
-    type Service = Require<S>;
+impl<S, A> Layer<S> for RequireLayer<A> {
+    type Service = Require<S, A>;
 
     fn layer(&self, inner: S) -> Self::Service {
         Require {
             inner,
             requirement: Arc::clone(&self.requirement),
+            answers: PhantomData,
         }
     }
 }
 
 /// The service that [`RequireLayer`] makes.
 #[derive(Clone, Debug)]
-pub struct Require<S> {
+pub struct Require<S, A = Text> {
     inner: S,
     requirement: Arc<Requirement>,
+    answers: PhantomData<fn() -> A>,
 }
 
-impl<S, B, R> Service<Request<B>> for Require<S>
+impl<S, A, B, R> Service<Request<B>> for Require<S, A>
 where
+    A: Answers<R>,
     S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
     S::Future: Send,
     B: Send + 'static,
-    R: From<String>,
 {
     type Response = Response<R>;
     type Error = S::Error;
@@ -234,7 +266,7 @@ where
             if !is_preflight {
                 let checked = claims(&parts).and_then(|claims| check(&requirement, claims, &parts));
                 if let Err(challenge) = checked {
-                    return Ok(challenge.into_response());
+                    return Ok(A::answer(challenge));
                 }
             }
             inner.call(Request::from_parts(parts, body)).await

@@ -14,7 +14,7 @@ pub enum VerifyError {
     /// The token breaks a rule: answer 401.
     #[error(transparent)]
     Invalid(InvalidToken),
-    /// Nobody can say at present: answer 503.
+    /// It is unknown at present: answer 503.
     #[error(transparent)]
     Unavailable(KeysUnavailable),
 }

@@ -93,7 +93,7 @@ fn check_purpose(claims: &ClaimSet<'_>) -> Result<(), Refused> {
             return Err(Refused::NotAnAccessToken(name));
         }
     }
-    // RFC 7800: whoever presents it has to prove a key, and no such proof is read here.
+    // RFC 7800: the sender has to prove a key, and no such proof is read here.
     if claims.has("cnf") {
         return Err(Refused::Bound);
     }

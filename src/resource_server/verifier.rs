@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     builder::VerifierBuilder, claims::Claims, layer::AuthenticateLayer, refusal::VerifyError,
-    rules::Rules, seen::Seen,
+    rules::Rules, verified_tokens::VerifiedTokens,
 };
 use crate::{
     endpoint::keys::KeySource,
@@ -33,7 +33,7 @@ pub(super) struct Parts {
     pub(super) rules: Rules,
     pub(super) keys: KeySource,
     pub(super) headers: Headers,
-    pub(super) seen: Seen,
+    pub(super) verified_tokens: VerifiedTokens,
     pub(super) clock: TimeSource,
 }
 
@@ -76,8 +76,8 @@ impl Verifier {
     pub async fn verify(&self, token: &str) -> Result<Claims, VerifyError> {
         let parts = &*self.0;
         let now = parts.clock.now();
-        let (fresh, place) = (parts.keys.fresh(now), parts.seen.place(token));
-        let known = |keys: &Arc<KeySet>| parts.seen.get(place, token, keys);
+        let (fresh, hash) = (parts.keys.fresh(now), parts.verified_tokens.hash(token));
+        let known = |keys: &Arc<KeySet>| parts.verified_tokens.get(hash, token, keys);
         if let Some(claims) = fresh.as_ref().and_then(known) {
             let is_alive = claims.is_alive(seconds(now.wall()), LEEWAY);
             return Ok(is_alive.then_some(claims).ok_or(Refused::Expired)?);
@@ -98,7 +98,7 @@ impl Verifier {
         parts.headers.keep(&compact);
         let verified = (&keys, &claims);
         let now = seconds(now.wall());
-        parts.seen.put(place, token, verified, now);
+        parts.verified_tokens.put(hash, token, verified, now);
         Ok(claims)
     }
 

@@ -38,11 +38,11 @@ impl Issuer for Endpoint {
     }
 
     fn reach(&self, in_background: bool) -> Boxed<'_, Result<(), Error>> {
-        Box::pin(Self::reach(self, in_background))
+        Box::pin(Self::ensure_discovered(self, in_background))
     }
 
     fn is_there(&self) -> Boxed<'_, Result<(), Error>> {
-        Box::pin(Self::is_there(self))
+        Box::pin(Self::probe(self))
     }
 
     fn revoke<'a>(&'a self, refresh_token: &'a Secret) -> Boxed<'a, Revocation> {

@@ -111,16 +111,16 @@ impl FileStore {
         Ok(self.shared.directory.get_or_init(|| found).clone())
     }
 
-    fn place(&self, digest: String) -> Result<Place, StoreError> {
+    fn files(&self, digest: String) -> Result<RecordFiles, StoreError> {
         let directory = self.directory()?;
-        Ok(Place { directory, digest })
+        Ok(RecordFiles { directory, digest })
     }
 }
 
 impl SessionStore for FileStore {
     async fn load(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
-        let place = self.place(key.digest())?;
-        off_the_async_threads(move || record::read(&place)).await
+        let files = self.files(key.digest())?;
+        off_the_async_threads(move || record::read(&files)).await
     }
 
     async fn save(
@@ -130,13 +130,13 @@ impl SessionStore for FileStore {
         replacing: Option<Version>,
     ) -> Result<Saved, StoreError> {
         record.ensure_fits(self.record_limit())?;
-        let place = self.place(key.digest())?;
+        let files = self.files(key.digest())?;
         let (record, shared) = (record.clone(), Arc::clone(&self.shared));
         // One piece of blocking work: what was begun is finished before the runtime ends.
         off_the_async_threads(move || {
-            let saved = record::save(&place, record.as_bytes(), replacing)?;
+            let saved = record::save(&files, record.as_bytes(), replacing)?;
             if !shared.is_swept.swap(true, Ordering::Relaxed) {
-                sweep::sweep(&place.directory);
+                sweep::sweep(&files.directory);
             }
             Ok(saved)
         })
@@ -148,20 +148,20 @@ impl SessionStore for FileStore {
         family: &FamilyKey,
         patience: Duration,
     ) -> Result<SessionLock, StoreError> {
-        let place = self.place(family.digest())?;
-        lock::acquire(&place, patience).await.map(SessionLock::new)
+        let files = self.files(family.digest())?;
+        lock::acquire(&files, patience).await.map(SessionLock::new)
     }
 
     async fn set_aside(&self, key: &SessionKey, version: Version) -> Result<(), StoreError> {
-        let place = self.place(key.digest())?;
-        off_the_async_threads(move || aside::set_aside(&place, version)).await
+        let files = self.files(key.digest())?;
+        off_the_async_threads(move || aside::set_aside(&files, version)).await
     }
 
     async fn list(&self, visit: &mut (dyn FnMut(SessionRecord) + Send)) -> Result<(), StoreError> {
         let directory = self.directory()?;
-        let places = off_the_async_threads(move || record::places(&directory)).await?;
+        let all_files = off_the_async_threads(move || record::all_files(&directory)).await?;
         // A part at a time: all records of a large directory need not be in memory together.
-        for some in places.chunks(LISTED_TOGETHER) {
+        for some in all_files.chunks(LISTED_TOGETHER) {
             let some = some.to_vec();
             let records = off_the_async_threads(move || Ok(record::read_all(&some))).await?;
             records.into_iter().for_each(&mut *visit);
@@ -175,12 +175,12 @@ const LISTED_TOGETHER: usize = 64;
 
 /// Where one session is.
 #[derive(Clone, Debug)]
-struct Place {
+struct RecordFiles {
     directory: PathBuf,
     digest: String,
 }
 
-impl Place {
+impl RecordFiles {
     fn record(&self) -> PathBuf {
         self.directory.join(format!("{}.json", self.digest))
     }
@@ -229,8 +229,8 @@ mod tests {
 
     #[test]
     fn without_a_runtime_files_are_an_error_and_not_a_panic() {
-        let place = tempfile::tempdir().unwrap();
-        let store = FileStore::in_directory(place.path());
+        let files = tempfile::tempdir().unwrap();
+        let store = FileStore::in_directory(files.path());
         let key = SessionKey::new("https://issuer.example", "app", "alice");
         let mut load = Box::pin(store.load(&key));
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());

@@ -57,7 +57,7 @@ pub fn consent_required<'a>(request: impl Into<TokenRequest<'a>>, missing: &str)
     resumable(Error::Consent(ConsentRequired::new(&asked, missing, None)))
 }
 
-/// A person has to sign in: nobody is.
+/// A person has to sign in: the session has no sign-in.
 pub fn login_required<'a>(request: impl Into<TokenRequest<'a>>) -> Error {
     resumable(Error::signed_out(&asked(request)))
 }
@@ -144,7 +144,7 @@ pub fn wrong_issuer(expected: impl Into<String>, found: impl Into<String>) -> Er
     Error::protocol(None, violation)
 }
 
-/// The request makes no sense, and was not sent.
+/// The request is invalid, and was not sent.
 pub fn invalid_request(problem: impl Into<String>) -> Error {
     Error::request(problem)
 }

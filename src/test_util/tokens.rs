@@ -14,7 +14,7 @@ use crate::{
     secret::Secret,
     source::TokenSource,
     time::{Clock as _, Moment, SystemClock},
-    token::{AccessToken, Freshness, Grant, Key, Source, Token},
+    token::{AccessToken, Freshness, Granted, Key, Source, Token},
 };
 
 /// An [`AccessToken`] for a test: an hour long, with a text that no issuer has signed.
@@ -50,7 +50,7 @@ pub struct FakeToken {
 /// Each call takes the oldest outcome that was prepared for its audience: a token of
 /// [`grants`](Self::grants) or an error of [`fails`](Self::fails). A call for which none was prepared is
 /// answered as a client would do it: a token for what was asked, the same one every time until it is
-/// rejected or a request of [`CacheMode::Refresh`] replaces it. A request that makes no sense is
+/// rejected or a request of [`CacheMode::Refresh`] replaces it. An invalid request is
 /// [`Error::Request`], and [`CacheMode::Only`] without a token [`Error::NotCached`].
 ///
 /// # Examples
@@ -124,7 +124,7 @@ impl FakeToken {
         self
     }
 
-    /// When it was asked for; by default now, by the machine's clock.
+    /// When it was asked for; by default now, by the system clock.
     pub fn requested_at(mut self, moment: Moment) -> Self {
         self.requested_at = Some(moment);
         self
@@ -140,7 +140,7 @@ impl FakeToken {
     ///
     /// # Panics
     ///
-    /// If its text cannot stand in a header.
+    /// If its text is not a valid header value.
     #[must_use]
     pub fn build(self) -> AccessToken {
         let requested_at = self
@@ -152,7 +152,7 @@ impl FakeToken {
             scopes: self.scopes.clone(),
             parameters: Parameters::none(),
         };
-        let grant = Grant {
+        let grant = Granted {
             scopes: self.scopes,
             scopes_are_reported: true,
             audience_is_checked: true,

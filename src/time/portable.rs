@@ -1,4 +1,4 @@
-//! The machine's clocks through the standard library, where the coarse ones of Linux are not.
+//! The system's clocks through the standard library, where the coarse ones of Linux are not.
 
 use std::{
     sync::LazyLock,

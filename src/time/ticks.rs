@@ -1,4 +1,4 @@
-//! The machine's clocks as a client reads them on every call: the wall clock once a tick.
+//! The system's clocks as a client reads them on every call: the wall clock once a tick.
 
 #[cfg(target_os = "linux")]
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use super::{Clock, Moment, SystemClock};
 /// A [`SystemClock`] that does not read the wall clock again before the monotonic one has moved.
 ///
 /// The kernel sets both coarse clocks in the same tick. So where the monotonic one says what it said
-/// last time, the wall clock does as well, unless somebody has set it since; that shows at the next
+/// last time, the wall clock does as well, unless it was set since; that shows at the next
 /// tick, at most 4 ms later. One thread writes here in each tick, and all others only read.
 #[derive(Debug, Default)]
 #[repr(align(64))]

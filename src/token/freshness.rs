@@ -11,10 +11,10 @@ pub(crate) const RESERVE_MAX: Duration = Duration::from_secs(30);
 
 /// The refresh window is at most this long, or a fifth of the token's life if that is less.
 ///
-/// Long enough that any API in regular use is called in it once, so that nobody ever waits.
+/// Long enough that any API in regular use is called in it once, so that no caller ever waits.
 pub(crate) const WINDOW_MAX: Duration = Duration::from_secs(300);
 
-/// The lines in a token's life, in the order in which they are met.
+/// The moments at which a token's use changes, in their order.
 ///
 /// ```text
 /// requested ──────────── refresh from ───────── usable until ──── expires

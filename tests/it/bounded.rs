@@ -43,7 +43,7 @@ async fn no_more_than_the_capacity_is_kept_and_the_newest_stays() {
     assert!(client.current("x1999").is_some());
     let kept = kept(&client, "x", 2_000);
     assert!((90..=100 + SLACK).contains(&kept), "{kept} are kept");
-    assert!(client.counts().evictions >= 2_000 - 100 - SLACK as u64);
+    assert!(client.stats().evictions >= 2_000 - 100 - SLACK as u64);
 }
 
 #[tokio::test]
@@ -204,14 +204,14 @@ async fn names_that_fail_are_bounded_like_all_others_and_go_after_what_is_cold()
         let good = client.partition(format!("good-{n}"));
         good.get_access_token("api").await.unwrap();
     }
-    let flights = client.counts().flights;
+    let flights = client.stats().flights;
     bad.get_access_token("api").await.unwrap_err();
-    assert_eq!(client.counts().flights, flights, "it is still remembered");
+    assert_eq!(client.stats().flights, flights, "it is still remembered");
     for n in 0..1_000 {
         let bad = client.partition(format!("bad-{n}"));
         bad.get_access_token("api").await.unwrap_err();
     }
-    let counts = client.counts();
+    let counts = client.stats();
     assert!(counts.slots <= 100 + SLACK, "{counts:?}");
     assert!(counts.open_sessions <= 100 + 2 * SLACK, "{counts:?}");
 }
@@ -246,13 +246,13 @@ async fn slots_whose_failures_have_passed_make_room() {
         let request = TokenRequest::new(format!("bad{n}")).scope("bad");
         assert!(client.get_access_token(request).await.is_err());
     }
-    let before = client.counts().evictions;
+    let before = client.stats().evictions;
     server.advance(31.0);
     fill(&client, "x", 300).await;
     assert!(
-        client.counts().evictions >= before + 200,
+        client.stats().evictions >= before + 200,
         "{:?}",
-        client.counts()
+        client.stats()
     );
 }
 

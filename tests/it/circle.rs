@@ -149,3 +149,43 @@ async fn what_an_api_asks_for_is_consented_to_and_then_works() {
     let banking = session.client().get_access_token(sample::BANKING).await;
     assert!(banking.is_err(), "nobody consented to that");
 }
+
+#[tokio::test]
+async fn one_call_goes_the_whole_way_from_the_apis_challenge_to_its_answer() {
+    let emulator = Arc::new(Emulator::start(Config::sample()).await.unwrap());
+    let api = Api::serve(Arc::clone(&emulator)).await;
+    let people = Client::for_person(emulator.issuer(), sample::NATIVE)
+        .build()
+        .unwrap();
+    let session = people.default_session();
+    let reading = TokenRequest::new(sample::SETTINGS).scope("read:settings");
+    let login = AuthorizationCode::redirect_to("http://127.0.0.1/callback").request(&reading);
+    let alice = emulator.login_as(sample::ALICE);
+    let (url, pending) = session.begin_sign_in(login).await.unwrap();
+    let callback = alice.approve(&url).await.unwrap();
+    let callback = callback.as_str();
+    session.finish_sign_in(&pending, callback).await.unwrap();
+
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let settings = intelliauth::Api::new(&reading).allow_scopes("write:settings");
+    let change = || http.post(format!("{api}/settings"));
+    session.client().get_access_token(&reading).await.unwrap();
+    let before = emulator.token_requests();
+    let error = intelliauth::send(&session, &settings, change())
+        .await
+        .unwrap_err();
+    let Some(Error::Consent(consent)) = Error::find(&error) else {
+        panic!("{error}")
+    };
+    assert_eq!(consent.missing().to_string(), "write:settings");
+    assert_eq!(emulator.token_requests(), before);
+
+    let (url, pending) = consent
+        .authorization_url("http://127.0.0.1/callback")
+        .unwrap();
+    let callback = alice.approve(&url).await.unwrap();
+    let callback = callback.as_str();
+    session.finish_sign_in(&pending, callback).await.unwrap();
+    let answer = intelliauth::send(&session, &settings, change()).await;
+    assert_eq!(answer.unwrap().text().await.unwrap(), "changed");
+}

@@ -387,7 +387,7 @@ fn no_secret_leaves_a_process_that_runs_every_flow() {
     let heard = read("heard");
     // What the SDK, the libraries under it and the `log` crate say is all there.
     for known in [
-        "token request departs",
+        "token request starts",
         "TRACE",
         "reqwest",
         "hyper_util",

@@ -183,7 +183,7 @@ async fn a_flow_that_panics_fails_those_who_wait_and_leaves_its_place_free() {
             tokio::spawn(async move { client.warm(vec!["api"; 10]).await })
         };
         let all_aboard = async {
-            while client.counts().joined < 10 {
+            while client.stats().joined < 10 {
                 tokio::task::yield_now().await;
             }
         };
@@ -234,5 +234,5 @@ async fn a_flow_says_why_it_fails_in_the_caller_s_terms() {
         let again = client.get_access_token(kind).await.unwrap_err();
         assert_eq!(again.kind(), kind);
     }
-    assert_eq!(client.counts().flights, 4, "each is remembered");
+    assert_eq!(client.stats().flights, 4, "each is remembered");
 }

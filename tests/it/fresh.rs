@@ -30,7 +30,7 @@ async fn in_the_window_a_hundred_callers_start_one_refresh_and_nobody_waits() {
     client.close().await.unwrap();
     assert_eq!(ask(&client).await, "token-2");
     assert_eq!(server.count().await, 2);
-    assert_eq!(client.counts().background_flights, 1);
+    assert_eq!(client.stats().background_flights, 1);
 }
 
 #[tokio::test]

@@ -221,7 +221,7 @@ async fn two_limited_audiences_within_a_minute_hold_the_whole_issuer() {
     // "c" is in its window: it is handed out, and nothing is started behind anybody's back.
     client.get_access_token("c").await.unwrap();
     client.close().await.unwrap();
-    assert_eq!(client.counts().background_flights, 0);
+    assert_eq!(client.stats().background_flights, 0);
     assert_eq!(server.count().await, before);
 
     server.advance(ALMOST);
@@ -229,7 +229,7 @@ async fn two_limited_audiences_within_a_minute_hold_the_whole_issuer() {
     client.get_access_token("c").await.unwrap();
     server.arrived(before + 2).await;
     client.close().await.unwrap();
-    assert_eq!(client.counts().background_flights, 1);
+    assert_eq!(client.stats().background_flights, 1);
 }
 
 #[tokio::test]
@@ -307,10 +307,10 @@ async fn a_failure_is_shared_by_all_who_waited_for_it() {
         let answer = error.answer().unwrap();
         assert_eq!(answer.code(), Some("invalid_target"));
     }
-    let counts = client.counts();
+    let counts = client.stats();
     assert_eq!((counts.flights, counts.failures), (1, 1));
     client.get_access_token("api").await.unwrap_err();
-    assert_eq!(client.counts().remembered, counts.remembered + 1);
+    assert_eq!(client.stats().remembered, counts.remembered + 1);
 }
 
 #[tokio::test]

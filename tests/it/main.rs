@@ -25,6 +25,7 @@ mod flows;
 mod forced;
 mod fresh;
 mod gentle;
+mod http;
 mod lifetimes;
 mod model;
 mod narrowed;

@@ -27,7 +27,7 @@ async fn a_hundred_cold_callers_get_the_same_token() {
     let client = server.client().build().unwrap();
     let calls = spawn_calls(&client, 100, &"api".into());
     assert_eq!(calls.tokens().await, ["token-1"]);
-    let counts = client.counts();
+    let counts = client.stats();
     assert_eq!((counts.flights, counts.joined, counts.failures), (1, 99, 0));
 }
 

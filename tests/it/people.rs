@@ -423,7 +423,12 @@ async fn nobody_comes_back_and_the_error_says_what_to_do() {
         !error.is_retryable(),
         "it would open one browser after the other"
     );
-    assert!(error.to_string().starts_with("nobody came back"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("the person did not come back"),
+        "{error}"
+    );
     let next_move = error.next_move();
     for hint in ["redirect URI", "paste_from_stdin", "device code"] {
         assert!(next_move.contains(hint), "{next_move}");

@@ -26,7 +26,7 @@ async fn inline_lets_the_first_caller_in_the_window_wait_and_nobody_else() {
     source.release("api");
     assert_eq!(first.tokens().await, ["token-2"]);
     assert_eq!(ask(&client).await, "token-2");
-    assert_eq!(client.counts().background_flights, 0);
+    assert_eq!(client.stats().background_flights, 0);
     assert_eq!(server.count().await, 2);
 }
 

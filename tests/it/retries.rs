@@ -39,7 +39,7 @@ async fn client_credentials_are_tried_three_times_when_the_issuer_is_in_trouble(
     let client = with_credentials(&server.issuer()).build().unwrap();
     let error = client.get_access_token("api").await.unwrap_err();
     assert_eq!(reason(&error), UnavailableReason::Issuer);
-    assert_eq!(client.counts().flights, 1);
+    assert_eq!(client.stats().flights, 1);
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn a_background_refresh_is_tried_once_and_reads_metadata_once() {
     let token = client.get_access_token("api").await.unwrap();
     assert_eq!(token.source().to_string(), "cache");
     client.close().await.unwrap();
-    assert_eq!(client.counts().background_flights, 1);
+    assert_eq!(client.stats().background_flights, 1);
     assert_eq!(server.count_at(DISCOVERY_PATH).await, 2);
     assert_eq!(server.count().await, 3);
 }

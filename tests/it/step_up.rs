@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use intelliauth::{AuthorizationCode, Client, DeviceCode, Error, Session, TokenRequest};
+use intelliauth::{AuthorizationCode, Client, DeviceCode, Error, Refusal, Session, TokenRequest};
 use intelliauth_emulator::{Config, Emulator, Endpoint, Fault, sample};
 use url::Url;
 
@@ -167,4 +167,60 @@ async fn a_device_code_does_where_the_issuer_is_content_with_it() {
     let token = session.resolve(error, login).await.unwrap();
     assert_eq!(token.audience().as_str(), sample::HEALTH);
     assert_eq!(emulator.count("/oauth2/device_authorization"), 1);
+}
+
+#[tokio::test]
+async fn an_api_that_wants_more_of_the_person_gets_another_token_than_the_one_it_found_too_weak() {
+    let emulator = Emulator::start(Config::sample()).await.unwrap();
+    let session = Client::for_person(emulator.issuer(), sample::NATIVE)
+        .build()
+        .unwrap()
+        .default_session();
+    let login = AuthorizationCode::redirect_to(CALLBACK)
+        .request(TokenRequest::new(sample::BANKING).scope("read:transactions"))
+        .request(health());
+    let (url, pending) = session.begin_sign_in(login).await.unwrap();
+    let emulator = Arc::new(emulator);
+    let callback = emulator.login_as(sample::ALICE).approve(&url).await;
+    session
+        .finish_sign_in(&pending, callback.unwrap().as_str())
+        .await
+        .unwrap();
+    let weak = session.client().get_access_token(health()).await.unwrap();
+    let asked = emulator.token_requests();
+
+    let mut headers = http::HeaderMap::new();
+    let challenge = r#"Bearer error="insufficient_user_authentication", acr_values="AAL2""#;
+    headers.insert("www-authenticate", challenge.parse().unwrap());
+    let refused = Refusal::new(http::StatusCode::UNAUTHORIZED, &headers);
+    let error = session.client().after_refusal(&weak, &refused).await;
+    let error = error.unwrap_err();
+    let Error::StepUp(step_up) = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(emulator.token_requests(), asked);
+    let (url, _) = step_up.authorization_url(CALLBACK).unwrap();
+    assert_eq!(parameter(&url, "acr_values").as_deref(), Some("AAL2"));
+    assert_eq!(parameter(&url, "prompt").as_deref(), Some("login"));
+    let scope = parameter(&url, "scope").unwrap();
+    assert!(scope.contains("read:transactions"), "{scope}");
+
+    let person = Arc::clone(&emulator);
+    let login = AuthorizationCode::loopback()
+        .without_browser()
+        .announce(move |url| {
+            let (emulator, url) = (Arc::clone(&person), url.clone());
+            tokio::spawn(async move {
+                let alice = emulator.login_as(sample::ALICE);
+                let callback = alice.approve(&url).await.unwrap();
+                reqwest::get(callback).await.unwrap();
+            });
+        });
+    let strong = session.resolve(error.clone(), login).await.unwrap();
+    assert_ne!(strong.secret(), weak.secret());
+    assert!(has_proved_more(&emulator));
+    // Whoever met the same refusal is answered with what the person has done already.
+    let unused = AuthorizationCode::loopback().announce(|_| panic!("there was a prompt already"));
+    let again = session.resolve(error, unused).await.unwrap();
+    assert_eq!(again.secret(), strong.secret());
 }

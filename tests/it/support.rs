@@ -9,6 +9,7 @@
 // Each test module uses a part of it.
 #![allow(dead_code, reason = "every test module uses a part of it")]
 
+pub(crate) mod api;
 pub(crate) mod device;
 mod flow;
 pub(crate) mod keeper;

@@ -121,11 +121,11 @@ impl Crowd {
     }
 
     pub(super) fn flights(&self) -> u64 {
-        self.people.counts().flights
+        self.people.stats().flights
     }
 
     pub(super) fn slots(&self) -> usize {
-        self.people.counts().slots
+        self.people.stats().slots
     }
 }
 

@@ -1,5 +1,6 @@
 //! The admin API, and what only an emulator has: both behind the admin token.
 
+mod answer;
 mod applications;
 mod audit;
 mod body;
@@ -16,21 +17,11 @@ use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{delete, get, patch, post};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::audit::AuditParty;
-use crate::endpoint::Exchange;
+use crate::exchange::Exchange;
 use crate::reply;
-use crate::tenant::{By, ChangeError, Tenant};
-
-/// Why the admin API says no, in the platform's envelope.
-#[derive(Debug)]
-struct Rejection {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
-    details: Value,
-}
+use crate::tenant::Tenant;
 
 pub(crate) fn router(tenant: &Arc<Tenant>) -> Router<Arc<Tenant>> {
     platform()
@@ -95,7 +86,7 @@ fn control() -> Router<Arc<Tenant>> {
         )
 }
 
-/// Lets in whoever has the admin token (RFC 6750 section 2.1).
+/// Lets in requests with the admin token (RFC 6750 section 2.1).
 async fn guard(
     State(tenant): State<Arc<Tenant>>,
     Extension(exchange): Extension<Exchange>,
@@ -119,82 +110,4 @@ async fn guard(
     let challenge = axum::http::HeaderValue::from_static("Bearer");
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     response
-}
-
-/// The administrator behind the admin token.
-fn by(exchange: &Exchange) -> By {
-    By {
-        actor: AuditParty::new("admin", "admin"),
-        context: exchange.audit_context(),
-    }
-}
-
-/// The success envelope, or the error envelope.
-fn answer(exchange: &Exchange, status: StatusCode, result: Result<Value, Rejection>) -> Response {
-    let id = &exchange.request_id;
-    match result {
-        Ok(data) => reply::data(status, data, id),
-        Err(rejection) => rejected(exchange, &rejection),
-    }
-}
-
-fn rejected(exchange: &Exchange, rejection: &Rejection) -> Response {
-    let Rejection {
-        status,
-        code,
-        message,
-        details,
-    } = rejection;
-    reply::rest_error(
-        *status,
-        code,
-        message,
-        details.clone(),
-        &exchange.request_id,
-    )
-}
-
-impl Rejection {
-    /// The body or the query cannot be read at all.
-    fn malformed(message: impl Into<String>) -> Self {
-        let (status, code) = (StatusCode::BAD_REQUEST, "invalid_request");
-        Self {
-            status,
-            code,
-            message: message.into(),
-            details: json!({}),
-        }
-    }
-
-    /// One field cannot be accepted.
-    fn invalid(field: &str, message: impl Into<String>) -> Self {
-        let (status, code) = (StatusCode::UNPROCESSABLE_ENTITY, "validation_failed");
-        Self {
-            status,
-            code,
-            message: message.into(),
-            details: json!({ "field": field }),
-        }
-    }
-}
-
-impl From<ChangeError> for Rejection {
-    fn from(error: ChangeError) -> Self {
-        let message = error.to_string();
-        let (status, code) = match error {
-            ChangeError::Invalid { field, message } => return Self::invalid(&field, message),
-            ChangeError::UnknownApplication(_)
-            | ChangeError::UnknownUser(_)
-            | ChangeError::UnknownSession(_) => (StatusCode::NOT_FOUND, "not_found"),
-            ChangeError::Exists(_) => (StatusCode::CONFLICT, "already_exists"),
-            ChangeError::NoSecret(_) => (StatusCode::CONFLICT, "no_secret"),
-            ChangeError::Crypto => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
-        };
-        Self {
-            status,
-            code,
-            message,
-            details: json!({}),
-        }
-    }
 }

@@ -2,7 +2,6 @@
 
 mod builder;
 mod change;
-mod login;
 mod people;
 
 use std::collections::BTreeMap;
@@ -12,9 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 pub use self::builder::{Builder, StartError};
-pub use self::login::{PageError, Person};
 use crate::audit::AuditEntry;
-use crate::config::Config;
 use crate::fault::Fault;
 use crate::requests::RequestRecord;
 use crate::routes::Endpoint;
@@ -23,7 +20,7 @@ use crate::tenant::Tenant;
 
 /// A running emulator of one tenant. Dropping it stops it.
 ///
-/// It serves from a thread of its own, so it disturbs nobody's runtime and can be dropped
+/// It serves from a thread of its own, so it does not block the caller's runtime and can be dropped
 /// anywhere. Any number of them run side by side: they share nothing, each has its own keys.
 ///
 /// # Examples
@@ -46,20 +43,6 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Starts on a free port of 127.0.0.1.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`] if the configuration is wrong, no port is free or no key can be made.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
-        Self::builder(config).start().await
-    }
-
-    /// Starts with a port or an address of your choice.
-    pub fn builder(config: Config) -> Builder {
-        Builder::new(config)
-    }
-
     /// The issuer, `http://127.0.0.1:<port>` and the path if there is one; no slash at the end.
     pub fn issuer(&self) -> &str {
         &self.tenant.issuer
@@ -80,7 +63,7 @@ impl Emulator {
         self.tenant.admin_token.expose()
     }
 
-    /// The emulator's time: the machine's, plus whatever it was advanced by.
+    /// The emulator's time: the machine's, plus all that it was advanced by.
     pub fn now(&self) -> SystemTime {
         self.tenant.now()
     }

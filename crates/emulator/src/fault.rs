@@ -257,7 +257,7 @@ impl Fault {
 
     /// A parameter of the callback has this value: another `state`, another `iss`.
     ///
-    /// Whatever endpoint it names: callbacks come from the authorization endpoint and from pages.
+    /// The endpoint of the fault does not matter: callbacks come from the authorization endpoint and from pages.
     pub fn callback(name: impl Into<String>, value: impl Into<String>) -> Self {
         let (name, value) = (name.into(), Some(value.into()));
         Self::new(Action::Callback { name, value })

@@ -8,11 +8,11 @@ use axum::http::uri::Authority;
 
 /// Which `Host` a request may name (RFC 9110 section 7.2).
 ///
-/// A page of any site can have its own name resolved to 127.0.0.1 and is then the same origin as whatever
-/// listens there (DNS rebinding); its requests still name that site.
+/// A page of any site can have its own name resolved to 127.0.0.1 and is then the same origin as the program
+/// that listens there (DNS rebinding); its requests still name that site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hosts {
-    /// Those of this machine alone: it listens where no other one gets.
+    /// Those of this machine alone: no other machine can connect.
     Loopback,
     /// Any: it listens for other machines, under names that it does not know.
     Any,
@@ -44,10 +44,10 @@ impl Hosts {
 
 /// The port may be a forwarded one.
 fn is_loopback(host: &str) -> bool {
-    let bare = host
+    let without_brackets = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'));
-    let address = bare.unwrap_or(host).parse::<IpAddr>();
+    let address = without_brackets.unwrap_or(host).parse::<IpAddr>();
     host.eq_ignore_ascii_case("localhost")
         || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }

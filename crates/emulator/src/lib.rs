@@ -49,7 +49,7 @@
 //!
 //! # A person
 //!
-//! Somebody signs in, allows or denies, and the application gets its tokens. The pages are for
+//! A person signs in, allows or denies, and the application gets its tokens. The pages are for
 //! browsers; a test needs none: [`Emulator::login_as`] drives them over HTTP.
 //!
 //! ```
@@ -79,10 +79,13 @@ mod clock;
 mod config;
 mod emulator;
 mod endpoint;
+mod exchange;
 mod fault;
+mod form;
 mod host;
 mod interaction;
 mod keys;
+mod login;
 mod page;
 mod person;
 mod pipeline;
@@ -106,8 +109,9 @@ pub use self::config::{
     ScopeMode, SilentRefusal, Switches, TenantState, TokenFormat, TokenType, UngrantedAudience,
     UnknownAudience, User,
 };
-pub use self::emulator::{Builder, Emulator, PageError, Person, StartError};
+pub use self::emulator::{Builder, Emulator, StartError};
 pub use self::fault::{Fault, ReplyBody, RetryAfter};
+pub use self::login::{PageError, Person};
 pub use self::person::{
     ConsentRecord, ConsentedScope, FamilyDeath, FamilyRecord, RefreshTokenRecord,
     RefreshTokenState, SessionRecord,

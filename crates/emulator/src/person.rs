@@ -9,7 +9,7 @@ mod device;
 mod family;
 mod grant;
 mod id_token;
-mod made;
+mod issued_secrets;
 mod session;
 mod ticket;
 
@@ -22,10 +22,12 @@ pub(crate) use self::family::{Families, Family, Grace, Redemption, RefreshReques
 pub use self::family::{FamilyDeath, FamilyRecord, RefreshTokenRecord, RefreshTokenState};
 pub(crate) use self::grant::{Grant, Level, SignIn};
 pub(crate) use self::id_token::IdTokens;
-pub(crate) use self::made::Made;
+pub(crate) use self::issued_secrets::IssuedSecrets;
 pub use self::session::SessionRecord;
 pub(crate) use self::session::{Session, Sessions};
-pub(crate) use self::ticket::{Ask, Back, Callback, Prompt, Step, Ticket, Tickets};
+pub(crate) use self::ticket::{
+    AuthorizationRequest, Back, Callback, Prompt, Step, Ticket, Tickets,
+};
 
 /// Everything about people that changes at run time.
 #[derive(Debug, Default)]
@@ -39,5 +41,5 @@ pub(crate) struct People {
     pub(crate) families: Families,
     pub(crate) id_tokens: IdTokens,
     /// Every secret value that was handed out, for the logs.
-    pub(crate) made: Made,
+    pub(crate) issued_secrets: IssuedSecrets,
 }

@@ -1,5 +1,7 @@
 //! What happens to every request: noted, perhaps spoilt, answered.
 
+mod router;
+
 use std::io;
 use std::sync::Arc;
 
@@ -14,8 +16,11 @@ use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 
-use crate::endpoint::{Exchange, Form, claimed_id, nothing_here, record_spoilt};
+use self::router::{nothing_here, router};
+use crate::endpoint::{claimed_id, record_spoilt};
+use crate::exchange::Exchange;
 use crate::fault::{Action, Concern, Hangup, Mint, Plan, alter, replace};
+use crate::form::Form;
 use crate::host::Hosts;
 use crate::requests::RequestRecord;
 use crate::routes::{CONTROL, Endpoint, below_issuer, route_at};
@@ -41,7 +46,7 @@ struct Arrival {
     number: Option<u64>,
 }
 
-/// What a request is about, as far as it says so itself; nothing of it is believed.
+/// What a request is about, as far as it says so itself; none of it is verified.
 #[derive(Debug)]
 struct Subject {
     path: String,
@@ -54,11 +59,11 @@ struct Subject {
 }
 
 impl Pipeline {
-    pub(crate) fn new(tenant: Arc<Tenant>, router: Router, hosts: Hosts) -> Self {
+    pub(crate) fn new(tenant: Arc<Tenant>, hosts: Hosts) -> Self {
         Self {
+            router: TowerToHyperService::new(router(Arc::clone(&tenant))),
             tenant,
             hosts,
-            router: TowerToHyperService::new(router),
         }
     }
 
@@ -252,7 +257,7 @@ fn text_of(parts: &Parts, name: HeaderName) -> Option<String> {
     value.to_str().ok().map(str::to_owned)
 }
 
-/// RFC 9110 section 15.5.20: it was meant for somebody else.
+/// RFC 9110 section 15.5.20: the request was meant for another server.
 fn misdirected(request_id: &str) -> Response {
     let message =
         "an emulator on the loopback interface answers to 127.0.0.1, [::1] and localhost alone";

@@ -8,10 +8,10 @@ use crate::config::{
     Api, Application, AudienceParameter, AudienceSource, MissingAudience, NothingGranted,
     ScopeMode, Switches, UnknownAudience, is_scope,
 };
-use crate::endpoint::Form;
+use crate::form::Form;
 use crate::refusal::{Code, Refusal};
 
-pub(crate) use self::person::{Standing, Wanted};
+pub(crate) use self::person::{RequestedScope, Standing};
 
 /// For whom a token is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(crate) enum Audience {
     /// Every API that the application may call.
     All(Vec<String>),
     /// No API in particular: an opaque token.
-    Nobody,
+    NoApi,
 }
 
 /// The scopes that a token gets, and those that were asked for and dropped.
@@ -66,7 +66,7 @@ pub(crate) fn named_audiences(
         let found = match audience(application, apis, switches, Some(name))? {
             Audience::One(one) => vec![one],
             Audience::All(all) => all,
-            Audience::Nobody => Vec::new(),
+            Audience::NoApi => Vec::new(),
         };
         let new = found.into_iter().filter(|one| !meant.contains(one));
         let new: Vec<String> = new.collect();
@@ -149,7 +149,7 @@ fn is_for_one_api(application: &Application) -> bool {
 
 fn missing_audience(application: &Application, switches: &Switches) -> Result<Audience, Refusal> {
     match switches.missing_audience {
-        MissingAudience::OpaqueToken => Ok(Audience::Nobody),
+        MissingAudience::OpaqueToken => Ok(Audience::NoApi),
         MissingAudience::AllAudiences => Ok(Audience::All(
             application.allowed_audiences.iter().cloned().collect(),
         )),
@@ -182,11 +182,11 @@ fn allowed_scopes(
     let is_meant = |api: &&Api| match audience {
         Audience::One(one) => api.audience == *one,
         Audience::All(all) => all.contains(&api.audience),
-        Audience::Nobody => false,
+        Audience::NoApi => false,
     };
     let meant: Vec<&Api> = apis.iter().filter(is_meant).collect();
     let is_allowed = |scope: &&String| {
-        *audience == Audience::Nobody || meant.iter().any(|api| api.has_scope(scope))
+        *audience == Audience::NoApi || meant.iter().any(|api| api.has_scope(scope))
     };
     application
         .allowed_scopes
@@ -221,10 +221,10 @@ fn refused_scopes(
     let id = &application.id;
     let place = match audience {
         Audience::One(one) => format!(" at `{one}`"),
-        Audience::All(_) | Audience::Nobody => String::new(),
+        Audience::All(_) | Audience::NoApi => String::new(),
     };
     let description = if dropped.is_empty() {
-        format!("application `{id}` is allowed no scope{place}")
+        format!("application `{id}` is not allowed any scope{place}")
     } else {
         let words: Vec<&str> = dropped.iter().map(String::as_str).collect();
         format!(

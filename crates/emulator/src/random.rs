@@ -23,7 +23,7 @@ pub(crate) fn token() -> Result<String, NoRandomness> {
 pub(crate) fn user_code() -> Result<String, NoRandomness> {
     let mut bytes = [0; 8];
     rand::fill(&mut bytes).map_err(|_unspecified| NoRandomness)?;
-    // 256 is no multiple of 20: some letters are a little more likely, which guesses little of it.
+    // 256 is not a multiple of 20: some letters are slightly more likely, which helps little in guessing.
     let letters = bytes.map(|byte| {
         let index = usize::from(byte) % CONSONANTS.len();
         CONSONANTS.get(index).copied().map_or('B', char::from)
@@ -34,7 +34,7 @@ pub(crate) fn user_code() -> Result<String, NoRandomness> {
 
 /// A prefix and a ULID: 48 bits of milliseconds and 80 random ones, in Crockford's base 32.
 ///
-/// An id is no secret: without a random source it is only less unique.
+/// An id is not a secret: without a random source it is only less unique.
 pub(crate) fn id(prefix: &str, now: SystemTime) -> String {
     let mut tail = [0; 16];
     let _ = rand::fill(&mut tail);

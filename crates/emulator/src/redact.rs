@@ -16,7 +16,7 @@ pub(crate) fn blank_secret(text: &str, secret: &str) -> String {
     blank_all(&text, &escaped)
 }
 
-/// Blanks every compact JWS, whoever signed it, and every word that `is_token` knows.
+/// Blanks every compact JWS, of any issuer, and every word that `is_token` knows.
 pub(crate) fn blank_tokens(text: &str, is_token: impl Fn(&str) -> bool) -> String {
     let mut blanked = String::with_capacity(text.len());
     let mut rest = text;
@@ -87,15 +87,15 @@ fn is_token_char(char: char) -> bool {
     char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.')
 }
 
-/// What ids, audiences and scopes are made of; a colon parts the halves of HTTP Basic.
+/// What ids, audiences and scopes are made of; a colon separates the halves of HTTP Basic.
 fn is_word_char(char: char) -> bool {
     char.is_alphanumeric() || matches!(char, '-' | '_' | '.')
 }
 
 const REDACTED: &str = "[redacted]";
 
-/// A shorter secret is a word of somebody's test: looking for it inside of words would garble the
-/// logs.
+/// A shorter secret is a word that a test chose: looking for it inside of other words would garble
+/// the logs.
 const SHORTEST_SECRET: usize = 8;
 
 /// `{"` in base64url, followed by a letter: how the header of every JWS starts.
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_looks_like_a_jws_is_blanked() {
+    fn every_text_that_looks_like_a_jws_is_blanked() {
         let rows = [
             ("eyJh.eyJi.c-_", "[redacted]"),
             ("Bearer eyJh.eyJi.c, x", "Bearer [redacted], x"),

@@ -3,6 +3,8 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::audit::Outcome;
+use crate::keys::KeyFailure;
+use crate::random::NoRandomness;
 
 /// A refusal, with the sentence that helps the developer on the other side.
 #[derive(Debug)]
@@ -129,20 +131,14 @@ impl Refusal {
 }
 
 /// The emulator itself failed.
-impl From<crate::keys::KeyFailure> for Refusal {
-    fn from(failure: crate::keys::KeyFailure) -> Self {
+impl From<KeyFailure> for Refusal {
+    fn from(failure: KeyFailure) -> Self {
         Self::new(Code::ServerError, failure.to_string())
     }
 }
 
-impl From<crate::tenant::ChangeError> for Refusal {
-    fn from(error: crate::tenant::ChangeError) -> Self {
-        Self::new(Code::ServerError, error.to_string())
-    }
-}
-
-impl From<crate::random::NoRandomness> for Refusal {
-    fn from(failure: crate::random::NoRandomness) -> Self {
+impl From<NoRandomness> for Refusal {
+    fn from(failure: NoRandomness) -> Self {
         Self::new(Code::ServerError, failure.to_string())
     }
 }

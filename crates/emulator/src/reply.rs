@@ -19,7 +19,7 @@ pub(crate) fn json(status: StatusCode, body: &Value) -> Response {
     response
 }
 
-/// A reply of an OAuth endpoint that nobody may store (RFC 6749 section 5.1).
+/// A reply of an OAuth endpoint that no cache may store (RFC 6749 section 5.1).
 pub(crate) fn not_stored(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

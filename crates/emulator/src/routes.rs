@@ -61,7 +61,7 @@ pub(crate) fn route_at(path: &str, endpoints_end_in_slash: bool) -> Option<&str>
         return Some(path);
     }
     match path.strip_suffix('/') {
-        Some(bare) if is_advertised(bare) => Some(bare),
+        Some(unslashed) if is_advertised(unslashed) => Some(unslashed),
         None if is_advertised(path) => None,
         _ => Some(path),
     }

@@ -2,7 +2,7 @@
 //!
 //! All of them are public on purpose: nothing real may ever use one.
 
-use crate::Config;
+use crate::config::Config;
 
 /// The sample tenant as a configuration file, with comments that explain each part.
 pub const TOML: &str = include_str!("../sample.toml");
@@ -66,8 +66,37 @@ pub const BOB_EMAIL: &str = "bob@cymmetri.example";
 /// The password of [`BOB`].
 pub const BOB_PASSWORD: &str = "sample-bob-password";
 
-/// What everybody knows of it and should not be let in with.
-pub(crate) const SECRETS: [&str; 5] = [
+impl Config {
+    /// The sample tenant, the same as the file [`TOML`].
+    ///
+    /// Every name and every secret in it is a constant of [`sample`](self).
+    pub fn sample() -> Self {
+        config()
+    }
+
+    /// Whether a secret or password is one of the sample tenant's, which are public.
+    pub fn has_sample_secrets(&self) -> bool {
+        let secrets = self
+            .applications
+            .iter()
+            .filter_map(|known| known.secret.as_ref());
+        let passwords = self.users.iter().map(|user| &user.password);
+        secrets
+            .chain(passwords)
+            .any(|secret| SECRETS.iter().any(|known| secret.matches(known)))
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "the file is part of this crate and a test reads it"
+)]
+fn config() -> Config {
+    Config::from_toml(TOML).expect("the sample configuration is valid")
+}
+
+/// The secrets and passwords of the sample, which are public.
+const SECRETS: [&str; 5] = [
     SERVICE_SECRET,
     DISABLED_SECRET,
     WEB_SECRET,
@@ -75,21 +104,13 @@ pub(crate) const SECRETS: [&str; 5] = [
     BOB_PASSWORD,
 ];
 
-#[expect(
-    clippy::expect_used,
-    reason = "the file is part of this crate and a test reads it"
-)]
-pub(crate) fn config() -> Config {
-    Config::from_toml(TOML).expect("the sample configuration is valid")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_constant_stands_in_the_file() {
-        let config = config();
+        let config = Config::sample();
         assert_eq!(config.slug(), "banking-cymmetri");
         let secrets = [ADMIN_TOKEN, SERVICE_SECRET, DISABLED_SECRET, WEB_SECRET];
         let names = [

@@ -1,4 +1,4 @@
-//! The thread that serves, apart from everybody else's runtime.
+//! The thread that serves, with a runtime of its own.
 
 use std::future::poll_fn;
 use std::io;
@@ -70,7 +70,7 @@ impl Server {
     pub(crate) async fn stop(mut self) {
         drop(self.stop.take());
         if let Some(stopped) = self.stopped.take() {
-            // An error is the sign that we wait for: the thread dropped its end.
+            // The error is expected: the thread dropped its end of the channel.
             let _ = stopped.await;
         }
     }

@@ -18,7 +18,7 @@ pub use self::change::ChangeError;
 use self::registry::Registry;
 pub(crate) use self::registry::{Authenticated, Registration};
 use self::tokens::Tokens;
-pub(crate) use self::tokens::{Behind, Issued};
+pub(crate) use self::tokens::{IssuedToken, TokenOwner};
 pub(crate) use self::update::{Lifetime, Update};
 use crate::audit::{AuditLog, Event};
 use crate::clock::Clock;
@@ -42,7 +42,7 @@ pub(crate) struct Tenant {
     pub(crate) audit: AuditLog,
     pub(crate) faults: Faults,
     tokens_issued: AtomicUsize,
-    /// What pages call the tenant.
+    /// The name of the tenant on the pages.
     title: String,
     seed: Config,
     live: Mutex<Live>,
@@ -118,7 +118,7 @@ impl Tenant {
 
     /// Appends to the audit log, redacted: the one way into it.
     ///
-    /// The ids of actor and target are the caller's to redact: most of them are ours or public.
+    /// The caller redacts the ids of actor and target: most of them are made here or public.
     pub(crate) fn record(&self, mut event: Event) {
         let now = self.now();
         event.data = redact_value(event.data, &|text| self.redact(text));
@@ -137,17 +137,17 @@ impl Tenant {
     }
 
     /// Remembers a token for introspection and revocation, and counts it.
-    pub(crate) fn issue(&self, token: &str, issued: Issued) {
+    pub(crate) fn issue(&self, token: &str, issued: IssuedToken) {
         let now = self.now();
         self.live().tokens.insert(token, issued, now);
         self.tokens_issued.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Blanks every secret of this tenant, every token that it issued, and whatever looks like a
-    /// token, for the logs: a client may put them where they do not belong.
+    /// Blanks every secret of this tenant, every token that it issued, and everything that looks like
+    /// a token, for the logs: a client may send them in the wrong place.
     pub(crate) fn redact(&self, text: &str) -> String {
         let live = self.live();
-        // The id of an application is public, even if somebody chose it like a secret.
+        // The id of an application is public, even if it is spelled like a secret.
         if live.registry.find(text).is_some() {
             return text.to_owned();
         }
@@ -156,7 +156,7 @@ impl Tenant {
         let users = self.seed.users.iter();
         let theirs = users.flat_map(|user| user.second_factor.iter().chain([&user.password]));
         let mut secrets: Vec<&str> = secrets.chain(theirs).map(Secret::expose).collect();
-        // The longest first: none leaves the rest of another that it is a part of.
+        // The longest first, so that a secret which is a part of another leaves nothing of it.
         secrets.sort_unstable_by_key(|secret| Reverse(secret.len()));
         secrets
             .into_iter()
@@ -174,7 +174,7 @@ impl Tenant {
         }
     }
 
-    /// Counts a request against the tenant's limit; how long to wait if it is over.
+    /// Counts a request against the tenant's limit. Returns how long to wait if the limit is reached.
     ///
     /// A sliding window of a minute, as the platform describes it.
     pub(crate) fn over_limit(&self) -> Option<Duration> {
@@ -209,9 +209,9 @@ impl Live {
         self.users.iter().find(|user| user.id == id)
     }
 
-    /// Whether this was handed out as a secret: a token, a code, a cookie, a ticket.
+    /// Whether this value was issued as a secret: a token, a code, a cookie, a ticket.
     fn knows(&self, word: &str) -> bool {
-        self.tokens.find(word).is_some() || self.people.made.contains(word)
+        self.tokens.find(word).is_some() || self.people.issued_secrets.contains(word)
     }
 }
 

@@ -1,15 +1,20 @@
 //! `cargo xtask check`: what can be said about the code without running it.
 
+mod circles;
 mod files;
 mod manifests;
 mod marks;
 mod parts;
+mod paths;
+mod retired;
 mod rooms;
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use self::rooms::Layout;
 use crate::shell::{cargo, run};
 use crate::source;
 use crate::steps::{Outcome, Step};
@@ -23,13 +28,7 @@ pub(crate) fn steps(root: &Path) -> Vec<Step<'_>> {
             run(cargo(root).args(["fmt", "--all", "--check"]))?;
             Ok(Outcome::Passed)
         }),
-        Step::new("rooms", || {
-            let sources = source::read(root, "src")?;
-            let mut findings = rooms::findings(&sources);
-            findings.extend(parts::findings(&sources));
-            findings.extend(manifests::findings(root)?);
-            refuse(&findings)
-        }),
+        Step::new("rooms", || refuse(&room_findings(root)?)),
         Step::new("files", || {
             if !root.join(".git").exists() {
                 return Ok(Outcome::Skipped("this is no git checkout"));
@@ -60,9 +59,34 @@ pub(crate) fn steps(root: &Path) -> Vec<Step<'_>> {
     ]
 }
 
+/// What is wrong with rooms, files and dependencies, one line each.
+fn room_findings(root: &Path) -> Result<Vec<String>> {
+    let architecture = fs::read_to_string(root.join("ARCHITECTURE.md"))?;
+    let mut findings = Vec::new();
+    for layout in [Layout::SDK, Layout::EMULATOR] {
+        let sources = source::read(root, layout.root.trim_end_matches('/'))?;
+        findings.extend(rooms::findings(&layout, &sources));
+        findings.extend(rooms::drawing_findings(&layout, &architecture));
+        findings.extend(circles::findings(&layout, &sources));
+    }
+    let sdk = source::read(root, "src")?;
+    findings.extend(parts::findings(&sdk));
+    findings.extend(retired::findings(&sdk));
+    findings.extend(manifests::findings(root)?);
+    Ok(findings)
+}
+
 /// Tests and examples are built with all features, so that the others have to be asked for. All of them
 /// together are what the other steps build.
-const FEATURES: [&str; 4] = ["", "resource-server", "axum", "test-util"];
+const FEATURES: [&str; 7] = [
+    "",
+    "resource-server",
+    "axum",
+    "test-util",
+    "reqwest",
+    "reqwest-middleware",
+    "tower",
+];
 
 const CLIPPY: [&str; 7] = [
     "clippy",

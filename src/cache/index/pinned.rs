@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Index;
 use crate::{
-    cache::slot::{Place, Slot},
+    cache::slot::{Slot, SlotEntry},
     request::Details,
     scope::Scopes,
     time::Moment,
@@ -25,12 +25,12 @@ impl Pinned {
         })
     }
 
-    pub(in super::super) fn place(&self, scopes: &Scopes, now: Moment) -> Place {
-        self.slot.place(scopes, now)
+    pub(in super::super) fn entry_for(&self, scopes: &Scopes, now: Moment) -> SlotEntry {
+        self.slot.entry_for(scopes, now)
     }
 
-    pub(in super::super) fn aged_answer(&self, details: &Details) -> Option<Place> {
-        self.slot.aged_answer(details, self.index.clock.now())
+    pub(in super::super) fn stale_superset(&self, details: &Details) -> Option<SlotEntry> {
+        self.slot.stale_superset(details, self.index.clock.now())
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::super::{admission::Admitted, backoff::Failure, flight::Landing, lock};
+use super::super::{admission::Admitted, backoff::Failure, flight::FlightResult, lock};
 use crate::{
     error::Error,
     scope::Scopes,
@@ -16,46 +16,51 @@ use crate::{
 };
 
 /// One scope set of a slot.
+///
+/// - A hit reads `current` alone; everything else is written under the lock of `state`.
+/// - Only a flight publishes a token, and never over what a flight that started later has published.
+/// - A failure never replaces a token that is still usable.
+/// - A closed entry has no token, no flight is started in it, and it stays closed.
 pub(crate) struct Entry {
     scopes: Scopes,
-    /// What a hit reads; nothing else of the entry is touched by one.
+    /// All that a hit reads of the entry.
     current: ArcSwap<Token>,
     state: Mutex<State>,
 }
 
-/// What happens around the token, for those who do not find a fresh one.
+/// What a call needs that finds no fresh token.
 #[derive(Default)]
 pub(crate) struct State {
-    /// Nothing as long as all is well, and a million tokens may be cached.
-    unrest: Option<Box<Unrest>>,
-    /// The departure of the flight whose token stands; older ones come too late.
+    /// `None` while nothing is under way and nothing failed, since a million entries may be cached.
+    pending: Option<Box<Pending>>,
+    /// The start of the flight whose token is current; flights that started earlier publish nothing.
     published: u64,
     is_closed: bool,
-    /// The API refused the last token, and there has been none since.
+    /// The API refused the last token, and no other was published since.
     awaits_replacement: bool,
     /// The current token came after the API had refused the one before.
     is_replacement: bool,
 }
 
-/// What is in the air, and what has failed.
+/// The flights under way, and the last failure.
 #[derive(Default)]
-struct Unrest {
+struct Pending {
     /// The flight that a call can join.
     current: Option<Flight>,
-    /// A forced flight that departs when the current one has landed.
+    /// A forced flight that starts when the current one has ended.
     queued: Option<Flight>,
     failure: Option<Failure>,
-    /// The departure of the flight whose failure stands: none that published is older.
+    /// The start of the flight whose failure is remembered; an earlier one does not replace it.
     failed: u64,
 }
 
-/// A flight in the air, or one that waits to depart.
+/// A flight under way, or one that is queued.
 pub(crate) struct Flight {
     pub(in super::super) id: u64,
     pub(in super::super) is_forced: bool,
-    /// By the machine's clock: when it has to have landed, if its runtime is driven at all.
+    /// When it must have ended if its runtime is driven at all, by the system clock.
     pub(in super::super) overdue_from: Moment,
-    pub(in super::super) landing: Landing,
+    pub(in super::super) result: FlightResult,
 }
 
 /// A replacement that the API refuses as well within this time is not replaced again.
@@ -80,13 +85,13 @@ impl Entry {
         self.current.load()
     }
 
-    /// The state; nothing if the entry was given up.
+    /// The state; `None` if the entry is closed.
     pub(in super::super) fn state(&self) -> Option<MutexGuard<'_, State>> {
         let state = lock(&self.state);
         (!state.is_closed).then_some(state)
     }
 
-    /// The state if nobody else is busy with it: for those who must not wait.
+    /// The state if no other thread holds its lock: for callers that must not wait.
     pub(in super::super) fn try_state(&self) -> Option<MutexGuard<'_, State>> {
         let state = match self.state.try_lock() {
             Ok(state) => state,
@@ -96,16 +101,22 @@ impl Entry {
         (!state.is_closed).then_some(state)
     }
 
-    /// Takes in what the flight that departed as `sequence` brought, unless a newer one was faster.
-    pub(in super::super) fn land(&self, id: u64, sequence: u64, admitted: &Admitted, now: Moment) {
+    /// Publishes what the flight that started as `sequence` ended with, unless a newer one was faster.
+    pub(in super::super) fn publish(
+        &self,
+        id: u64,
+        sequence: u64,
+        admitted: &Admitted,
+        now: Moment,
+    ) {
         let mut state = lock(&self.state);
         state.forget(id);
         if sequence <= state.published {
             return;
         }
-        let failed = state.unrest.as_ref().map_or(0, |unrest| unrest.failed);
+        let failed = state.pending.as_ref().map_or(0, |pending| pending.failed);
         let current = self.current.load();
-        // A refresh that got less than what is there has failed: the old token stays in use.
+        // A refresh that was granted less than the current token has failed: that one stays in use.
         let is_loss =
             admitted.error.is_some() && !current.is_narrowed && current.freshness.is_usable(now);
         if let Some(token) = &admitted.token
@@ -113,39 +124,38 @@ impl Entry {
         {
             state.published = sequence;
             if sequence > failed {
-                state.forgive();
+                state.clear_failure();
             }
             state.is_replacement = std::mem::take(&mut state.awaits_replacement);
             self.current.store(Arc::clone(token));
         }
-        // What a later flight was told counts for more, a `Retry-After` above all.
+        // The answer to a later flight counts for more, above all its `Retry-After`.
         let is_news = sequence > failed;
         if let Some(error) = admitted.error.as_ref().filter(|_| is_news) {
             let token = self.current.load();
             let before = state.failure();
             let failure = Failure::new(error, before, &token.freshness, now, fastrand::f64());
-            let unrest = state.unrest();
-            (unrest.failure, unrest.failed) = (Some(failure), sequence);
+            let pending = state.pending();
+            (pending.failure, pending.failed) = (Some(failure), sequence);
         }
     }
 
-    /// Takes back what was said of a flight that ended without a word.
+    /// Removes a flight that ended without an outcome.
     pub(in super::super) fn abandon(&self, id: u64) {
         lock(&self.state).forget(id);
     }
 
-    /// The revision of the session in which it turned out that a person has to act, while that is
-    /// remembered.
+    /// The session's revision at which a person had to act, while that failure is remembered.
     pub(in super::super) fn needs_person(&self, now: Moment) -> Option<u64> {
         let state = self.try_state()?;
         state.failure()?.needs_person(now)
     }
 
-    /// Forgets that a person had to act, if that was found in this revision of the session.
-    pub(in super::super) fn forgive_revision(&self, revision: u64, now: Moment) {
+    /// Forgets that a person had to act, if that was at this revision of the session.
+    pub(in super::super) fn clear_failure_of(&self, revision: u64, now: Moment) {
         let mut state = lock(&self.state);
-        if let Some(unrest) = &mut state.unrest {
-            unrest
+        if let Some(pending) = &mut state.pending {
+            pending
                 .failure
                 .take_if(|failure| failure.needs_person(now) == Some(revision));
             state.settle();
@@ -155,7 +165,7 @@ impl Entry {
     /// Forgets `rejected`; false if it is not current, or has just replaced a rejected one.
     pub(in super::super) fn reject(&self, rejected: &Arc<Token>, now: Moment) -> bool {
         let mut state = lock(&self.state);
-        // It may have come back from a session's store since.
+        // Compared by value: the session's store may have returned it again since.
         let is_current = self.current.load().header == rejected.header;
         let is_on_trial = state.is_replacement && rejected.freshness.age(now) < REPLACEMENT_TRIAL;
         if !is_current || is_on_trial {
@@ -169,13 +179,13 @@ impl Entry {
     pub(super) fn clear(&self, sequence: u64) {
         let mut state = lock(&self.state);
         if sequence < state.published {
-            // Something newer stands here already, and what it replaced must not come back.
+            // A newer token is published already, and the one before it must not come back.
             return;
         }
         let is_closed = state.is_closed;
         let asked_pause = state.take_asked_pause();
         *state = State {
-            unrest: asked_pause,
+            pending: asked_pause,
             published: sequence,
             is_closed,
             ..State::default()
@@ -183,21 +193,21 @@ impl Entry {
         self.current.store(Arc::new(Token::nothing()));
     }
 
-    /// Gives it up, if nothing is in the air.
+    /// Closes the entry for good, unless a flight is under way.
     pub(super) fn close(&self) -> bool {
         let Some(mut state) = self.try_state() else {
             return false;
         };
-        let unrest = state.unrest.as_deref();
-        state.is_closed = !unrest.is_some_and(Unrest::is_airborne);
+        let pending = state.pending.as_deref();
+        state.is_closed = !pending.is_some_and(Pending::has_flight);
         if state.is_closed {
-            // A handle may have found it a moment ago, and nothing that is cleared from now on reaches it.
+            // A handle may have found it a moment ago, and no later `clear` would reach it.
             self.current.store(Arc::new(Token::nothing()));
         }
         state.is_closed
     }
 
-    /// Whether to forget it would let somebody ask too early. In doubt, yes.
+    /// Whether to forget the entry would let a caller ask too early. In doubt, yes.
     pub(super) fn has_live_failure(&self, now: Moment) -> bool {
         let Some(state) = self.try_state() else {
             return true;
@@ -207,91 +217,91 @@ impl Entry {
 }
 
 impl Flight {
-    /// Whether its runtime must have stopped driving it: then nobody should wait for it.
+    /// Whether its runtime must have stopped driving it: then no call should wait for it.
     pub(in super::super) fn is_overdue(&self) -> bool {
         SystemClock::new().now().has_reached(self.overdue_from)
     }
 }
 
-impl Unrest {
-    fn is_airborne(&self) -> bool {
+impl Pending {
+    fn has_flight(&self) -> bool {
         self.current.is_some() || self.queued.is_some()
     }
 }
 
 impl State {
     /// The flight that a call can join, unless it is overdue.
-    pub(in super::super) fn airborne(&self) -> Option<&Flight> {
-        let flight = self.unrest.as_ref()?.current.as_ref();
+    pub(in super::super) fn current_flight(&self) -> Option<&Flight> {
+        let flight = self.pending.as_ref()?.current.as_ref();
         flight.filter(|flight| !flight.is_overdue())
     }
 
-    /// The forced flight that departs next, unless it is overdue.
-    pub(in super::super) fn next(&self) -> Option<&Flight> {
-        let flight = self.unrest.as_ref()?.queued.as_ref();
+    /// The forced flight that starts next, unless it is overdue.
+    pub(in super::super) fn queued_flight(&self) -> Option<&Flight> {
+        let flight = self.pending.as_ref()?.queued.as_ref();
         flight.filter(|flight| !flight.is_overdue())
     }
 
-    /// Takes in a flight that is to depart: at once, or when the current one has landed.
-    pub(in super::super) fn announce(&mut self, flight: Flight, is_queued: bool) {
-        let unrest = self.unrest();
-        let berth = if is_queued {
-            &mut unrest.queued
+    /// Adds a flight that starts at once, or when the current one has ended.
+    pub(in super::super) fn add_flight(&mut self, flight: Flight, is_queued: bool) {
+        let pending = self.pending();
+        let position = if is_queued {
+            &mut pending.queued
         } else {
-            &mut unrest.current
+            &mut pending.current
         };
-        *berth = Some(flight);
+        *position = Some(flight);
     }
 
-    /// The queued flight `id` departs: from now on it is the one that calls can join.
-    pub(in super::super) fn advance(&mut self, id: u64) {
-        let unrest = self.unrest();
-        if let Some(queued) = unrest.queued.take_if(|queued| queued.id == id) {
-            unrest.current = Some(queued);
+    /// The queued flight `id` starts: from now on it is the one that calls can join.
+    pub(in super::super) fn start_queued(&mut self, id: u64) {
+        let pending = self.pending();
+        if let Some(queued) = pending.queued.take_if(|queued| queued.id == id) {
+            pending.current = Some(queued);
         }
         self.settle();
     }
 
     pub(in super::super) fn failure(&self) -> Option<&Failure> {
-        self.unrest.as_ref()?.failure.as_ref()
+        self.pending.as_ref()?.failure.as_ref()
     }
 
-    fn unrest(&mut self) -> &mut Unrest {
-        self.unrest.get_or_insert_default()
+    fn pending(&mut self) -> &mut Pending {
+        self.pending.get_or_insert_default()
     }
 
     /// The flight `id` has ended.
     fn forget(&mut self, id: u64) {
-        if let Some(unrest) = &mut self.unrest {
-            unrest.current.take_if(|flight| flight.id == id);
-            unrest.queued.take_if(|flight| flight.id == id);
+        if let Some(pending) = &mut self.pending {
+            pending.current.take_if(|flight| flight.id == id);
+            pending.queued.take_if(|flight| flight.id == id);
             self.settle();
         }
     }
 
-    /// A flight that departed after the failed one has brought a token.
-    fn forgive(&mut self) {
-        if let Some(unrest) = &mut self.unrest {
-            unrest.failure = None;
+    /// A flight that started after the failed one has published a token.
+    fn clear_failure(&mut self) {
+        if let Some(pending) = &mut self.pending {
+            pending.failure = None;
             self.settle();
         }
     }
 
-    /// What is left when all is forgotten: an issuer that asked to be left alone still has to be.
-    fn take_asked_pause(&mut self) -> Option<Box<Unrest>> {
-        let mut unrest = self.unrest.take()?;
-        let failure = unrest.failure.take_if(|failure| failure.is_asked_for())?;
-        let failed = unrest.failed;
-        Some(Box::new(Unrest {
+    /// What remains of the state when the entry is cleared: a pause that the issuer asked for.
+    fn take_asked_pause(&mut self) -> Option<Box<Pending>> {
+        let mut pending = self.pending.take()?;
+        let failure = pending.failure.take_if(|failure| failure.is_asked_for())?;
+        let failed = pending.failed;
+        Some(Box::new(Pending {
             failure: Some(failure),
             failed,
-            ..Unrest::default()
+            ..Pending::default()
         }))
     }
 
     fn settle(&mut self) {
-        self.unrest
-            .take_if(|unrest| !unrest.is_airborne() && unrest.failure.is_none());
+        self.pending
+            .take_if(|pending| !pending.has_flight() && pending.failure.is_none());
     }
 
     /// The remembered error to return now.
@@ -301,7 +311,7 @@ impl State {
 
     /// Whether a token in its window may be refreshed now.
     pub(in super::super) fn allows_refresh(&self, now: Moment) -> bool {
-        self.airborne().is_none()
+        self.current_flight().is_none()
             && self
                 .failure()
                 .is_none_or(|failure| failure.allows_refresh(now))
@@ -314,16 +324,16 @@ mod tests {
     use crate::{
         request::Parameters,
         time::ManualClock,
-        token::{Freshness, Grant, Key, Source},
+        token::{Freshness, Granted, Key, Source},
     };
 
-    fn brought(secret: &str, now: Moment) -> Admitted {
+    fn admitted(secret: &str, now: Moment) -> Admitted {
         let key = Key {
             audience: "api".into(),
             scopes: Scopes::none(),
             parameters: Parameters::none(),
         };
-        let grant = Grant {
+        let grant = Granted {
             scopes: Scopes::none(),
             scopes_are_reported: false,
             audience_is_checked: false,
@@ -338,10 +348,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_given_up_hands_out_nothing_to_whoever_found_it_before() {
+    fn a_closed_entry_hands_out_nothing_to_a_caller_that_found_it_before() {
         let now = ManualClock::new().now();
         let entry = Entry::new(Scopes::none(), Arc::new(Token::nothing()));
-        entry.land(1, 1, &brought("a-token", now), now);
+        entry.publish(1, 1, &admitted("a-token", now), now);
         assert!(entry.close());
         assert_eq!(entry.current().secret(), "");
         assert!(entry.state().is_none(), "nor is anything started in it");
@@ -352,18 +362,18 @@ mod tests {
         let now = ManualClock::new().now();
         let entry = Entry::new(Scopes::none(), Arc::new(Token::nothing()));
         let shown = || entry.current().secret().to_owned();
-        entry.land(1, 6, &brought("newer", now), now);
+        entry.publish(1, 6, &admitted("newer", now), now);
         entry.clear(4);
         assert_eq!(shown(), "newer");
-        // What that one overtook comes too late still.
-        entry.land(2, 5, &brought("older", now), now);
+        // A flight that started before that one is still too late.
+        entry.publish(2, 5, &admitted("older", now), now);
         assert_eq!(shown(), "newer");
-        // What departed up to then is forgotten, and cannot land any more.
+        // Flights that started up to then publish nothing any more.
         entry.clear(6);
         assert_eq!(shown(), "");
-        entry.land(3, 6, &brought("newer", now), now);
+        entry.publish(3, 6, &admitted("newer", now), now);
         assert_eq!(shown(), "");
-        entry.land(4, 7, &brought("newest", now), now);
+        entry.publish(4, 7, &admitted("newest", now), now);
         assert_eq!(shown(), "newest");
     }
 }

@@ -70,7 +70,7 @@ impl<Built> ClientBuilder<Built> {
 fn allowed(field: &'static str, text: &str, issuer: &Issuer) -> Result<Url, BuildError> {
     let shown = without_credentials(text);
     let url = Url::parse(text).map_err(|error| {
-        let problem = format!("{shown:?} is no URL ({error})");
+        let problem = format!("{shown:?} is not a valid URL ({error})");
         BuildError::new(field, problem, "write the whole URL")
     })?;
     if !is_allowed_endpoint(issuer, &url) {

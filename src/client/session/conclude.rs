@@ -18,7 +18,7 @@ impl Session {
         turn: PromptTurn,
         same_person: bool,
     ) -> Result<Account, Error> {
-        // Nobody is asked for what could not be kept: a store that says no is heard before.
+        // A store that refuses is noticed first: the person is not asked for what could not be kept.
         let prompted = match self.sessions.account(&self.open).await {
             Ok(_) => self.ask(how).await,
             Err(error) => Err(error),

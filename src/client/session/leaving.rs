@@ -22,7 +22,7 @@ impl Session {
     /// # Errors
     ///
     /// As [`sign_out`](Self::sign_out). [`Error::Request`] if the issuer's metadata names no such page, and
-    /// whatever keeps it from being read: then nobody was signed out.
+    /// the error that kept it from being read: then no person was signed out.
     pub async fn begin_sign_out(
         &self,
         how: EndSession,
@@ -45,7 +45,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`begin_sign_out`](Self::begin_sign_out). [`Error::Request`] also if nobody comes back in time,
+    /// As [`begin_sign_out`](Self::begin_sign_out). [`Error::Request`] also if the person does not come back in time,
     /// and [`Error::Protocol`] if something else does: the session here has ended then.
     pub async fn sign_out_in_browser(&self, how: EndSession) -> Result<SignedOut, Error> {
         let (endpoint, id_token) = self.leaving().await?;

@@ -26,7 +26,7 @@ impl Discovery {
         let token_endpoint = text("token_endpoint").map(|endpoint| {
             Url::parse(endpoint).map_err(|error| {
                 violation(format!(
-                    "the token_endpoint {endpoint:?} is no URL ({error})"
+                    "the token_endpoint {endpoint:?} is not a valid URL ({error})"
                 ))
             })
         });
@@ -56,8 +56,8 @@ impl Discovery {
         })
     }
 
-    /// The first endpoint that secrets must not be sent to: one such makes the document suspect. What
-    /// is no URL at all is sent nothing.
+    /// The first endpoint that secrets must not be sent to: one of them makes the document suspect. No
+    /// request goes to an endpoint that is not a valid URL.
     fn unencrypted_endpoint(&self, document: &Map<String, Value>) -> Option<String> {
         let is_address = |name: &str| name.ends_with("_endpoint") || name == "jwks_uri";
         document

@@ -99,10 +99,10 @@ impl GivenEndpoints {
 }
 
 impl Discovery {
-    /// The metadata for whoever wants `member` of it.
+    /// The metadata, with `member` if the issuer has it.
     ///
-    /// What is given by hand needs no document. What the first document lacks is looked for in the second,
-    /// which costs those nothing who do not want it.
+    /// A member that was configured needs no document. The second document is read only for a member that
+    /// the first lacks.
     pub(in crate::endpoint) async fn metadata(
         self: &Arc<Self>,
         transport: &Transport,
@@ -111,7 +111,7 @@ impl Discovery {
     ) -> Result<Arc<Metadata>, Error> {
         let given = self.given.as_ref();
         let given = given.filter(|given| member.of(given).is_some());
-        // Whoever sends a person away wants to know what the answer has to name, as well.
+        // A sign-in also needs to know whether the answer has to name the issuer.
         if member != Member::Authorization
             && let Some(given) = given
         {

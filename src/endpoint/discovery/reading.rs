@@ -23,15 +23,15 @@ pub(in crate::endpoint) struct Reading {
     pub(in crate::endpoint) is_forced: bool,
 }
 
-/// What those look at who do not find metadata that does.
+/// The state that a call needs which finds no usable metadata.
 #[derive(Debug, Default)]
 pub(super) struct Reads(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     flight: Option<Reader>,
-    departures: u64,
-    /// The departure of the flight whose metadata is known: older ones come too late.
+    flights: u64,
+    /// The number of the flight whose metadata is known: earlier ones publish nothing.
     published: u64,
     failures: Failures,
 }
@@ -48,11 +48,11 @@ type Outcome = Result<Arc<Metadata>, Error>;
 type Reader = Flight<Outcome>;
 
 enum Joined {
-    /// Another call has brought it in the meantime.
+    /// Another call has read it in the meantime.
     Known(Arc<Metadata>),
-    Flying(Reader),
-    /// As before, and this call has started it.
-    Departed(Reader),
+    InFlight(Reader),
+    /// A flight is under way, and this call has started it.
+    Started(Reader),
 }
 
 impl Discovery {
@@ -66,19 +66,19 @@ impl Discovery {
         for _ in 0..ROUNDS {
             let flight = match self.join(transport, how, used)? {
                 Joined::Known(metadata) => return Ok(metadata),
-                Joined::Flying(flight) | Joined::Departed(flight) => flight,
+                Joined::InFlight(flight) | Joined::Started(flight) => flight,
             };
-            if let Some(outcome) = flight.landed().await {
+            if let Some(outcome) = flight.outcome().await {
                 return outcome;
             }
-            self.give_up(&flight);
+            self.abandon(&flight);
         }
         Err(Error::unavailable(UnavailableReason::Abandoned))
     }
 
     /// Reads the metadata again, by one caller and within seconds; till then what was known is used.
     ///
-    /// An issuer that is down for a moment has not moved, so this delays nobody for long.
+    /// An issuer that is down for a moment has not moved, so no caller waits long for it.
     pub(super) async fn renewed(
         self: &Arc<Self>,
         transport: &Transport,
@@ -87,10 +87,10 @@ impl Discovery {
     ) -> Outcome {
         let outcome = match self.join(transport, how, Some(known)) {
             Ok(Joined::Known(newer)) => return Ok(newer),
-            Ok(Joined::Flying(_)) => return Ok(Arc::clone(known)),
-            Ok(Joined::Departed(flight)) => {
-                let landed = timeout(RENEWAL_TIMEOUT, flight.landed()).await;
-                landed.ok().flatten()
+            Ok(Joined::InFlight(_)) => return Ok(Arc::clone(known)),
+            Ok(Joined::Started(flight)) => {
+                let outcome = timeout(RENEWAL_TIMEOUT, flight.outcome()).await;
+                outcome.ok().flatten()
             }
             Err(error) => Some(Err(error)),
         };
@@ -118,7 +118,7 @@ impl Discovery {
             return Ok(Joined::Known(Arc::clone(&newer.metadata)));
         }
         if let Some(flight) = state.flight.as_ref().filter(|flight| flight.is_alive()) {
-            return Ok(Joined::Flying(flight.clone()));
+            return Ok(Joined::InFlight(flight.clone()));
         }
         let now = self.clock.now();
         if let Some((error, until)) = &state.failures.last
@@ -127,26 +127,26 @@ impl Discovery {
         {
             return Err(error.with_wait_left(now.until(*until)));
         }
-        state.departures += 1;
-        let id = state.departures;
+        state.flights += 1;
+        let id = state.flights;
         let (discovery, transport) = (Arc::clone(self), transport.clone());
         let limit = self.limit;
         let work = async move {
             let fetched = timeout(limit, discovery.fetch(&transport, how)).await;
             let fetched = fetched
                 .unwrap_or_else(|_elapsed| Err(Error::unavailable(UnavailableReason::Timeout)));
-            discovery.land(id, now, fetched)
+            discovery.finish(id, now, fetched)
         };
-        let flight = Flight::depart(id, limit, work)?;
+        let flight = Flight::start(id, limit, work)?;
         state.flight = Some(flight.clone());
-        Ok(Joined::Departed(flight))
+        Ok(Joined::Started(flight))
     }
 
-    /// Takes in what the flight that departed as `id` has read.
-    fn land(&self, id: u64, started: Moment, fetched: Result<Metadata, Error>) -> Outcome {
+    /// Publishes what flight `id` has read, or remembers its failure.
+    fn finish(&self, id: u64, started: Moment, fetched: Result<Metadata, Error>) -> Outcome {
         let mut state = self.reads.state();
         state.flight.take_if(|flight| flight.id() == id);
-        // Overdue, and another one has brought it.
+        // Overdue, and a later flight was faster.
         let is_late = id < state.published;
         match fetched {
             Ok(metadata) => {
@@ -178,8 +178,8 @@ impl Discovery {
         }
     }
 
-    /// The next call starts another flight than this one, which will not land.
-    fn give_up(&self, lost: &Reader) {
+    /// Forgets a flight that will not end, so that the next call starts another.
+    fn abandon(&self, lost: &Reader) {
         let mut state = self.reads.state();
         state.flight.take_if(|flight| flight.id() == lost.id());
     }
@@ -217,5 +217,5 @@ fn asked_pause(error: &Error) -> Option<Duration> {
     unavailable.patience()
 }
 
-/// So many flights are waited for that are lost with their runtimes, one after the other.
+/// How many lost flights one call waits for, one after the other.
 const ROUNDS: u32 = 3;

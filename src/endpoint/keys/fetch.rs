@@ -92,5 +92,5 @@ fn violation(problem: &str) -> Error {
 /// Metadata is read again after a day, and after each failure.
 const LOCATION_LIFE: Duration = Duration::from_secs(24 * 3600);
 
-/// A larger key set makes no sense (in bytes): a hundred keys of 8192 bits fit.
+/// A key set is never larger than this (in bytes): a hundred keys of 8192 bits fit.
 const SIZE_MAX: usize = 256 * 1024;

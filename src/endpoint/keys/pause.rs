@@ -16,7 +16,7 @@ pub(super) fn pause(failures: u32, error: &Error) -> Duration {
 }
 
 /// The longest pause after failures, also if the issuer asks for a longer one: without keys an API is
-/// down, and a request in half a minute keeps nobody from recovering.
+/// down, and a request in half a minute does not keep the issuer from recovering.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 #[cfg(test)]

@@ -76,11 +76,11 @@ impl Fixture {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
-    /// Lets a flight that is under way land.
+    /// Lets a flight that is under way end.
     async fn settle(&self) {
         let flight = self.source.0.state().flight.clone();
         if let Some(flight) = flight {
-            let _landed = flight.landed().await;
+            let _outcome = flight.outcome().await;
         }
     }
 }

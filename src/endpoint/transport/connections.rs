@@ -74,11 +74,11 @@ impl Connections {
 #[derive(Debug)]
 pub(super) struct Pool {
     kind: Kind,
-    /// A connection is driven by the runtime that it was made in: if that stands still, so does
+    /// A connection is driven by the runtime that it was made in: if that is stalled, so does
     /// whatever waits for it, wherever that runs.
     homes: Mutex<Vec<Home>>,
     /// Keeps no connection, so that all runtimes may use it.
-    apart: Mutex<Option<reqwest::Client>>,
+    unpooled: Mutex<Option<reqwest::Client>>,
 }
 
 /// A runtime for which connections are kept.
@@ -95,7 +95,7 @@ impl Pool {
         Self {
             kind,
             homes: Mutex::default(),
-            apart: Mutex::default(),
+            unpooled: Mutex::default(),
         }
     }
 
@@ -133,13 +133,13 @@ impl Pool {
     }
 
     /// The client that keeps no connection.
-    pub(super) fn apart(&self) -> Result<reqwest::Client, Fault> {
-        let mut apart = lock(&self.apart);
-        if let Some(http) = &*apart {
+    pub(super) fn unpooled(&self) -> Result<reqwest::Client, Fault> {
+        let mut unpooled = lock(&self.unpooled);
+        if let Some(http) = &*unpooled {
             return Ok(http.clone());
         }
         let http = self.kind.client(0)?;
-        Ok(apart.insert(http).clone())
+        Ok(unpooled.insert(http).clone())
     }
 }
 

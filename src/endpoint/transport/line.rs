@@ -7,7 +7,7 @@ use crate::time::{Clock, Moment, SystemClock};
 
 /// Whether a request may go over a kept connection, and whether it probably does.
 ///
-/// A connection can end without a word, and whatever is sent over it waits for its whole time limit. One
+/// A connection can end silently, and a request over it waits for its whole time limit. One
 /// of HTTP/2 would stay in use after that.
 #[derive(Debug, Default)]
 pub(super) struct Line(Mutex<State>);
@@ -53,7 +53,7 @@ fn is_ahead(line: Option<Moment>) -> bool {
     line.is_some_and(|line| !now().has_reached(line))
 }
 
-/// By the machine's clock, as all waits for the network.
+/// By the system clock, as all waits for the network.
 fn now() -> Moment {
     SystemClock::new().now()
 }

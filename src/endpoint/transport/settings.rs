@@ -39,12 +39,12 @@ pub(crate) type Fault = (&'static str, String, &'static str);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Kind {
     settings: HttpSettings,
-    reach: Reach,
+    issuer_location: IssuerLocation,
 }
 
 /// Where the issuer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reach {
+enum IssuerLocation {
     /// On this machine, and nothing is encrypted.
     Plain,
     /// On this machine.
@@ -54,14 +54,14 @@ enum Reach {
 
 impl Kind {
     pub(super) fn new(issuer: &Issuer, settings: &HttpSettings) -> Self {
-        let reach = match issuer.is_loopback() {
-            true if issuer.as_str().starts_with("http:") => Reach::Plain,
-            true => Reach::Local,
-            false => Reach::Remote,
+        let issuer_location = match issuer.is_loopback() {
+            true if issuer.as_str().starts_with("http:") => IssuerLocation::Plain,
+            true => IssuerLocation::Local,
+            false => IssuerLocation::Remote,
         };
         Self {
             settings: settings.clone(),
-            reach,
+            issuer_location,
         }
     }
 
@@ -93,10 +93,10 @@ impl Kind {
             .http2_keep_alive_timeout(PING_TIMEOUT);
         let builder = self.proxied(builder)?;
         let certificates = certificates(&self.settings.root_certificates)?;
-        let builder = match self.reach {
+        let builder = match self.issuer_location {
             // A machine without certificates will do.
-            Reach::Plain => builder.tls_certs_only(certificates),
-            Reach::Local | Reach::Remote => builder.tls_certs_merge(certificates),
+            IssuerLocation::Plain => builder.tls_certs_only(certificates),
+            IssuerLocation::Local | IssuerLocation::Remote => builder.tls_certs_merge(certificates),
         };
         let fix = "install the system's certificates (ca-certificates), or check root_certificate";
         builder.build().map_err(|error| ("TLS", chain(&error), fix))
@@ -105,7 +105,7 @@ impl Kind {
     fn proxied(&self, builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, Fault> {
         Ok(match &self.settings.proxy {
             // What is meant for this machine must not leave it.
-            _ if self.reach != Reach::Remote => builder.no_proxy(),
+            _ if self.issuer_location != IssuerLocation::Remote => builder.no_proxy(),
             Proxy::System => builder,
             Proxy::None => builder.no_proxy(),
             Proxy::Url(url) => {
@@ -153,7 +153,7 @@ fn chain(error: &dyn StdError) -> String {
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "-rust/", env!("CARGO_PKG_VERSION"));
 
 /// How long an idle connection is kept. Token requests come in bursts and then for minutes not at all,
-/// and what stands between here and the issuer forgets idle connections without a word.
+/// and what stands between here and the issuer forgets idle connections silently.
 pub(super) const KEPT_FOR: Duration = Duration::from_secs(30);
 
 /// After so long without a byte a connection of HTTP/2 that an answer is awaited on is asked whether it

@@ -15,8 +15,8 @@ use crate::{
 /// Reads a usable answer, and turns every other into the error it stands for.
 ///
 /// Tolerated: any success status, any content type, numbers as text or with a fraction, the
-/// `verification_url` of servers older than the RFC, the platform's success envelope, members that
-/// nobody knows.
+/// `verification_url` of servers older than the RFC, the platform's success envelope, unknown
+/// members.
 pub(in crate::endpoint) fn device_authorization(
     answer: &Answer,
     asked: &Asked,
@@ -48,7 +48,7 @@ fn read(members: &Map<String, Value>, requested_at: Moment) -> Result<DeviceAuth
             .filter(|text| !text.is_empty())
     };
     let shown = |name: &str| text(name).filter(|text| is_plain(text));
-    let device_code = text("device_code").ok_or("its device code is no text")?;
+    let device_code = text("device_code").ok_or("its device code is not a string")?;
     let user_code = shown("user_code").ok_or("its user code cannot be shown")?;
     let verification_uri = shown("verification_uri")
         .or_else(|| shown("verification_url"))
@@ -95,7 +95,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// How long a code is used that does not say how long it lives: 10 min.
 ///
 /// RFC 8628 section 3.2 requires `expires_in`, so this is for servers that forget it. Most that say
-/// something say 5 to 30 min; whoever needs longer than this has gone away, and a code that ends
+/// something say 5 to 30 min; a person who needs longer has gone away, and a code that ends
 /// earlier is called `expired_token` by its issuer.
 const LIFETIME: Duration = Duration::from_secs(600);
 

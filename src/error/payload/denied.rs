@@ -41,6 +41,8 @@ pub enum DeniedReason {
     AccountDisabled,
     /// The API rejected a token, and then the one that was fetched to replace it.
     RejectedByApi,
+    /// The API wants scopes that its caller has not named as those that may be asked for.
+    ScopeNotListed,
     /// The issuer refuses without a reason that is known here.
     Unspecified,
 }
@@ -156,6 +158,10 @@ impl Denied {
                 "check that `{audience}` is what the API calls itself, and that it trusts this issuer; \
                  the token is kept, and replaced once it is half a minute old"
             ),
+            DeniedReason::ScopeNotListed => format!(
+                "ask for `{missing}` by name, or list it where `{audience}` is named (allow_scopes), if the \
+                 API is to be trusted with it"
+            ),
             DeniedReason::AccountDisabled => {
                 "have an administrator enable the person's account".to_owned()
             }
@@ -202,6 +208,10 @@ impl fmt::Display for Denied {
                     "the API rejects what the issuer has just minted for `{audience}`"
                 )?;
             }
+            DeniedReason::ScopeNotListed => write!(
+                f,
+                "`{audience}` wants `{missing}`, which was not named as what may be asked for"
+            )?,
             DeniedReason::AccountDisabled => f.write_str("the person's account is disabled")?,
         }
         write_answer(f, self.answer())

@@ -1,6 +1,12 @@
 //! [`ConsentRequired`], [`LoginRequired`] and [`StepUpRequired`]: a person has to act.
 
-use std::{error::Error as StdError, fmt, sync::Arc};
+use std::{
+    any::Any,
+    error::Error as StdError,
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use url::Url;
 
@@ -16,6 +22,16 @@ struct PersonNeeded {
     /// The revision of the session that this was found in; zero without one.
     revision: u64,
     resume: Option<Resume>,
+    proof: Option<Proof>,
+}
+
+/// What an API wants of the person beyond a good token (RFC 9470).
+#[derive(Clone, Debug)]
+pub(crate) struct Proof {
+    pub(crate) acr_values: Option<String>,
+    pub(crate) max_age: Option<Duration>,
+    /// The token that was too weak: as long as it is the current one, no other call has led further.
+    pub(crate) refused: Weak<dyn Any + Send + Sync>,
 }
 
 /// Why a person is needed, beyond what the issuer answered.
@@ -24,9 +40,9 @@ enum Cause {
     Asked,
     /// The person has signed out, or never signed in.
     SignedOut,
-    /// Nobody entered the device code in time.
+    /// The person did not enter the device code in time.
     CodeExpired,
-    /// Nobody came back from the page where they were to sign in.
+    /// The person did not come back from the sign-in page.
     NobodyCame,
 }
 
@@ -66,6 +82,7 @@ macro_rules! person_needed {
                     cause: Cause::Asked,
                     revision: 0,
                     resume: None,
+                    proof: None,
                 }))
             }
 
@@ -111,8 +128,8 @@ macro_rules! person_needed {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(match self.0.cause {
-                    Cause::CodeExpired => "the device code expired before anybody entered it: ",
-                    Cause::NobodyCame => "nobody came back from the sign-in page in time: ",
+                    Cause::CodeExpired => "the device code expired before the person entered it: ",
+                    Cause::NobodyCame => "the person did not come back from the sign-in page in time: ",
                     Cause::Asked | Cause::SignedOut => "",
                 })?;
                 f.write_str($text)?;
@@ -144,8 +161,39 @@ person_needed! {
     StepUpRequired, "a stronger sign-in is needed"
 }
 
+impl StepUpRequired {
+    /// The API, and not the issuer, wants more of the person.
+    pub(crate) fn by_api(asked: &Asked, proof: Proof) -> Self {
+        Self(Arc::new(PersonNeeded {
+            revision: 0,
+            asked: asked.clone(),
+            missing: Scopes::none(),
+            answer: None,
+            cause: Cause::Asked,
+            resume: None,
+            proof: Some(proof),
+        }))
+    }
+
+    pub(crate) fn proof(&self) -> Option<&Proof> {
+        self.0.proof.as_ref()
+    }
+
+    /// The kinds of sign-in that would do, best first, separated by spaces (RFC 9470 section 3).
+    ///
+    /// Nothing where it was the issuer that wants more, or the API did not say what.
+    pub fn acr_values(&self) -> Option<&str> {
+        self.proof()?.acr_values.as_deref()
+    }
+
+    /// How long ago the person may have signed in (RFC 9470 section 3), where the API said it.
+    pub fn max_age(&self) -> Option<Duration> {
+        self.proof()?.max_age
+    }
+}
+
 impl LoginRequired {
-    /// Nobody is signed in: nothing of the session is to be used any more.
+    /// No person is signed in: no token of the session may be used any more.
     pub(crate) fn signed_out(asked: &Asked) -> Self {
         Self::because(Cause::SignedOut, asked, None)
     }
@@ -159,7 +207,7 @@ impl LoginRequired {
         Self::because(Cause::CodeExpired, asked, answer)
     }
 
-    /// Nobody came back from the page within the time that they had.
+    /// The person did not come back from the sign-in page in time.
     pub(crate) fn nobody_came(asked: &Asked) -> Self {
         Self::because(Cause::NobodyCame, asked, None)
     }
@@ -172,6 +220,7 @@ impl LoginRequired {
             answer,
             cause,
             resume: None,
+            proof: None,
         }))
     }
 
@@ -196,7 +245,7 @@ impl LoginRequired {
 }
 
 impl ConsentRequired {
-    /// The scopes that nobody has consented to, as far as is known: otherwise all that were asked for.
+    /// The scopes that the person has not consented to, as far as is known: otherwise all that were asked for.
     pub fn missing(&self) -> &Scopes {
         &self.0.missing
     }

@@ -109,12 +109,12 @@ impl Unavailable {
         self
     }
 
-    /// Whether it was the connection, perhaps, that had ended without a word.
+    /// Whether it was the connection, perhaps, that had ended silently.
     pub(crate) fn is_on_kept_connection(&self) -> bool {
         self.details.is_on_kept_connection
     }
 
-    /// Names the issuer that it is about, for everybody who meets it.
+    /// Names the issuer in the message.
     pub(crate) fn of_issuer(&self, issuer: &str) {
         self.details.issuer.get_or_init(|| issuer.into());
     }

@@ -158,7 +158,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// `\uXXXX`, or two of them that make a pair; half a pair is no text.
+    /// `\uXXXX`, or two of them that make a pair; half a pair is not valid Unicode.
     fn unicode(&mut self) -> Option<char> {
         let high = self.hex()?;
         if !(0xD800..0xDC00).contains(&high) {

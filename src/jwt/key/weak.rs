@@ -3,7 +3,7 @@
 /// Whether an Ed25519 key is a point of small order, or is not written as RFC 8032 section 5.1.2 has it.
 ///
 /// Under such a point a signature says nothing: for one message in eight, or for every message, there
-/// is one that everybody can write down. The sign bit changes nothing about the order.
+/// is one that any attacker can write down. The sign bit changes nothing about the order.
 pub(super) fn is_weak_ed25519(point: &[u8]) -> bool {
     let Some((last, rest)) = point.split_last() else {
         return true;

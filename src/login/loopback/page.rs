@@ -14,7 +14,7 @@ impl AwaitedPage {
         Self(stream)
     }
 
-    /// Shows whether it worked. The browser may have gone: then nobody misses the page.
+    /// Shows whether it worked. If the browser has gone, the page is dropped.
     pub(crate) async fn show(self, worked: bool) {
         self.shows(if worked { SIGNED_IN } else { FAILED }).await;
     }

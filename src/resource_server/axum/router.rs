@@ -224,7 +224,7 @@ impl<S: Clone + Send + Sync + 'static> ProtectedRouter<S> {
         self
     }
 
-    /// What is answered, to everybody, where there is no route; 404 by default.
+    /// The answer to every caller where there is no route; 404 by default.
     ///
     /// In the list of routes it is the open route `/{*rest}`. It is no route that axum knows, so it has no
     /// path parameters, and is in the way of no route. It also answers other spellings of a protected

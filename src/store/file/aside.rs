@@ -7,7 +7,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::{Place, directory, failed, lock, record};
+use super::{RecordFiles, directory, failed, lock, record};
 use crate::{
     error::StoreError,
     store::Version,
@@ -15,29 +15,29 @@ use crate::{
 };
 
 /// Renames the record of that version, and loses none that was renamed before.
-pub(super) fn set_aside(place: &Place, version: Version) -> Result<(), StoreError> {
-    let is_there = || record::version(place).map(|there| there == Some(version));
+pub(super) fn set_aside(files: &RecordFiles, version: Version) -> Result<(), StoreError> {
+    let is_there = || record::version(files).map(|there| there == Some(version));
     if !is_there()? {
         return Ok(());
     }
-    let _writing = lock::for_writing(place)?;
+    let _writing = lock::for_writing(files)?;
     if !is_there()? {
         return Ok(());
     }
-    let path = place.record();
+    let path = files.record();
     let failed_here = |error| failed("setting the session's file aside:", &path, error);
-    let free = reserve(place).map_err(failed_here)?;
+    let free = reserve(files).map_err(failed_here)?;
     if let Err(error) = fs::rename(&path, &free) {
         // Only the empty file that was made a moment ago.
         let _ = fs::remove_file(&free);
         return Err(failed_here(error));
     }
     tracing::warn!(path = %free.display(), "a session that cannot be read was set aside");
-    directory::flush(&place.directory).map_err(failed_here)
+    directory::flush(&files.directory).map_err(failed_here)
 }
 
 /// A name that no file has, held by an empty one.
-fn reserve(place: &Place) -> io::Result<PathBuf> {
+fn reserve(files: &RecordFiles) -> io::Result<PathBuf> {
     let seconds = SystemClock::new()
         .now()
         .wall()
@@ -46,8 +46,8 @@ fn reserve(place: &Place) -> io::Result<PathBuf> {
         .as_secs();
     let mut number = 1_u64;
     loop {
-        let name = format!("{}.damaged-{seconds}-{number}.json", place.digest);
-        let path = place.directory.join(name);
+        let name = format!("{}.damaged-{seconds}-{number}.json", files.digest);
+        let path = files.directory.join(name);
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(_) => return Ok(path),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
@@ -59,22 +59,22 @@ fn reserve(place: &Place) -> io::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::file::record::tests::{kept, names, place, put};
+    use crate::store::file::record::tests::{files, kept, names, put};
 
     #[test]
     fn a_name_that_is_taken_is_not_taken_again() {
-        let (_above, place) = place();
+        let (_above, files) = files();
         for content in [b"one", b"two"] {
-            let version = put(&place, content);
-            set_aside(&place, version).unwrap();
-            set_aside(&place, version).unwrap();
+            let version = put(&files, content);
+            set_aside(&files, version).unwrap();
+            set_aside(&files, version).unwrap();
         }
         let is_damaged = |name: &String| name.contains(".damaged-");
-        let damaged: Vec<String> = names(&place).into_iter().filter(is_damaged).collect();
+        let damaged: Vec<String> = names(&files).into_iter().filter(is_damaged).collect();
         assert_eq!(damaged.len(), 2, "{damaged:?}");
         let mut contents: Vec<Vec<u8>> = damaged
             .iter()
-            .map(|name| fs::read(place.directory.join(name)).unwrap())
+            .map(|name| fs::read(files.directory.join(name)).unwrap())
             .collect();
         contents.sort();
         assert_eq!(contents, [b"one", b"two"]);
@@ -82,15 +82,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_set_aside_and_what_can_is_not() {
-        let (_above, place) = place();
-        put(&place, b"readable");
-        set_aside(&place, Version::UNREADABLE).unwrap();
-        assert_eq!(kept(&place), b"readable");
+        let (_above, files) = files();
+        put(&files, b"readable");
+        set_aside(&files, Version::UNREADABLE).unwrap();
+        assert_eq!(kept(&files), b"readable");
 
-        let file = OpenOptions::new().write(true).open(place.record()).unwrap();
+        let file = OpenOptions::new().write(true).open(files.record()).unwrap();
         file.set_len(record::LARGEST + 1).unwrap();
-        assert_eq!(record::version(&place).unwrap(), Some(Version::UNREADABLE));
-        set_aside(&place, Version::UNREADABLE).unwrap();
-        assert_eq!(record::version(&place).unwrap(), None);
+        assert_eq!(record::version(&files).unwrap(), Some(Version::UNREADABLE));
+        set_aside(&files, Version::UNREADABLE).unwrap();
+        assert_eq!(record::version(&files).unwrap(), None);
     }
 }

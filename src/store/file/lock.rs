@@ -10,7 +10,7 @@ use std::{
 
 use tokio::time::{sleep, timeout};
 
-use super::{Place, directory, failed, off_the_async_threads, owner};
+use super::{RecordFiles, directory, failed, off_the_async_threads, owner};
 use crate::{
     error::{StoreError, StoreErrorKind},
     store::HeldLock,
@@ -68,11 +68,11 @@ impl Drop for Locked {
 }
 
 /// Takes the lock, trying again for as long as `patience` lasts.
-pub(super) async fn acquire(place: &Place, patience: Duration) -> Result<Locked, StoreError> {
-    let (path, may_wait) = (place.lock(), !patience.is_zero());
+pub(super) async fn acquire(files: &RecordFiles, patience: Duration) -> Result<Locked, StoreError> {
+    let (path, may_wait) = (files.lock(), !patience.is_zero());
     // Those that wait already go first. Without that, a process that locks again as soon as it has
     // unlocked would keep all others out: their tries hardly ever fall into the moment between.
-    if let Some(locked) = attempt(place, may_wait).await? {
+    if let Some(locked) = attempt(files, may_wait).await? {
         return Ok(locked);
     }
     if !may_wait {
@@ -81,7 +81,7 @@ pub(super) async fn acquire(place: &Place, patience: Duration) -> Result<Locked,
     let tries = async {
         loop {
             sleep(Duration::from_millis(fastrand::u64(PAUSE))).await;
-            if let Some(locked) = attempt(place, false).await? {
+            if let Some(locked) = attempt(files, false).await? {
                 return Ok(locked);
             }
         }
@@ -91,15 +91,15 @@ pub(super) async fn acquire(place: &Place, patience: Duration) -> Result<Locked,
 }
 
 /// The right to replace a session's record, for a moment. It blocks the thread.
-pub(super) fn for_writing(place: &Place) -> Result<Locked, StoreError> {
-    for_writing_within(place, WRITE_PATIENCE)
+pub(super) fn for_writing(files: &RecordFiles) -> Result<Locked, StoreError> {
+    for_writing_within(files, WRITE_PATIENCE)
 }
 
-fn for_writing_within(place: &Place, patience: Duration) -> Result<Locked, StoreError> {
-    let (path, clock) = (place.write_lock(), SystemClock::new());
+fn for_writing_within(files: &RecordFiles, patience: Duration) -> Result<Locked, StoreError> {
+    let (path, clock) = (files.write_lock(), SystemClock::new());
     let began = clock.now();
     loop {
-        if let Some(locked) = try_once(&place.directory, &path, false)? {
+        if let Some(locked) = try_once(&files.directory, &path, false)? {
             return Ok(locked);
         }
         if clock.now().since(began) >= patience {
@@ -112,9 +112,9 @@ fn for_writing_within(place: &Place, patience: Duration) -> Result<Locked, Store
 /// One try; nothing if another holder has it.
 ///
 /// It never waits inside of the system: that would keep a thread, and a runtime from shutting down.
-async fn attempt(place: &Place, after_others: bool) -> Result<Option<Locked>, StoreError> {
-    let place = place.clone();
-    off_the_async_threads(move || try_once(&place.directory, &place.lock(), after_others)).await
+async fn attempt(files: &RecordFiles, after_others: bool) -> Result<Option<Locked>, StoreError> {
+    let files = files.clone();
+    off_the_async_threads(move || try_once(&files.directory, &files.lock(), after_others)).await
 }
 
 fn try_once(
@@ -225,60 +225,60 @@ mod tests {
     use super::*;
     use crate::store::SessionKey;
 
-    fn place(directory: &Path) -> Place {
-        Place {
+    fn files(directory: &Path) -> RecordFiles {
+        RecordFiles {
             directory: directory.join("sessions"),
             digest: SessionKey::new("https://issuer.example", "app", "alice").digest(),
         }
     }
 
-    fn attempt(place: &Place, after_others: bool) -> Option<Locked> {
-        try_once(&place.directory, &place.lock(), after_others).unwrap()
+    fn attempt(files: &RecordFiles, after_others: bool) -> Option<Locked> {
+        try_once(&files.directory, &files.lock(), after_others).unwrap()
     }
 
     #[test]
     fn newcomers_let_those_go_first_that_wait() {
         let above = tempfile::tempdir().unwrap();
-        let place = place(above.path());
-        let held = attempt(&place, true).expect("none waits");
-        assert!(attempt(&place, false).is_none());
+        let files = files(above.path());
+        let held = attempt(&files, true).expect("none waits");
+        assert!(attempt(&files, false).is_none());
         drop(held);
         assert!(
-            attempt(&place, true).is_none(),
+            attempt(&files, true).is_none(),
             "one waits: a newcomer comes later"
         );
-        assert!(attempt(&place, false).is_some());
+        assert!(attempt(&files, false).is_some());
 
-        let file = open(&place.lock()).unwrap();
+        let file = open(&files.lock()).unwrap();
         let past = SystemClock::new().now().wall() - 2 * WISH;
         file.set_modified(past).unwrap();
-        assert!(attempt(&place, true).is_some(), "none waits any more");
+        assert!(attempt(&files, true).is_some(), "none waits any more");
     }
 
     #[cfg(unix)]
     #[tokio::test]
     async fn a_lock_whose_file_was_deleted_is_none() {
         let above = tempfile::tempdir().unwrap();
-        let place = place(above.path());
-        let held = attempt(&place, true).expect("it is free");
+        let files = files(above.path());
+        let held = attempt(&files, true).expect("it is free");
         assert!(held.is_held().await);
-        fs::remove_file(place.lock()).unwrap();
+        fs::remove_file(files.lock()).unwrap();
         assert!(!held.is_held().await);
     }
 
     #[test]
     fn a_write_that_cannot_begin_says_which_file_is_held() {
         let above = tempfile::tempdir().unwrap();
-        let place = place(above.path());
-        let held = for_writing(&place).unwrap();
-        let Err(error) = for_writing_within(&place, Duration::from_millis(1)) else {
+        let files = files(above.path());
+        let held = for_writing(&files).unwrap();
+        let Err(error) = for_writing_within(&files, Duration::from_millis(1)) else {
             panic!("it is held");
         };
         assert_eq!(error.kind(), StoreErrorKind::Locked);
-        let file = format!("{}.write.lock", place.digest);
+        let file = format!("{}.write.lock", files.digest);
         assert!(error.to_string().contains(&file), "{error}");
         assert!(error.next_move().contains(&file));
         drop(held);
-        drop(for_writing(&place).unwrap());
+        drop(for_writing(&files).unwrap());
     }
 }

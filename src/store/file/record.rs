@@ -9,7 +9,7 @@ use std::{
 use tempfile::{Builder, NamedTempFile};
 use zeroize::Zeroizing;
 
-use super::{Place, directory, failed, is_digest, lock, owner};
+use super::{RecordFiles, directory, failed, is_digest, lock, owner};
 use crate::{
     error::{StoreError, StoreErrorKind},
     store::{LARGEST_RECORD, Saved, SessionRecord, Version},
@@ -21,11 +21,11 @@ use crate::{
 pub(super) const LARGEST: u64 = LARGEST_RECORD as u64;
 
 /// The record, if there is one.
-pub(super) fn read(place: &Place) -> Result<Option<SessionRecord>, StoreError> {
-    if !directory::find(&place.directory)? {
+pub(super) fn read(files: &RecordFiles) -> Result<Option<SessionRecord>, StoreError> {
+    if !directory::find(&files.directory)? {
         return Ok(None);
     }
-    let path = place.record();
+    let path = files.record();
     let file = match owner::open(OpenOptions::new().read(true), &path)? {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -55,8 +55,8 @@ fn contents(file: File) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
 }
 
 /// The version of what is there: nothing if there is no record.
-pub(super) fn version(place: &Place) -> Result<Option<Version>, StoreError> {
-    match read(place) {
+pub(super) fn version(files: &RecordFiles) -> Result<Option<Version>, StoreError> {
+    match read(files) {
         Ok(record) => Ok(record.map(|record| record.version())),
         Err(error) if error.kind() == StoreErrorKind::Unreadable => Ok(Some(Version::UNREADABLE)),
         Err(error) => Err(error),
@@ -64,83 +64,83 @@ pub(super) fn version(place: &Place) -> Result<Option<Version>, StoreError> {
 }
 
 /// Where the records of a directory are.
-pub(super) fn places(directory: &Path) -> Result<Vec<Place>, StoreError> {
+pub(super) fn all_files(directory: &Path) -> Result<Vec<RecordFiles>, StoreError> {
     if !directory::find(directory)? {
         return Ok(Vec::new());
     }
     let failed_here = |error| failed("listing the directory", directory, error);
-    let mut places = Vec::new();
+    let mut all_files = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed_here)? {
         let name = entry.map_err(failed_here)?.file_name();
         let digest = name.to_str().and_then(|name| name.strip_suffix(".json"));
         if let Some(digest) = digest.filter(|digest| is_digest(digest)) {
-            places.push(Place {
+            all_files.push(RecordFiles {
                 directory: directory.to_owned(),
                 digest: digest.to_owned(),
             });
         }
     }
-    Ok(places)
+    Ok(all_files)
 }
 
 /// The records that can be read.
-pub(super) fn read_all(places: &[Place]) -> Vec<SessionRecord> {
-    let read = |place: &Place| {
-        read(place).unwrap_or_else(|error| {
+pub(super) fn read_all(all_files: &[RecordFiles]) -> Vec<SessionRecord> {
+    let read = |files: &RecordFiles| {
+        read(files).unwrap_or_else(|error| {
             tracing::debug!(%error, "a session that cannot be read is left out of the list");
             None
         })
     };
-    places.iter().filter_map(read).collect()
+    all_files.iter().filter_map(read).collect()
 }
 
 /// Replaces the record of that version by these bytes, durably.
 pub(super) fn save(
-    place: &Place,
+    files: &RecordFiles,
     bytes: &[u8],
     replacing: Option<Version>,
 ) -> Result<Saved, StoreError> {
-    save_by(place, replacing, |file| file.write_all(bytes))
+    save_by(files, replacing, |file| file.write_all(bytes))
 }
 
 /// Replaces the record of that version by what `write` writes; if that fails, nothing changes.
 fn save_by(
-    place: &Place,
+    files: &RecordFiles,
     replacing: Option<Version>,
     write: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> Result<Saved, StoreError> {
-    let is_superseded = || version(place).map(|there| there != replacing);
+    let is_superseded = || version(files).map(|there| there != replacing);
     // What is late needs to write nothing.
     if is_superseded()? {
         return Ok(Saved::Superseded);
     }
-    directory::prepare(&place.directory)?;
-    let path = place.record();
+    directory::prepare(&files.directory)?;
+    let path = files.record();
     let failed_here = |error| failed("writing the session's file", &path, error);
-    let aside = write_aside(place, write).map_err(failed_here)?;
+    let aside = write_aside(files, write).map_err(failed_here)?;
     {
         // Held for a comparison and a rename, not for the flushing before and after.
-        let _writing = lock::for_writing(place)?;
+        let _writing = lock::for_writing(files)?;
         if is_superseded()? {
             return Ok(Saved::Superseded);
         }
         let renamed = aside.persist(&path);
         renamed.map_err(|error| failed_here(error.error))?;
     }
-    directory::flush(&place.directory).map_err(failed_here)?;
+    directory::flush(&files.directory).map_err(failed_here)?;
     Ok(Saved::Saved)
 }
 
 /// A file beside the record, flushed to the disk.
 fn write_aside(
-    place: &Place,
+    files: &RecordFiles,
     write: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> io::Result<NamedTempFile> {
     // Mode 0600, and removed again when it is dropped before it has its name.
     let mut aside = Builder::new()
-        .prefix(&format!(".{}.", place.digest))
+        .prefix(&format!(".{}.", files.digest))
         .suffix(ASIDE)
-        .tempfile_in(&place.directory)?;
+        .tempfile_in(&files.directory)?;
     write(aside.as_file_mut())?;
     aside.as_file().sync_all()?;
     Ok(aside)
@@ -156,17 +156,17 @@ pub(super) mod tests {
     use super::*;
     use crate::store::SessionKey;
 
-    pub(in crate::store::file) fn place() -> (TempDir, Place) {
+    pub(in crate::store::file) fn files() -> (TempDir, RecordFiles) {
         let above = tempfile::tempdir().unwrap();
-        let place = Place {
+        let files = RecordFiles {
             directory: above.path().join("sessions"),
             digest: SessionKey::new("https://issuer.example", "app", "alice").digest(),
         };
-        (above, place)
+        (above, files)
     }
 
-    pub(in crate::store::file) fn names(place: &Place) -> Vec<String> {
-        let entries = fs::read_dir(&place.directory).unwrap();
+    pub(in crate::store::file) fn names(files: &RecordFiles) -> Vec<String> {
+        let entries = fs::read_dir(&files.directory).unwrap();
         let mut names: Vec<String> = entries
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
@@ -174,60 +174,60 @@ pub(super) mod tests {
         names
     }
 
-    pub(in crate::store::file) fn kept(place: &Place) -> Vec<u8> {
-        read(place).unwrap().unwrap().as_bytes().to_vec()
+    pub(in crate::store::file) fn kept(files: &RecordFiles) -> Vec<u8> {
+        read(files).unwrap().unwrap().as_bytes().to_vec()
     }
 
     /// Replaces whatever is there.
-    pub(in crate::store::file) fn put(place: &Place, bytes: &[u8]) -> Version {
-        let there = version(place).unwrap();
-        assert_eq!(save(place, bytes, there).unwrap(), Saved::Saved);
-        version(place).unwrap().unwrap()
+    pub(in crate::store::file) fn put(files: &RecordFiles, bytes: &[u8]) -> Version {
+        let there = version(files).unwrap();
+        assert_eq!(save(files, bytes, there).unwrap(), Saved::Saved);
+        version(files).unwrap().unwrap()
     }
 
     #[test]
     fn a_disk_that_fills_up_in_the_middle_leaves_the_old_record_and_no_litter() {
-        let (_above, place) = place();
-        let old = put(&place, b"old");
-        let error = save_by(&place, Some(old), |file| {
+        let (_above, files) = files();
+        let old = put(&files, b"old");
+        let error = save_by(&files, Some(old), |file| {
             file.write_all(b"the first half of ")?;
             Err(ErrorKind::StorageFull.into())
         })
         .unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Full);
         assert!(error.next_move().contains("space"), "{}", error.next_move());
-        assert_eq!(kept(&place), b"old");
-        let digest = &place.digest;
+        assert_eq!(kept(&files), b"old");
+        let digest = &files.digest;
         assert_eq!(
-            names(&place),
+            names(&files),
             [format!("{digest}.json"), format!("{digest}.write.lock")]
         );
     }
 
     #[test]
     fn a_write_that_was_late_while_it_was_written_changes_nothing() {
-        let (_above, place) = place();
-        let old = put(&place, b"old");
-        let outcome = save_by(&place, Some(old), |file| {
-            put(&place, b"another process was faster");
+        let (_above, files) = files();
+        let old = put(&files, b"old");
+        let outcome = save_by(&files, Some(old), |file| {
+            put(&files, b"another process was faster");
             file.write_all(b"late")
         });
         assert_eq!(outcome.unwrap(), Saved::Superseded);
-        assert_eq!(kept(&place), b"another process was faster");
-        assert!(!names(&place).iter().any(|name| name.ends_with(ASIDE)));
+        assert_eq!(kept(&files), b"another process was faster");
+        assert!(!names(&files).iter().any(|name| name.ends_with(ASIDE)));
     }
 
     #[test]
     fn what_is_too_large_is_not_read() {
-        let (_above, place) = place();
+        let (_above, files) = files();
         let largest = vec![b'x'; usize::try_from(LARGEST).unwrap()];
-        put(&place, &largest);
-        assert_eq!(kept(&place).len(), largest.len());
-        put(&place, &[largest, vec![b'x']].concat());
-        let error = read(&place).unwrap_err();
+        put(&files, &largest);
+        assert_eq!(kept(&files).len(), largest.len());
+        put(&files, &[largest, vec![b'x']].concat());
+        let error = read(&files).unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Unreadable);
         // A person who signs in replaces it.
-        put(&place, b"small");
-        assert_eq!(kept(&place), b"small");
+        put(&files, b"small");
+        assert_eq!(kept(&files), b"small");
     }
 }

@@ -55,28 +55,28 @@ mod tests {
     use std::fs::File;
 
     use super::*;
-    use crate::store::file::record::tests::{kept, names, place, put};
+    use crate::store::file::record::tests::{files, kept, names, put};
 
     #[test]
     fn only_old_files_of_ours_are_swept() {
-        let (_above, place) = place();
-        put(&place, b"kept");
+        let (_above, files) = files();
+        put(&files, b"kept");
         let [old, young, foreign] = [
-            format!(".{}.abandoned.tmp", place.digest),
-            format!(".{}.inuse.tmp", place.digest),
+            format!(".{}.abandoned.tmp", files.digest),
+            format!(".{}.inuse.tmp", files.digest),
             ".foreign.tmp".to_owned(),
         ];
         let long_ago = now() - 2 * ABANDONED;
         for (name, is_old) in [(&old, true), (&young, false), (&foreign, true)] {
-            let file = File::create(place.directory.join(name)).unwrap();
+            let file = File::create(files.directory.join(name)).unwrap();
             if is_old {
                 file.set_modified(long_ago).unwrap();
             }
         }
-        sweep(&place.directory);
-        let left = names(&place);
+        sweep(&files.directory);
+        let left = names(&files);
         assert!(!left.contains(&old), "{left:?}");
         assert!(left.contains(&young) && left.contains(&foreign), "{left:?}");
-        assert_eq!(kept(&place), b"kept");
+        assert_eq!(kept(&files), b"kept");
     }
 }

@@ -181,26 +181,26 @@ async fn what_the_store_would_not_take_is_not_let_go_of_with_its_client() {
         .sign_in(&people.session("alice"), sample::BOB, &[banking()])
         .await;
     // Nothing is in use of it: neither a client, nor a slot.
-    assert_eq!(people.counts().open_sessions, 1);
+    assert_eq!(people.stats().open_sessions, 1);
     let account = people.session("alice").account().await.unwrap().unwrap();
     assert_eq!(account.subject(), Some(sample::BOB));
     store.set_full(false);
     people.close().await.unwrap();
-    assert_eq!(people.counts().open_sessions, 0, "now the store has it");
+    assert_eq!(people.stats().open_sessions, 0, "now the store has it");
     let account = people.session("alice").account().await.unwrap().unwrap();
     assert_eq!(account.subject(), Some(sample::BOB));
 
     people.session("alice").sign_out().await.unwrap();
-    assert_eq!(people.counts().open_sessions, 0);
+    assert_eq!(people.stats().open_sessions, 0);
     tenant
         .sign_in(&people.session("alice"), sample::ALICE, &[banking()])
         .await;
     store.set_full(true);
     people.session("alice").sign_out().await.unwrap_err();
-    assert_eq!(people.counts().open_sessions, 1);
+    assert_eq!(people.stats().open_sessions, 1);
     let account = people.session("alice").account().await.unwrap();
     assert_eq!(account, None, "signed out here, whatever the store says");
     store.set_full(false);
     people.close().await.unwrap();
-    assert_eq!(people.counts().open_sessions, 0);
+    assert_eq!(people.stats().open_sessions, 0);
 }

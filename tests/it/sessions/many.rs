@@ -36,7 +36,7 @@ async fn three_thousand_people_in_turn_are_hits_after_the_first_round() {
     let (server, store, people) = planted(PEOPLE, 100_000).await;
     let redeemed = server.count().await;
     call_all(&people, PEOPLE).await;
-    let (counts, asked) = (people.counts(), store.asked());
+    let (counts, asked) = (people.stats(), store.asked());
     assert_eq!((counts.slots, counts.open_sessions), (PEOPLE, PEOPLE));
     for _ in 0..3 {
         for number in 0..PEOPLE {
@@ -46,7 +46,7 @@ async fn three_thousand_people_in_turn_are_hits_after_the_first_round() {
         }
     }
     assert_eq!(
-        people.counts(),
+        people.stats(),
         counts,
         "no flight, and nothing is let go of"
     );
@@ -62,7 +62,7 @@ async fn names_that_are_made_up_cost_a_look_each_and_leave_nothing() {
     // Full to the brim, so that a slot for a stranger would have to take another's place.
     let (_server, store, people) = planted(PEOPLE, PEOPLE as u64).await;
     call_all(&people, PEOPLE).await;
-    let before = people.counts();
+    let before = people.stats();
     store.asked();
     for number in 0..STRANGERS {
         let stranger = people.session(format!("stranger-{number}"));
@@ -78,7 +78,7 @@ async fn names_that_are_made_up_cost_a_look_each_and_leave_nothing() {
         login.authorization_url("https://app.example/").unwrap();
     }
     assert_eq!(
-        people.counts(),
+        people.stats(),
         before,
         "no flight, slot, eviction or session"
     );
@@ -157,7 +157,7 @@ async fn signing_out_leaves_the_hits_of_all_others() {
     const PEOPLE: usize = 200;
     let (_server, _store, people) = planted(PEOPLE, 1_000).await;
     call_all(&people, PEOPLE).await;
-    let flights = people.counts().flights;
+    let flights = people.stats().flights;
     let one = people.session(name(7));
     one.sign_out().await.unwrap();
     assert!(one.client().current(kept()).is_none());
@@ -168,8 +168,8 @@ async fn signing_out_leaves_the_hits_of_all_others() {
             "{number} is still a hit"
         );
     }
-    assert_eq!(people.counts().flights, flights);
-    assert_eq!(people.counts().evictions, 0);
+    assert_eq!(people.stats().flights, flights);
+    assert_eq!(people.stats().evictions, 0);
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn open_sessions_are_as_many_as_the_cache_has_room_for() {
     const CAPACITY: usize = 100;
     let (_server, _store, people) = planted(PEOPLE, CAPACITY as u64).await;
     call_all(&people, PEOPLE).await;
-    let counts = people.counts();
+    let counts = people.stats();
     assert!(counts.slots <= CAPACITY + SLACK, "{counts:?}");
     // And the one that the people itself stands for.
     assert!(counts.open_sessions <= counts.slots + SLACK, "{counts:?}");
@@ -222,7 +222,7 @@ async fn a_person_who_is_asked_for_all_the_time_stays_among_thousands() {
         session.client().get_access_token(kept()).await.unwrap();
         assert!(people.session(name(0)).client().current(kept()).is_some());
     }
-    assert_eq!(people.counts().flights, PEOPLE as u64);
+    assert_eq!(people.stats().flights, PEOPLE as u64);
 }
 
 /// In which another process signs another person in.
@@ -255,13 +255,13 @@ async fn a_session_that_was_let_go_of_is_read_anew() {
 #[tokio::test]
 async fn clients_and_handles_keep_their_sessions_and_let_go_of_them() {
     let (_server, _store, people) = planted(1, 16).await;
-    let open = || people.counts().open_sessions;
+    let open = || people.stats().open_sessions;
     assert_eq!(open(), 0);
     let alice = people.session("alice");
     let (again, handle) = (people.session("alice"), alice.client().audience(BANKING));
     assert_eq!(open(), 1, "one name is one session");
     drop((alice, again));
-    assert_eq!((open(), people.counts().slots), (1, 1));
+    assert_eq!((open(), people.stats().slots), (1, 1));
     // A slot that a handle has made is there; who is signed in is found out by the flight.
     let error = handle.get_access_token().await.unwrap_err();
     assert!(matches!(error, Error::Login(_)), "{error}");

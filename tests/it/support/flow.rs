@@ -166,7 +166,7 @@ pub(crate) fn spawn_calls(client: &Client, count: usize, request: &TokenRequest<
 /// Waits until `count` calls in all have joined a flight that another call had started.
 pub(crate) async fn joined(client: &Client, count: u64) {
     let joined = async {
-        while client.counts().joined < count {
+        while client.stats().joined < count {
             tokio::task::yield_now().await;
         }
     };

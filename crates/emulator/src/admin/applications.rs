@@ -9,12 +9,12 @@ use bytes::Bytes;
 use serde::Deserialize as _;
 use serde_json::json;
 
+use super::answer::{Rejection, answer, by, rejected};
 use super::body::{Fields, required};
 use super::page::Page;
-use super::{Rejection, answer, by, rejected};
 use crate::clock::rfc3339;
 use crate::config::{Application, ApplicationKind};
-use crate::endpoint::Exchange;
+use crate::exchange::Exchange;
 use crate::random;
 use crate::secret::Secret;
 use crate::tenant::{ChangeError, Lifetime, Registration, Tenant, Update};

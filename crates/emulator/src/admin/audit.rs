@@ -6,9 +6,9 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::response::Response;
 use serde_json::Value;
 
+use super::answer::rejected;
 use super::page::Page;
-use super::rejected;
-use crate::endpoint::Exchange;
+use crate::exchange::Exchange;
 use crate::tenant::Tenant;
 
 pub(super) async fn list(

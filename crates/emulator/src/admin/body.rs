@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::Rejection;
+use super::answer::Rejection;
 
 /// The object in a request's body.
 #[derive(Debug)]

@@ -10,11 +10,11 @@ use bytes::Bytes;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
+use super::answer::{Rejection, answer, by};
 use super::body::{Fields, required};
-use super::{Rejection, answer, by};
 use crate::clock::rfc3339;
 use crate::config::Switches;
-use crate::endpoint::Exchange;
+use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::reply;
 use crate::routes::Endpoint;

@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::Rejection;
-use crate::endpoint::Exchange;
+use super::answer::Rejection;
+use crate::exchange::Exchange;
 use crate::reply;
 
 /// Which part of a list is wanted.
@@ -69,7 +69,7 @@ fn start_of(cursor: &str) -> Option<usize> {
 }
 
 fn bad_cursor() -> Rejection {
-    Rejection::invalid("cursor", "is none that this list gave out")
+    Rejection::invalid("cursor", "is not a cursor of this list")
 }
 
 fn bad_limit() -> Rejection {

@@ -11,12 +11,12 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::answer::{Rejection, answer, by, rejected};
 use super::body::{Fields, required};
 use super::page::Page;
-use super::{Rejection, answer, by, rejected};
 use crate::config::User;
-use crate::emulator::{PageError, Person};
-use crate::endpoint::Exchange;
+use crate::exchange::Exchange;
+use crate::login::{PageError, Person};
 use crate::person::Which;
 use crate::tenant::Tenant;
 
@@ -57,7 +57,7 @@ pub(super) async fn login(
     body: Bytes,
 ) -> Response {
     let done = match Login::read(&body) {
-        Ok(login) => login.carry_out(Arc::clone(&tenant)).await,
+        Ok(login) => login.run(Arc::clone(&tenant)).await,
         Err(rejection) => Err(rejection),
     };
     answer(&exchange, StatusCode::OK, done)
@@ -83,7 +83,7 @@ impl Login {
         })
     }
 
-    async fn carry_out(self, tenant: Arc<Tenant>) -> Result<Value, Rejection> {
+    async fn run(self, tenant: Arc<Tenant>) -> Result<Value, Rejection> {
         let person = Person::new(tenant, self.user);
         let failed = |field: &str, error: &PageError| Rejection::invalid(field, error.to_string());
         match (self.url, self.user_code) {
@@ -166,7 +166,7 @@ pub(super) async fn families(
     answer(&exchange, StatusCode::OK, Ok(json!(tenant.families())))
 }
 
-/// What a refresh token is worth; asking uses nothing up.
+/// The state of a refresh token; asking does not use it.
 pub(super) async fn refresh_token_state(
     State(tenant): State<Arc<Tenant>>,
     Extension(exchange): Extension<Exchange>,

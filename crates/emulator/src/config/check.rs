@@ -1,9 +1,10 @@
-//! The rules that a configuration must keep, wherever it came from.
+//! The rules that a configuration must keep, from a file or from code.
 
 use std::collections::BTreeSet;
 
 use super::reader::nearest;
-use super::{Api, Application, ApplicationKind, Config, User};
+use super::scope::{is_oidc_scope, is_scope};
+use super::{Api, Application, ApplicationKind, Config, ConfigError, User};
 use crate::secret::Secret;
 
 /// A broken rule, and the path of the value that breaks it: `api[0].scopes[1].description`, or
@@ -30,6 +31,29 @@ impl Problem {
     }
 }
 
+impl Config {
+    /// Checks every name and every reference; [`Emulator::start`](crate::Emulator::start) does it too.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the field and the fix.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.check_parts().map_err(|(field, error)| {
+            ConfigError::new(format!("{field}: {}", error.message()), None)
+        })
+    }
+
+    /// As [`Self::check`], with the field apart from the sentence about it.
+    pub(crate) fn check_parts(&self) -> Result<(), (String, ConfigError)> {
+        check(self).map_err(|problem| {
+            (
+                problem.field().to_owned(),
+                ConfigError::new(problem.message, None),
+            )
+        })
+    }
+}
+
 /// Reports the first broken rule.
 pub(super) fn check(config: &Config) -> Result<(), Problem> {
     tenant(config)?;
@@ -46,17 +70,6 @@ pub(super) fn check(config: &Config) -> Result<(), Problem> {
     Ok(())
 }
 
-/// RFC 6749 section 3.3: a scope token is printable ASCII without space, `"` and `\`.
-pub(crate) fn is_scope(scope: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-    !scope.is_empty() && scope.bytes().all(allowed)
-}
-
-/// The scopes of OpenID Connect, which belong to no API.
-pub(crate) fn is_oidc_scope(scope: &str) -> bool {
-    OIDC_SCOPES.contains(&scope)
-}
-
 fn tenant(config: &Config) -> Result<(), Problem> {
     let is_slug = |slug: &str| {
         !slug.is_empty()
@@ -69,14 +82,14 @@ fn tenant(config: &Config) -> Result<(), Problem> {
         ("organisation", &config.organisation),
     ] {
         if !is_slug(slug) {
-            let message = format!("`{slug}` is no slug; use letters, digits and hyphens");
+            let message = format!("`{slug}` is not a valid slug; use letters, digits and hyphens");
             return Err(Problem::new(format!("tenant.{key}"), message));
         }
     }
     let path = &config.issuer_path;
     let is_path = path.starts_with('/') && !path.ends_with('/') && !path.contains(['?', '#', ' ']);
     if !path.is_empty() && !is_path {
-        let message = format!("`{path}` is no path of an issuer; write it like \"/tenants/a\"");
+        let message = format!("`{path}` is not a valid issuer path; write it like \"/tenants/a\"");
         return Err(Problem::new("tenant.issuer_path", message));
     }
     if config.admin_token.as_ref().is_some_and(Secret::is_empty) {
@@ -272,21 +285,5 @@ fn fix(word: &str, known: &[&str], otherwise: &str) -> String {
     match nearest(word, known) {
         Some(near) => format!("did you mean `{near}`? Else {otherwise}"),
         None => otherwise.to_owned(),
-    }
-}
-
-const OIDC_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scopes_are_printable_ascii_without_quotes() {
-        assert!(is_scope("read:transactions"));
-        assert!(is_scope("https://api.x/read"));
-        for bad in ["", "read x", "read\"", "read\\", "lesen:ä", "a\tb"] {
-            assert!(!is_scope(bad), "{bad:?}");
-        }
     }
 }

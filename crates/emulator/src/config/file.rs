@@ -1,15 +1,44 @@
 //! A tenant's configuration file.
 
+use std::fs;
+use std::path::Path;
+
 use serde::Deserialize as _;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
+use super::check::check;
 use super::reader::{Reader, Source, listed, nearest};
-use super::{Api, Application, ApplicationKind, Config, ConfigError, Switches, User, check};
+use super::{Api, Application, ApplicationKind, Config, ConfigError, Switches, User};
 use crate::secret::Secret;
 
-/// Reads and checks a configuration file.
-pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
+impl Config {
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the line, the column and the fix.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        read(text)
+    }
+
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the file, the line, the column and the fix.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let path = path.as_ref();
+        let file = path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|error| {
+            let reason = format!("cannot be read: {error}; give a TOML file in UTF-8");
+            ConfigError::new(reason, None).in_file(&file)
+        })?;
+        Self::from_toml(&text).map_err(|error| error.in_file(&file))
+    }
+}
+
+fn read(text: &str) -> Result<Config, ConfigError> {
     let source = Source::new(text);
     let document = DeTable::parse(text).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
@@ -17,7 +46,7 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
     })?;
     let document = Reader::document(&source, document.get_ref(), &DOCUMENT)?;
     let config = tenant(&source, &document)?;
-    check::check(&config).map_err(|problem| source.error_at(&problem.path, problem.message))?;
+    check(&config).map_err(|problem| source.error_at(&problem.path, problem.message))?;
     Ok(config)
 }
 

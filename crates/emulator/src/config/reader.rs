@@ -7,7 +7,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{ConfigError, Position};
+use super::error::{ConfigError, Position};
 
 /// The text that is being read, and the place of every value met so far.
 #[derive(Debug)]

@@ -99,8 +99,8 @@ pub struct Switches {
     /// The errors of `prompt=none`. Default: [`SilentRefusal::Specific`] (OpenID Connect Core
     /// section 3.1.2.6); some servers only know `interaction_required`.
     pub silent_refusal: SilentRefusal,
-    /// Whether a `login_hint` that names somebody else than who is signed in asks for a sign-in.
-    /// Undocumented; default: yes. Real servers answer for whoever is signed in.
+    /// Whether a `login_hint` that names another person than the one signed in leads to the sign-in page.
+    /// Undocumented; default: yes. Real servers answer for the person who is signed in.
     pub login_hint_is_checked: bool,
     /// Whether callbacks carry `iss` (RFC 9207), and the metadata says so. Undocumented; default: yes.
     pub callback_includes_iss: bool,
@@ -143,7 +143,7 @@ pub struct Switches {
     /// Some issuers (better-auth) repeat their answer to the identical request alone.
     pub refresh_grace_covers: GraceCoverage,
     /// Whether reuse ends the whole session and every family of it. Default: no, only the family:
-    /// the platform documents both that the family dies and an event `user.session_revoked`.
+    /// the platform documents both that the family ends and an event `user.session_revoked`.
     pub reuse_ends_session: bool,
     /// Whether a refresh may name another audience than its family's first. Undocumented; default:
     /// yes. Some servers fix it at the sign-in.

@@ -54,16 +54,16 @@ impl User {
         self
     }
 
-    /// The code of a second factor, always the same one: real ones change every 30 seconds.
+    /// The code of a second factor, which never changes: real ones change every 30 seconds.
     ///
-    /// Without it nobody gets beyond `AAL1` as this person.
+    /// Without it this person cannot reach more than `AAL1`.
     #[must_use]
     pub fn second_factor(mut self, code: impl Into<String>) -> Self {
         self.second_factor = Some(Secret::new(code));
         self
     }
 
-    /// Limits what this person may have to these scopes of APIs, whatever an application may ask.
+    /// Limits what this person may have to these scopes of APIs, even if an application may ask for more.
     ///
     /// Default: everything. Stands in for the platform's roles, which become scopes at issue time.
     #[must_use]

@@ -12,7 +12,7 @@ use crate::pipeline::Pipeline;
 use crate::secret::Secret;
 use crate::server::Server;
 use crate::tenant::Tenant;
-use crate::{endpoint, random, sample};
+use crate::{random, sample};
 
 /// Settings of one emulator that are not the tenant's.
 #[derive(Clone, Debug)]
@@ -29,10 +29,10 @@ pub enum StartError {
     /// The configuration breaks a rule.
     #[error("the configuration is wrong")]
     Config(#[from] ConfigError),
-    /// The network reaches it, and its admin token is the sample's, which everybody knows.
+    /// The network reaches it, and its admin token is the sample's, which is public.
     #[error(
         "{address} can be reached from other machines, and the admin token is the sample's, which \
-         everybody knows: set another one, or none to get a random one"
+         is public: set another one, or none to get a random one"
     )]
     #[non_exhaustive]
     PublicAdminToken {
@@ -56,8 +56,24 @@ pub enum StartError {
     Crypto,
 }
 
+impl Emulator {
+    /// Starts on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if the configuration is wrong, no port is free or no key can be made.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::builder(config).start().await
+    }
+
+    /// Starts with a port or an address of your choice.
+    pub fn builder(config: Config) -> Builder {
+        Builder::new(config)
+    }
+}
+
 impl Builder {
-    pub(super) fn new(config: Config) -> Self {
+    fn new(config: Config) -> Self {
         Self {
             config,
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -75,7 +91,7 @@ impl Builder {
     /// The address to listen on, and the host of the issuer. Default: 127.0.0.1.
     ///
     /// On a loopback address a request that names another `Host` than this machine is answered 421: a web
-    /// page cannot make itself at home here by having its own name resolved to 127.0.0.1. On any other
+    /// page cannot reach the emulator by having its own name resolved to 127.0.0.1. On any other
     /// address the admin token must not be the sample's. Listening on all addresses (0.0.0.0 or ::)
     /// leaves the issuer at 127.0.0.1.
     #[must_use]
@@ -106,8 +122,7 @@ impl Builder {
         let prepare = move || {
             let key = SigningKey::generate().map_err(|_failure| StartError::Crypto)?;
             let tenant = Arc::new(Tenant::new(config, issuer, admin_token, key));
-            let router = endpoint::router(Arc::clone(&tenant));
-            Ok::<_, StartError>((Pipeline::new(Arc::clone(&tenant), router, hosts), tenant))
+            Ok::<_, StartError>((Pipeline::new(Arc::clone(&tenant), hosts), tenant))
         };
         let (server, is_ready) = Server::spawn(listener, prepare)?;
         let tenant = is_ready.await.map_err(|_closed| {

@@ -1,6 +1,9 @@
-//! What the tenant knows about people, and what may be done about it.
+//! What people do here, what the tenant knows about them, and what may be done about it.
+
+use std::sync::Arc;
 
 use super::Emulator;
+use crate::login::Person;
 use crate::person::{
     ConsentRecord, FamilyRecord, RefreshTokenRecord, RefreshTokenState, SessionRecord, Which,
 };
@@ -8,6 +11,14 @@ use crate::tenant::{By, ChangeError};
 
 /// People: what they allowed, where they are signed in, which refresh tokens live.
 impl Emulator {
+    /// A person, by id or address, at a browser of their own without a cookie.
+    ///
+    /// The pages, their cookies and their redirects are the real ones, over HTTP; only the
+    /// callback is not followed. See [`Person::approve`].
+    pub fn login_as(&self, user: impl Into<String>) -> Person {
+        Person::new(Arc::clone(&self.tenant), user.into())
+    }
+
     /// What people allowed and denied, by person, application and API.
     pub fn consents(&self) -> Vec<ConsentRecord> {
         self.tenant.live().people.consents.records()
@@ -23,7 +34,7 @@ impl Emulator {
         self.tenant.families()
     }
 
-    /// What a refresh token is worth right now. Nothing is used up by asking.
+    /// The state of a refresh token right now. Asking does not use the token.
     pub fn refresh_token_state(&self, token: &str) -> RefreshTokenState {
         self.tenant.refresh_token_state(token)
     }
@@ -35,7 +46,7 @@ impl Emulator {
 
     /// Takes back all that a person allowed an application at one API, or everything with `None`.
     ///
-    /// With the consent to `offline_access` its refresh tokens die. Returns how many records there
+    /// With the consent to `offline_access` its refresh tokens end. Returns how many records there
     /// were.
     pub fn revoke_consent(&self, user: &str, application: &str, audience: Option<&str>) -> usize {
         let which = audience.map_or(Which::All, Which::Api);

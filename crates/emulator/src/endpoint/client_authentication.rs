@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 
-use super::form::Form;
 use crate::config::{Application, BasicDecoding, Challenge, ClientAuthentication, Switches};
+use crate::form::Form;
 use crate::refusal::{Code, Refusal};
 use crate::tenant::{Authenticated, Tenant};
 
@@ -45,7 +45,7 @@ pub(super) fn authenticate(
             }
         }
     }
-    // One sentence for an unknown id and for a wrong secret: it tells nobody which ids exist.
+    // One sentence for an unknown id and for a wrong secret: it does not reveal which ids exist.
     let description = "the client id is unknown or its secret is wrong or missing";
     Err(not_authenticated(description, claim.method, switches))
 }
@@ -103,7 +103,7 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Refusal> {
         return Ok(None);
     };
     let unreadable = || {
-        let description = "the header Authorization is no valid HTTP Basic";
+        let description = "the header Authorization is not valid HTTP Basic";
         Refusal::new(Code::InvalidClient, description)
             .with_header(WWW_AUTHENTICATE, BASIC_CHALLENGE)
     };

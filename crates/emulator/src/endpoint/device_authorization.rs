@@ -10,9 +10,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::client_authentication::authenticate;
-use super::{Exchange, Form, admit, refused};
 use crate::config::{Application, ApplicationKind};
-use crate::person::{Ask, Back, Decision, Device, Level, Prompt};
+use crate::exchange::{Exchange, admit, refused};
+use crate::form::Form;
+use crate::person::{AuthorizationRequest, Back, Decision, Device, Level, Prompt};
 use crate::policy::{self, Standing};
 use crate::refusal::{Code, Refusal};
 use crate::secret::Digest;
@@ -42,13 +43,13 @@ fn begin(tenant: &Tenant, headers: &HeaderMap, body: &[u8]) -> Result<Value, Ref
     let device_code = random::token()?;
     let user_code = random::user_code()?;
     let id = Digest::of(&device_code);
-    let ask = ask(tenant, &application, &form, id)?;
+    let request = read_request(tenant, &application, &form, id)?;
     let mut live = tenant.live();
     let switches = live.switches.clone();
-    live.people.made.insert(&device_code);
-    live.people.made.insert(&user_code);
+    live.people.issued_secrets.insert(&device_code);
+    live.people.issued_secrets.insert(&user_code);
     let device = Device {
-        ask,
+        request,
         user_code: user_code.clone(),
         since: tenant.now(),
         decision: Decision::Open,
@@ -70,12 +71,12 @@ fn begin(tenant: &Tenant, headers: &HeaderMap, body: &[u8]) -> Result<Value, Ref
     Ok(reply)
 }
 
-fn ask(
+fn read_request(
     tenant: &Tenant,
     application: &Application,
     form: &Form,
     id: Digest,
-) -> Result<Ask, Refusal> {
+) -> Result<AuthorizationRequest, Refusal> {
     let live = tenant.live();
     let audiences = policy::named_audiences(application, &live.apis, &live.switches, form)?;
     let standing = Standing {
@@ -84,8 +85,8 @@ fn ask(
         switches: &live.switches,
         consents: &live.people.consents,
     };
-    let scopes = standing.asked(&audiences, form.get("scope"))?;
-    Ok(Ask {
+    let scopes = standing.named_scopes(&audiences, form.get("scope"))?;
+    Ok(AuthorizationRequest {
         client_id: application.id.clone(),
         audiences,
         scopes,

@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use super::client_authentication::authenticate;
 use super::token::{audience_claim, joined};
-use super::{Exchange, Form, admit, refused};
 use crate::clock::unix_seconds;
+use crate::exchange::{Exchange, admit, refused};
+use crate::form::Form;
 use crate::person::Grace;
 use crate::refusal::{Code, Refusal};
 use crate::reply;
@@ -32,7 +33,7 @@ pub(super) async fn introspect(
 }
 
 /// RFC 7662 section 2.1: the endpoint must require authorization, so a public application, whose
-/// id anybody may know, cannot ask.
+/// id is not a secret, cannot ask.
 fn explain(tenant: &Tenant, headers: &HeaderMap, body: &[u8]) -> Result<Value, Refusal> {
     admit(tenant)?;
     let form = Form::read(headers, body)?;
@@ -66,7 +67,7 @@ fn state_of(tenant: &Tenant, token: &str) -> Value {
     let mut state = json!({
         "active": true,
         "client_id": issued.client_id,
-        "sub": issued.person.as_ref().map_or(&issued.client_id, |behind| &behind.user),
+        "sub": issued.person.as_ref().map_or(&issued.client_id, |owner| &owner.user),
         "aud": audience_claim(&issued.audience, live.switches.audience_claim),
         "iss": tenant.issuer,
         "iat": unix_seconds(issued.since),
@@ -77,8 +78,8 @@ fn state_of(tenant: &Tenant, token: &str) -> Value {
     if !issued.scopes.is_empty() {
         state["scope"] = joined(issued.scopes.iter()).into();
     }
-    if let Some(behind) = &issued.person {
-        state["sid"] = behind.session.as_str().into();
+    if let Some(owner) = &issued.person {
+        state["sid"] = owner.session.as_str().into();
     }
     state
 }

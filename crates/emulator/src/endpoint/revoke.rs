@@ -11,9 +11,10 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::client_authentication::authenticate;
-use super::{Exchange, Form, admit, refused};
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::config::Application;
+use crate::exchange::{Exchange, admit, refused};
+use crate::form::Form;
 use crate::person::{FamilyDeath, Grant};
 use crate::refusal::{Code, Refusal};
 use crate::reply;
@@ -26,7 +27,7 @@ pub(super) async fn revoke(
     body: Bytes,
 ) -> Response {
     match take_back(&tenant, &exchange, &headers, &body) {
-        // RFC 7009 section 2.2: 200, whatever the token was; the body says nothing.
+        // RFC 7009 section 2.2: 200 also for an unknown token; the body is empty.
         Ok(()) => reply::not_stored(Response::new(Body::empty())),
         Err(refusal) => refused(&tenant, &exchange, &refusal),
     }

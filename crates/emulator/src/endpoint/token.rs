@@ -7,6 +7,7 @@ mod mint;
 mod person;
 mod record;
 mod refresh_token;
+mod request;
 
 use std::sync::Arc;
 
@@ -21,22 +22,15 @@ use self::mint::{Minted, Order, mint};
 pub(super) use self::mint::{audience_claim, joined};
 use self::record::record;
 pub(crate) use self::record::record_spoilt;
+use self::request::TokenRequest;
 use super::client_authentication::authenticate;
-use super::{Exchange, Form, admit, refused};
 use crate::config::{Application, ApplicationKind};
+use crate::exchange::{Exchange, admit, refused};
+use crate::form::Form;
 use crate::policy;
 use crate::refusal::{Code, Refusal};
 use crate::reply;
 use crate::tenant::{By, Tenant};
-
-/// A token request of an application that proved who it is.
-#[derive(Debug)]
-struct Asked<'r> {
-    tenant: &'r Tenant,
-    exchange: &'r Exchange,
-    application: Application,
-    form: Form,
-}
 
 pub(super) async fn token(
     State(tenant): State<Arc<Tenant>>,
@@ -79,28 +73,28 @@ fn grant(
         };
         tenant.rotate_keys(keep_old, &by)?;
     }
-    let asked = Asked {
+    let request = TokenRequest {
         tenant,
         exchange,
         application,
         form,
     };
     match grant_type.as_str() {
-        AUTHORIZATION_CODE => authorization_code::exchange(&asked),
-        REFRESH_TOKEN => refresh_token::refresh(&asked),
-        DEVICE_CODE => device_code::poll(&asked),
-        _ => client_credentials(&asked),
+        AUTHORIZATION_CODE => authorization_code::exchange(&request),
+        REFRESH_TOKEN => refresh_token::refresh(&request),
+        DEVICE_CODE => device_code::poll(&request),
+        _ => client_credentials(&request),
     }
 }
 
 /// RFC 6749 section 4.4.
-fn client_credentials(asked: &Asked<'_>) -> Result<Minted, Refusal> {
-    let Asked {
+fn client_credentials(request: &TokenRequest<'_>) -> Result<Minted, Refusal> {
+    let TokenRequest {
         tenant,
         exchange,
         application,
         form,
-    } = asked;
+    } = request;
     let (audience, granted, switches) = {
         let live = tenant.live();
         let switches = &live.switches;

@@ -10,8 +10,8 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::token::add_claims_about;
-use super::{Exchange, admit, refused};
 use crate::clock::rfc3339;
+use crate::exchange::{Exchange, admit, refused};
 use crate::refusal::{Code, Refusal};
 use crate::reply;
 use crate::tenant::Tenant;
@@ -45,7 +45,7 @@ fn about(tenant: &Tenant, headers: &HeaderMap) -> Result<Value, Refusal> {
     let user = issued
         .person
         .as_ref()
-        .and_then(|behind| live.user(&behind.user));
+        .and_then(|owner| live.user(&owner.user));
     let user = user.filter(|user| user.enabled).ok_or_else(refused)?;
     if !issued.scopes.contains("openid") {
         let challenge = "Bearer error=\"insufficient_scope\", scope=\"openid\"";

@@ -80,7 +80,7 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    /// Whether only the token endpoint can do it, and no other request is to use it up.
+    /// Whether only the token endpoint can apply it, so that no other request counts against `times`.
     pub(super) fn is_about_id_tokens(&self) -> bool {
         matches!(self, Self::IdTokenClaim { .. })
     }

@@ -36,7 +36,7 @@ pub(crate) struct Mint {
     pub(crate) id_token_claim: Option<(String, Value)>,
 }
 
-/// What a request is about, for a fault that wants to know.
+/// What a request is about, as faults are matched against it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Concern<'r> {
     pub(crate) endpoint: Endpoint,

@@ -4,7 +4,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 
-use super::Stop;
+use super::stop::Stop;
 use super::visit::{Query, Visit};
 use crate::page;
 
@@ -23,14 +23,14 @@ fn activate(visit: &Visit, headers: &HeaderMap, body: &[u8]) -> Result<Response,
     let form = visit.form(headers, body)?;
     let code = form.get("user_code").unwrap_or_default();
     let now = visit.tenant.now();
-    let ask = {
+    let request = {
         let live = visit.tenant.live();
         live.people
             .devices
             .waiting(code, now, live.switches.device_code_ttl)
     };
-    if let Some(ask) = ask {
-        return Ok(visit.proceed(&ask, false));
+    if let Some(request) = request {
+        return Ok(visit.proceed(&request, false));
     }
     let message = "This code is not right, or it is too old. Look at the device again.";
     Ok(visit.activate_page(code, Some(message)))

@@ -5,30 +5,30 @@ use std::time::Duration;
 use axum::response::Response;
 use serde_json::json;
 
-use super::Stop;
 use super::redirect_uri::fits;
+use super::stop::Stop;
 use super::visit::{Query, Visit};
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::config::{Application, ApplicationKind};
-use crate::endpoint::Form;
-use crate::person::{Ask, Back, Callback, Level, Prompt};
+use crate::form::Form;
+use crate::person::{AuthorizationRequest, Back, Callback, Level, Prompt};
 use crate::policy::{self, Standing};
 use crate::refusal::{Code, Refusal};
 use crate::tenant::Tenant;
 
 pub(super) async fn authorize(visit: Visit, Query(form): Query) -> Response {
-    let (application, callback) = match who_asks(&visit, &form) {
+    let (application, callback) = match identify_client(&visit, &form) {
         Ok(known) => known,
         Err(stop) => return visit.stop(&stop),
     };
-    match ask(&visit.tenant, &application, &callback, form) {
-        Ok(ask) => visit.proceed(&ask, false),
-        Err(refusal) => visit.back_with_error(&callback, &application.id, &refusal),
+    match read_request(&visit.tenant, &application, &callback, form) {
+        Ok(request) => visit.proceed(&request, false),
+        Err(refusal) => visit.return_error(&callback, &application.id, &refusal),
     }
 }
 
-/// RFC 6749 section 4.1.2.1: where client or redirect URI are wrong, nobody is sent anywhere.
-fn who_asks(visit: &Visit, form: &Form) -> Result<(Application, Callback), Stop> {
+/// RFC 6749 section 4.1.2.1: where client or redirect URI are wrong, the person is not redirected.
+fn identify_client(visit: &Visit, form: &Form) -> Result<(Application, Callback), Stop> {
     let unknown = "This application is not registered here. Its developer can find the right id \
                    in the application's settings.";
     let unknown = || Stop::new("Unknown application", Code::InvalidRequest, unknown);
@@ -40,7 +40,7 @@ fn who_asks(visit: &Visit, form: &Form) -> Result<(Application, Callback), Stop>
     };
     let asked = form.get("redirect_uri").unwrap_or_default();
     let registered = &application.redirect_uris;
-    // Twice the same parameter: which one is meant is anybody's guess.
+    // A parameter that is sent twice is ambiguous.
     let is_clear = form.all("redirect_uri").len() == 1 && form.all("client_id").len() == 1;
     let is_known = registered
         .iter()
@@ -73,12 +73,12 @@ fn record_mismatch(visit: &Visit, application: &Application, asked: &str) {
     });
 }
 
-fn ask(
+fn read_request(
     tenant: &Tenant,
     application: &Application,
     callback: &Callback,
     form: Form,
-) -> Result<Ask, Refusal> {
+) -> Result<AuthorizationRequest, Refusal> {
     let form = form.without_duplicates(&["audience", "resource"])?;
     may_ask(application, &form)?;
     code_challenge(application, &form)?;
@@ -92,10 +92,10 @@ fn ask(
             consents: &live.people.consents,
         };
         let audiences = policy::named_audiences(application, &live.apis, &live.switches, &form)?;
-        let scopes = standing.asked(&audiences, form.get("scope"))?;
+        let scopes = standing.named_scopes(&audiences, form.get("scope"))?;
         (audiences, scopes)
     };
-    Ok(Ask {
+    Ok(AuthorizationRequest {
         client_id: application.id.clone(),
         audiences,
         scopes,
@@ -161,7 +161,7 @@ fn code_challenge(application: &Application, form: &Form) -> Result<(), Refusal>
     let is_base64url = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if challenge.len() != S256_LENGTH || !challenge.bytes().all(is_base64url) {
         return Err(Refusal::invalid_request(
-            "`code_challenge` is no SHA-256 in base64url",
+            "`code_challenge` is not a SHA-256 in base64url",
         ));
     }
     Ok(())
@@ -198,12 +198,12 @@ fn max_age(form: &Form) -> Result<Option<Duration>, Refusal> {
     let seconds = text
         .parse()
         .map_err(|_unreadable: std::num::ParseIntError| {
-            Refusal::invalid_request("`max_age` is no number of seconds")
+            Refusal::invalid_request("`max_age` is not a number of seconds")
         })?;
     Ok(Some(Duration::from_secs(seconds)))
 }
 
-/// The lowest of the levels that the application would take.
+/// The lowest of the levels that the application accepts.
 fn level(form: &Form) -> Result<Level, Refusal> {
     let Some(words) = form.get("acr_values") else {
         return Ok(Level::One);

@@ -10,7 +10,7 @@ use axum::response::Response;
 
 impl Visit {
     /// Sends a code.
-    pub(super) fn back_with_code(
+    pub(super) fn return_code(
         &self,
         callback: &Callback,
         grant: Grant,
@@ -26,14 +26,14 @@ impl Visit {
         };
         {
             let mut live = self.tenant.live();
-            live.people.made.insert(&value);
+            live.people.issued_secrets.insert(&value);
             live.people.codes.insert(&value, code);
         }
-        Ok(self.back(callback, &client_id, vec![("code", value)]))
+        Ok(self.send_back(callback, &client_id, vec![("code", value)]))
     }
 
     /// Sends an error.
-    pub(super) fn back_with_error(
+    pub(super) fn return_error(
         &self,
         callback: &Callback,
         client_id: &str,
@@ -42,10 +42,10 @@ impl Visit {
         let error = refusal.code.as_str().to_owned();
         let description = ascii(&refusal.description);
         let parameters = vec![("error", error), ("error_description", description)];
-        self.back(callback, client_id, parameters)
+        self.send_back(callback, client_id, parameters)
     }
 
-    fn back(
+    fn send_back(
         &self,
         callback: &Callback,
         client_id: &str,
@@ -54,7 +54,7 @@ impl Visit {
         if let Some(state) = &callback.state {
             parameters.push(("state", state.clone()));
         }
-        // RFC 9207 section 2: the callback says whose it is.
+        // RFC 9207 section 2: the callback names its issuer.
         if self.tenant.live().switches.callback_includes_iss {
             parameters.push(("iss", self.tenant.issuer.clone()));
         }
@@ -66,7 +66,7 @@ impl Visit {
             parameters.retain(|(known, _)| *known != name);
             parameters.extend(value.map(|value| (name, value)));
         }
-        self.away(&with_query(&callback.redirect_uri, &parameters))
+        self.redirect(&with_query(&callback.redirect_uri, &parameters))
     }
 }
 
@@ -77,7 +77,7 @@ fn with_query(redirect_uri: &str, parameters: &[(String, String)]) -> String {
             url.query_pairs_mut().extend_pairs(parameters);
             url.into()
         }
-        // It was registered like this; nothing better is known.
+        // It is not a valid URL, but it was registered like this.
         Err(_unreadable) => redirect_uri.to_owned(),
     }
 }

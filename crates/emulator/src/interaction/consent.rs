@@ -3,24 +3,22 @@
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
-use serde_json::json;
 
-use super::Stop;
 use super::proceed::DENIED;
+use super::stop::Stop;
 use super::visit::{Query, Visit};
-use crate::audit::{AuditParty, Event, Outcome};
 use crate::page::{self, ConsentView, Item, Section};
-use crate::person::{Ask, Back, Decision, Session, Shown, Step};
-use crate::policy::Wanted;
+use crate::person::{AuthorizationRequest, Back, Decision, Session, Step};
+use crate::policy::RequestedScope;
 use crate::refusal::{Code, Refusal};
 use crate::tenant::Live;
 
 pub(super) async fn show(visit: Visit, Query(query): Query) -> Response {
     let ticket = query.get("ticket").unwrap_or_default();
-    let shown = visit.look_at(ticket, Step::Consent).and_then(|found| {
+    let shown = visit.read_ticket(ticket, Step::Consent).and_then(|found| {
         let session = visit.session().ok_or_else(Stop::gone)?;
-        let wanted = visit.wanted(&found.ask, &session.user)?;
-        Ok(visit.consent_page(&found.ask, &session, &wanted, ticket))
+        let requested = visit.requested_scopes(&found.request, &session.user)?;
+        Ok(visit.consent_page(&found.request, &session, &requested, ticket))
     });
     shown.unwrap_or_else(|stop| visit.stop(&stop))
 }
@@ -32,23 +30,23 @@ pub(super) async fn submit(mut visit: Visit, headers: HeaderMap, body: Bytes) ->
 
 fn decide(visit: &mut Visit, headers: &HeaderMap, body: &[u8]) -> Result<Response, Stop> {
     let form = visit.form(headers, body)?;
-    let ticket = visit.take(&form, Step::Consent)?;
+    let ticket = visit.take_ticket(&form, Step::Consent)?;
     let session = visit.session().ok_or_else(Stop::gone)?;
-    let ask = ticket.ask;
-    let wanted = visit.wanted(&ask, &session.user)?;
+    let request = ticket.request;
+    let requested = visit.requested_scopes(&request, &session.user)?;
     match form.get("action") {
         Some("allow") => {
-            visit.record_consent(&ask, &session, &wanted, true, true);
-            Ok(visit.allow(&ask, &session, &wanted)?)
+            visit.record_consent(&request, &session, &requested, true, true);
+            Ok(visit.allow(&request, &session, &requested)?)
         }
         Some("switch") => {
-            visit.becomes(None)?;
-            Ok(visit.proceed(&ask, false))
+            visit.set_session(None)?;
+            Ok(visit.proceed(&request, false))
         }
-        // Whatever else comes is no yes.
+        // Anything else counts as a refusal.
         _ => {
-            visit.record_consent(&ask, &session, &wanted, true, false);
-            Ok(visit.deny(&ask, &session))
+            visit.record_consent(&request, &session, &requested, true, false);
+            Ok(visit.deny(&request, &session))
         }
     }
 }
@@ -56,17 +54,17 @@ fn decide(visit: &mut Visit, headers: &HeaderMap, body: &[u8]) -> Result<Respons
 impl Visit {
     fn consent_page(
         &self,
-        ask: &Ask,
+        request: &AuthorizationRequest,
         session: &Session,
-        wanted: &[Wanted],
+        requested: &[RequestedScope],
         ticket: &str,
     ) -> Response {
         let frame = self.frame();
         let live = self.tenant.live();
-        let application = live.registry.find(&ask.client_id);
+        let application = live.registry.find(&request.client_id);
         let person = live.user(&session.user);
-        let who = (session.user.as_str(), ask.client_id.as_str());
-        let is_new = |it: &Wanted| {
+        let who = (session.user.as_str(), request.client_id.as_str());
+        let is_new = |it: &RequestedScope| {
             !live
                 .people
                 .consents
@@ -76,20 +74,20 @@ impl Visit {
             application: application.map_or("", |known| &known.application.name),
             person: person.map_or("", |person| &person.name),
             email: person.map_or("", |person| &person.email),
-            sections: sections(&live, wanted, is_new),
-            target: target(&live, &ask.back),
+            sections: sections(&live, requested, is_new),
+            target: target(&live, &request.back),
             ticket,
         };
         let content = page::consent(&frame, &view);
         drop(live);
-        self.page(StatusCode::OK, content, Some(&ask.back))
+        self.page(StatusCode::OK, content, Some(&request.back))
     }
 
-    fn deny(&self, ask: &Ask, session: &Session) -> Response {
-        match &ask.back {
+    fn deny(&self, request: &AuthorizationRequest, session: &Session) -> Response {
+        match &request.back {
             Back::Redirect(callback) => {
                 let refusal = Refusal::new(Code::AccessDenied, DENIED);
-                self.back_with_error(callback, &ask.client_id, &refusal)
+                self.return_error(callback, &request.client_id, &refusal)
             }
             Back::Device(id) => {
                 self.tenant
@@ -97,85 +95,21 @@ impl Visit {
                     .people
                     .devices
                     .decide(*id, Decision::Denied);
-                self.record_device("oauth.device_denied", ask, session);
+                self.record_device("oauth.device_denied", request, session);
                 self.page(StatusCode::OK, page::device_denied(&self.frame()), None)
             }
         }
-    }
-
-    /// Writes down what the person decided, with what the page said.
-    pub(super) fn record_consent(
-        &self,
-        ask: &Ask,
-        session: &Session,
-        wanted: &[Wanted],
-        was_shown: bool,
-        is_granted: bool,
-    ) {
-        self.write_down(ask, session, wanted, (was_shown, is_granted));
-        let scopes: Vec<&str> = wanted.iter().map(|it| it.scope.as_str()).collect();
-        let audiences: Vec<&str> = wanted
-            .iter()
-            .filter_map(|it| it.audience.as_deref())
-            .collect();
-        let kind = if is_granted {
-            "consent.granted"
-        } else {
-            "consent.denied"
-        };
-        self.tenant.record(Event {
-            kind,
-            actor: AuditParty::new("user", session.user.as_str()),
-            target: AuditParty::new("application", ask.client_id.as_str()),
-            outcome: if is_granted {
-                Outcome::Success
-            } else {
-                Outcome::Denied
-            },
-            data: json!({ "scopes": scopes, "audiences": audiences, "page_shown": was_shown }),
-            context: self.exchange.audit_context(),
-        });
-    }
-
-    fn write_down(
-        &self,
-        ask: &Ask,
-        session: &Session,
-        wanted: &[Wanted],
-        (was_shown, is_granted): (bool, bool),
-    ) {
-        let now = self.tenant.now();
-        let mut live = self.tenant.live();
-        let shown = wanted.iter().map(|it| Shown {
-            audience: it.audience.clone(),
-            scope: it.scope.clone(),
-            text: was_shown.then(|| live.text_of(it)),
-        });
-        let shown: Vec<Shown> = shown.collect();
-        let who = (session.user.as_str(), ask.client_id.as_str());
-        live.people.consents.decide(who, &shown, is_granted, now);
-    }
-
-    pub(super) fn record_device(&self, kind: &'static str, ask: &Ask, session: &Session) {
-        self.tenant.record(Event {
-            kind,
-            actor: AuditParty::new("user", session.user.as_str()),
-            target: AuditParty::new("application", ask.client_id.as_str()),
-            outcome: Outcome::Success,
-            data: json!({ "session": session.id }),
-            context: self.exchange.audit_context(),
-        });
     }
 }
 
 /// The scopes by API, in the order of the tenant's APIs, those about the person first.
 fn sections<'l>(
     live: &'l Live,
-    wanted: &'l [Wanted],
-    is_new: impl Fn(&Wanted) -> bool,
+    requested: &'l [RequestedScope],
+    is_new: impl Fn(&RequestedScope) -> bool,
 ) -> Vec<Section<'l>> {
     let items = |audience: Option<&str>| -> Vec<Item<'l>> {
-        let here = wanted.iter();
+        let here = requested.iter();
         let here = here.filter(|it| it.audience.as_deref() == audience);
         here.map(|it| {
             let (name, description) = live.words_for(it);
@@ -205,12 +139,12 @@ fn sections<'l>(
     });
     let all = std::iter::once(person).chain(apis);
     let mut all: Vec<Section<'l>> = all.filter(|it| !it.items.is_empty()).collect();
-    // What is new comes first: nobody has to look for it.
+    // What is new comes first, where the person sees it.
     all.sort_by_key(|section| !section.items.iter().any(|item| item.is_new));
     all
 }
 
-/// Where the answer goes, in words that a person can check.
+/// Where the answer goes, in a form that the person can check.
 fn target(live: &Live, back: &Back) -> page::Target {
     match back {
         Back::Device(id) => {
@@ -224,7 +158,7 @@ fn target(live: &Live, back: &Back) -> page::Target {
                 (Some(host), None) => host.to_owned(),
                 (None, _) => format!("{}:", url.scheme()),
             });
-            page::Target::Place(place.unwrap_or_default())
+            page::Target::Application(place.unwrap_or_default())
         }
     }
 }

@@ -5,17 +5,17 @@ use axum::response::Response;
 use bytes::Bytes;
 use url::Url;
 
-use super::Stop;
 use super::redirect_uri::fits;
+use super::stop::Stop;
 use super::visit::{Query, Visit};
-use crate::endpoint::Form;
+use crate::form::Form;
 use crate::page;
 use crate::person::FamilyDeath;
 use crate::refusal::Code;
 use crate::routes;
 use crate::tenant::{By, Tenant};
 
-/// What an application asks when it sends somebody here.
+/// What an application asks for when it sends a person here.
 #[derive(Debug, Default)]
 struct Request {
     /// The session that the id token names, and the application that it was made for.
@@ -40,8 +40,8 @@ pub(super) async fn signed_out(visit: Visit) -> Response {
     visit.page(StatusCode::OK, page::signed_out(&visit.frame()), None)
 }
 
-/// Signs out at once where an id token of this very session asks for it; else a page asks first:
-/// nobody is signed out by a link.
+/// Signs out at once where an id token of this very session asks for it; else a page asks first,
+/// so that a link alone signs no person out.
 fn leave(visit: &mut Visit, form: &Form, is_confirmed: bool) -> Result<Response, Stop> {
     let request = read(&visit.tenant, form)?;
     let session = visit.session();
@@ -63,7 +63,7 @@ fn leave(visit: &mut Visit, form: &Form, is_confirmed: bool) -> Result<Response,
             let kept: Vec<(&str, &str)> = kept.collect();
             let content = page::sign_out(&visit.frame(), &kept);
             let target = request.return_to.as_deref();
-            return Ok(visit.leading_to(StatusCode::OK, content, target));
+            return Ok(visit.page_with_target(StatusCode::OK, content, target));
         }
     }
     let ended = session.map(|session| session.id);
@@ -75,10 +75,10 @@ fn leave(visit: &mut Visit, form: &Form, is_confirmed: bool) -> Result<Response,
         };
         visit.tenant.end_session(&id, FamilyDeath::SignedOut, &by);
     }
-    visit.becomes(None)?;
+    visit.set_session(None)?;
     Ok(match request.return_to {
-        Some(return_to) => visit.away(&return_to),
-        None => visit.to(routes::SIGNED_OUT),
+        Some(return_to) => visit.redirect(&return_to),
+        None => visit.redirect_to_page(routes::SIGNED_OUT),
     })
 }
 
@@ -107,7 +107,7 @@ fn read(tenant: &Tenant, form: &Form) -> Result<Request, Stop> {
     });
     if !is_registered {
         let description = "The address to return to after signing out is not one that this \
-                           application registered. Nobody was signed out.";
+                           application registered. No session was ended.";
         let title = "This address is not registered";
         return Err(Stop::new(title, Code::InvalidRedirectUri, description));
     }

@@ -1,4 +1,4 @@
-//! What comes next for a request: a page, or the way back.
+//! What comes next for a request: a page, or the answer to the application.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -6,42 +6,42 @@ use std::time::SystemTime;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::Stop;
+use super::stop::Stop;
 use super::visit::Visit;
 use crate::clock::later;
 use crate::config::{ConsentMode, SilentRefusal, is_oidc_scope};
 use crate::page;
-use crate::person::{Ask, Back, Decision, Grant, Level, Session, Step};
-use crate::policy::{Standing, Wanted};
+use crate::person::{AuthorizationRequest, Back, Decision, Grant, Level, Session, Step};
+use crate::policy::{RequestedScope, Standing};
 use crate::random;
 use crate::refusal::{Code, Refusal};
 use crate::tenant::Live;
 
-/// What stands between a request and its end.
+/// What the request needs next.
 #[derive(Debug)]
 enum Next {
     Page(Step),
-    Done(Session, Vec<Wanted>),
+    Done(Session, Vec<RequestedScope>),
 }
 
 impl Visit {
-    /// Goes on with a request: the person sees the next page, or the application the end.
-    pub(super) fn proceed(&self, ask: &Ask, has_signed_in: bool) -> Response {
-        let answered = match self.next(ask, has_signed_in) {
+    /// Continues a request: with the next page, or with the answer to the application.
+    pub(super) fn proceed(&self, request: &AuthorizationRequest, has_signed_in: bool) -> Response {
+        let answered = match self.next(request, has_signed_in) {
             Ok(Next::Page(step)) => {
-                let ticket = self.ticket(ask.clone(), step, has_signed_in);
+                let ticket = self.new_ticket(request.clone(), step, has_signed_in);
                 ticket.map(|ticket| self.step(step, &ticket))
             }
-            Ok(Next::Done(session, wanted)) => self.allow(ask, &session, &wanted),
+            Ok(Next::Done(session, requested)) => self.allow(request, &session, &requested),
             Err(refusal) => Err(refusal),
         };
-        answered.unwrap_or_else(|refusal| self.give_up(ask, &refusal))
+        answered.unwrap_or_else(|refusal| self.give_up(request, &refusal))
     }
 
-    /// The end that helps nobody: an error to the application, or a page where there is no way back.
-    pub(super) fn give_up(&self, ask: &Ask, refusal: &Refusal) -> Response {
-        match &ask.back {
-            Back::Redirect(callback) => self.back_with_error(callback, &ask.client_id, refusal),
+    /// Ends the request without a grant: an error for the application, or a page where it has no redirect URI.
+    pub(super) fn give_up(&self, request: &AuthorizationRequest, refusal: &Refusal) -> Response {
+        match &request.back {
+            Back::Redirect(callback) => self.return_error(callback, &request.client_id, refusal),
             Back::Device(_) => {
                 let refusal = Refusal::new(refusal.code, refusal.description.as_str());
                 self.stop(&Stop::from(refusal))
@@ -49,80 +49,90 @@ impl Visit {
         }
     }
 
-    /// The good end: a code for the application, or the go-ahead for the device.
+    /// Ends the request with a grant: a code for the application, or the consent for the device.
     pub(super) fn allow(
         &self,
-        ask: &Ask,
+        request: &AuthorizationRequest,
         session: &Session,
-        wanted: &[Wanted],
+        requested: &[RequestedScope],
     ) -> Result<Response, Refusal> {
-        let grant = self.grant(ask, session, wanted);
-        match &ask.back {
-            Back::Redirect(callback) => self.back_with_code(callback, grant),
+        let grant = self.grant(request, session, requested);
+        match &request.back {
+            Back::Redirect(callback) => self.return_code(callback, grant),
             Back::Device(id) => {
                 let decision = Decision::Allowed(Box::new(grant));
                 self.tenant.live().people.devices.decide(*id, decision);
-                self.record_device("oauth.device_approved", ask, session);
+                self.record_device("oauth.device_approved", request, session);
                 Ok(self.page(StatusCode::OK, page::device_allowed(&self.frame()), None))
             }
         }
     }
 
-    fn next(&self, ask: &Ask, has_signed_in: bool) -> Result<Next, Refusal> {
+    fn next(&self, request: &AuthorizationRequest, has_signed_in: bool) -> Result<Next, Refusal> {
         let now = self.tenant.now();
         let session = self.session();
-        let session = session.filter(|it| has_signed_in || self.is_enough(ask, it, now));
+        let session = session.filter(|it| has_signed_in || self.is_enough(request, it, now));
         let Some(session) = session else {
-            return self.or_silent(ask, Code::LoginRequired, Next::Page(Step::SignIn));
+            return self.or_silent(request, Code::LoginRequired, Next::Page(Step::SignIn));
         };
-        if session.sign_in.level < ask.level {
-            self.can_reach(&session, ask.level)?;
+        if session.sign_in.level < request.level {
+            self.can_reach(&session, request.level)?;
             return self.or_silent(
-                ask,
+                request,
                 Code::InteractionRequired,
                 Next::Page(Step::SecondFactor),
             );
         }
-        let wanted = self.wanted(ask, &session.user)?;
-        let is_new = |it: &&Wanted| !self.is_consented(ask, &session.user, it);
-        let new: Vec<Wanted> = wanted.iter().filter(is_new).cloned().collect();
+        let requested = self.requested_scopes(request, &session.user)?;
+        let is_new = |it: &&RequestedScope| !self.is_consented(request, &session.user, it);
+        let new: Vec<RequestedScope> = requested.iter().filter(is_new).cloned().collect();
         // RFC 8628 section 5.4: the person confirms the code on every device.
-        let must_ask = ask.prompt.consent || matches!(ask.back, Back::Device(_));
+        let must_ask = request.prompt.consent || matches!(request.back, Back::Device(_));
         if new.is_empty() && !must_ask {
-            return Ok(Next::Done(session, wanted));
+            return Ok(Next::Done(session, requested));
         }
         let mode = self.tenant.live().switches.consent;
         match mode {
             ConsentMode::Ask => {
-                self.or_silent(ask, Code::ConsentRequired, Next::Page(Step::Consent))
+                self.or_silent(request, Code::ConsentRequired, Next::Page(Step::Consent))
             }
             ConsentMode::Auto => {
-                self.record_consent(ask, &session, &new, false, true);
-                Ok(Next::Done(session, wanted))
+                self.record_consent(request, &session, &new, false, true);
+                Ok(Next::Done(session, requested))
             }
             ConsentMode::Deny => {
-                self.record_consent(ask, &session, &new, false, false);
+                self.record_consent(request, &session, &new, false, false);
                 Err(Refusal::new(Code::AccessDenied, DENIED))
             }
         }
     }
 
-    /// Whether a session does for this request, as it is.
-    fn is_enough(&self, ask: &Ask, session: &Session, now: SystemTime) -> bool {
-        let asks_again = ask.prompt.login || ask.prompt.select_account;
+    /// Whether the session is enough for this request, without a new sign-in.
+    fn is_enough(
+        &self,
+        request: &AuthorizationRequest,
+        session: &Session,
+        now: SystemTime,
+    ) -> bool {
+        let asks_again = request.prompt.login || request.prompt.select_account;
         let live = self.tenant.live();
-        let is_hinted = match (&ask.login_hint, live.user(&session.user)) {
+        let is_hinted = match (&request.login_hint, live.user(&session.user)) {
             (Some(hint), Some(user)) if live.switches.login_hint_is_checked => {
                 user.email.eq_ignore_ascii_case(hint) || user.id == *hint
             }
             _ => true,
         };
-        is_young(ask, session, now) && !asks_again && is_hinted
+        is_young(request, session, now) && !asks_again && is_hinted
     }
 
-    /// OpenID Connect Core section 3.1.2.6: with `prompt=none` nobody sees a page.
-    fn or_silent(&self, ask: &Ask, code: Code, next: Next) -> Result<Next, Refusal> {
-        if !ask.prompt.none {
+    /// OpenID Connect Core section 3.1.2.6: with `prompt=none` no page is shown.
+    fn or_silent(
+        &self,
+        request: &AuthorizationRequest,
+        code: Code,
+        next: Next,
+    ) -> Result<Next, Refusal> {
+        if !request.prompt.none {
             return Ok(next);
         }
         let code = match self.tenant.live().switches.silent_refusal {
@@ -150,45 +160,63 @@ impl Visit {
     }
 
     /// What the application may get of this person: its allowlist and the person's entitlements.
-    pub(super) fn wanted(&self, ask: &Ask, user: &str) -> Result<Vec<Wanted>, Refusal> {
+    pub(super) fn requested_scopes(
+        &self,
+        request: &AuthorizationRequest,
+        user: &str,
+    ) -> Result<Vec<RequestedScope>, Refusal> {
         let live = self.tenant.live();
-        let wanted = standing(&live, ask)?.wanted(&ask.audiences, &ask.scopes)?;
+        let requested =
+            standing(&live, request)?.requested_scopes(&request.audiences, &request.scopes)?;
         let user = live.user(user);
-        let is_entitled = |it: &Wanted| {
+        let is_entitled = |it: &RequestedScope| {
             is_oidc_scope(&it.scope) || user.is_some_and(|user| user.is_entitled_to(&it.scope))
         };
-        let (wanted, lacking): (Vec<_>, Vec<_>) = wanted.into_iter().partition(is_entitled);
-        if wanted.is_empty() && !lacking.is_empty() {
+        let (requested, lacking): (Vec<_>, Vec<_>) = requested.into_iter().partition(is_entitled);
+        if requested.is_empty() && !lacking.is_empty() {
             let description = "this person is not entitled to anything that was asked for";
             return Err(Refusal::new(Code::AccessDenied, description));
         }
-        Ok(wanted)
+        Ok(requested)
     }
 
-    pub(super) fn is_consented(&self, ask: &Ask, user: &str, wanted: &Wanted) -> bool {
+    pub(super) fn is_consented(
+        &self,
+        request: &AuthorizationRequest,
+        user: &str,
+        requested: &RequestedScope,
+    ) -> bool {
         let live = self.tenant.live();
-        standing(&live, ask).is_ok_and(|standing| standing.is_consented(user, wanted))
+        standing(&live, request).is_ok_and(|standing| standing.is_consented(user, requested))
     }
 
-    fn grant(&self, ask: &Ask, session: &Session, wanted: &[Wanted]) -> Grant {
-        let scopes: BTreeSet<String> = wanted.iter().map(|it| it.scope.clone()).collect();
-        let mut audiences = ask.audiences.clone();
+    fn grant(
+        &self,
+        request: &AuthorizationRequest,
+        session: &Session,
+        requested: &[RequestedScope],
+    ) -> Grant {
+        let scopes: BTreeSet<String> = requested.iter().map(|it| it.scope.clone()).collect();
+        let mut audiences = request.audiences.clone();
         if audiences.is_empty() {
-            // In the tenant's order, so that the first one is always the same.
+            // In the tenant's order, so that the first audience does not depend on the scopes.
             let live = self.tenant.live();
             let apis = live.apis.iter().map(|api| &api.audience);
-            let is_wanted =
-                |api: &&String| wanted.iter().any(|it| it.audience.as_ref() == Some(*api));
+            let is_wanted = |api: &&String| {
+                requested
+                    .iter()
+                    .any(|it| it.audience.as_ref() == Some(*api))
+            };
             audiences.extend(apis.filter(is_wanted).cloned());
         }
-        let nonce = match &ask.back {
+        let nonce = match &request.back {
             Back::Redirect(callback) => callback.nonce.clone(),
             Back::Device(_) => None,
         };
         Grant {
             family: random::id("fam_", self.tenant.now()),
             user: session.user.clone(),
-            client_id: ask.client_id.clone(),
+            client_id: request.client_id.clone(),
             session: session.id.clone(),
             audiences,
             scopes,
@@ -199,16 +227,16 @@ impl Visit {
 }
 
 /// OpenID Connect Core section 3.1.2.1: `max_age` since the person last proved who they are.
-pub(super) fn is_young(ask: &Ask, session: &Session, now: SystemTime) -> bool {
-    let limit = ask.max_age;
+pub(super) fn is_young(request: &AuthorizationRequest, session: &Session, now: SystemTime) -> bool {
+    let limit = request.max_age;
     limit.is_none_or(|age| later(session.sign_in.at, age) > now)
 }
 
 /// The application may have been changed or removed since it asked.
-fn standing<'l>(live: &'l Live, ask: &Ask) -> Result<Standing<'l>, Refusal> {
+fn standing<'l>(live: &'l Live, request: &AuthorizationRequest) -> Result<Standing<'l>, Refusal> {
     let known = live
         .registry
-        .find(&ask.client_id)
+        .find(&request.client_id)
         .filter(|it| it.application.enabled);
     let gone = || Refusal::new(Code::UnauthorizedClient, "the application is disabled");
     Ok(Standing {

@@ -30,7 +30,7 @@ fn below_loopback<'u>(uri: &'u str, origin: &str) -> Option<&'u str> {
             rest
         }
     };
-    // Anything else here makes it another host: 127.0.0.1.example.com, or a name and a password.
+    // Anything else here would name another host: 127.0.0.1.example.com, or a name and a password.
     (rest.is_empty() || rest.starts_with(['/', '?'])).then_some(rest)
 }
 

@@ -1,24 +1,24 @@
-//! The step-up page: a second factor for whoever is signed in already.
+//! The step-up page: a second factor for a person who is signed in already.
 
 use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::Stop;
 use super::proceed::DENIED;
+use super::stop::Stop;
 use super::visit::{Query, Visit};
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::page::{self, SecondFactorView};
-use crate::person::{Ask, Level, Step};
+use crate::person::{AuthorizationRequest, Level, Session, Step};
 use crate::refusal::{Code, Refusal};
 
 pub(super) async fn show(visit: Visit, Query(query): Query) -> Response {
     let ticket = query.get("ticket").unwrap_or_default();
-    match visit.look_at(ticket, Step::SecondFactor) {
+    match visit.read_ticket(ticket, Step::SecondFactor) {
         Ok(found) => {
             visit.record_factor("user.mfa_required", Outcome::Success);
-            visit.second_factor_page(&found.ask, ticket, None)
+            visit.second_factor_page(&found.request, ticket, None)
         }
         Err(stop) => visit.stop(&stop),
     }
@@ -31,9 +31,9 @@ pub(super) async fn submit(visit: Visit, headers: HeaderMap, body: Bytes) -> Res
 
 fn verify(visit: &Visit, headers: &HeaderMap, body: &[u8]) -> Result<Response, Stop> {
     let form = visit.form(headers, body)?;
-    let ticket = visit.take(&form, Step::SecondFactor)?;
+    let ticket = visit.take_ticket(&form, Step::SecondFactor)?;
     if form.get("action") == Some("cancel") {
-        return Ok(visit.give_up(&ticket.ask, &Refusal::new(Code::AccessDenied, DENIED)));
+        return Ok(visit.give_up(&ticket.request, &Refusal::new(Code::AccessDenied, DENIED)));
     }
     let session = visit.session().ok_or_else(Stop::gone)?;
     let code: String = form
@@ -41,39 +41,46 @@ fn verify(visit: &Visit, headers: &HeaderMap, body: &[u8]) -> Result<Response, S
         .unwrap_or_default()
         .split_whitespace()
         .collect();
-    let now = visit.tenant.now();
-    let is_right = {
-        let mut live = visit.tenant.live();
+    if visit.raise_level(&session, &code) {
+        visit.record_factor("user.mfa_succeeded", Outcome::Success);
+        return Ok(visit.proceed(&ticket.request, true));
+    }
+    visit.record_factor("user.mfa_failed", Outcome::Failure);
+    let next = visit.new_ticket(
+        ticket.request.clone(),
+        Step::SecondFactor,
+        ticket.has_signed_in,
+    )?;
+    let message = "This code is not right.";
+    Ok(visit.second_factor_page(&ticket.request, &next, Some(message)))
+}
+
+impl Visit {
+    /// Raises the session to the second level if the code is right; returns whether it is.
+    fn raise_level(&self, session: &Session, code: &str) -> bool {
+        let now = self.tenant.now();
+        let mut live = self.tenant.live();
         let user = live.user(&session.user);
         let factor = user.and_then(|user| user.second_factor.as_ref());
-        let is_right = factor.is_some_and(|factor| factor.matches(&code));
-        if let Some(session) = live
-            .people
-            .sessions
-            .find_mut(&session.id)
-            .filter(|_| is_right)
-        {
+        let is_right = factor.is_some_and(|factor| factor.matches(code));
+        let known = live.people.sessions.find_mut(&session.id);
+        if let Some(session) = known.filter(|_| is_right) {
             session.sign_in.level = Level::Two;
             session.sign_in.at = now;
         }
         is_right
-    };
-    if is_right {
-        visit.record_factor("user.mfa_succeeded", Outcome::Success);
-        return Ok(visit.proceed(&ticket.ask, true));
     }
-    visit.record_factor("user.mfa_failed", Outcome::Failure);
-    let next = visit.ticket(ticket.ask.clone(), Step::SecondFactor, ticket.has_signed_in)?;
-    let message = "This code is not right.";
-    Ok(visit.second_factor_page(&ticket.ask, &next, Some(message)))
-}
 
-impl Visit {
-    fn second_factor_page(&self, ask: &Ask, ticket: &str, message: Option<&str>) -> Response {
+    fn second_factor_page(
+        &self,
+        request: &AuthorizationRequest,
+        ticket: &str,
+        message: Option<&str>,
+    ) -> Response {
         let session = self.session();
         let frame = self.frame();
         let live = self.tenant.live();
-        let application = live.registry.find(&ask.client_id);
+        let application = live.registry.find(&request.client_id);
         let user = session
             .as_ref()
             .and_then(|session| live.user(&session.user));
@@ -85,7 +92,7 @@ impl Visit {
         };
         let content = page::second_factor(&frame, &view);
         drop(live);
-        self.question(content, message, Some(&ask.back))
+        self.question(content, message, Some(&request.back))
     }
 
     fn record_factor(&self, kind: &'static str, outcome: Outcome) {

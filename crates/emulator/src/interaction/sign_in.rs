@@ -5,12 +5,12 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::Stop;
 use super::proceed::is_young;
+use super::stop::Stop;
 use super::visit::{Query, Visit};
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::page::{self, SignInView};
-use crate::person::{Ask, Level, Session, SignIn, Step};
+use crate::person::{AuthorizationRequest, Level, Session, SignIn, Step};
 use crate::random;
 use crate::tenant::Tenant;
 
@@ -18,17 +18,17 @@ use crate::tenant::Tenant;
 #[derive(Debug)]
 enum Attempt {
     Right(String),
-    /// The address of nobody, or another password: one sentence for both.
+    /// An unknown address or a wrong password: the page has one sentence for both.
     Wrong,
     Suspended(String),
 }
 
 pub(super) async fn show(visit: Visit, Query(query): Query) -> Response {
     let ticket = query.get("ticket").unwrap_or_default();
-    match visit.look_at(ticket, Step::SignIn) {
+    match visit.read_ticket(ticket, Step::SignIn) {
         Ok(found) => {
-            let email = visit.hinted(&found.ask);
-            visit.sign_in_page(&found.ask, ticket, &email, None)
+            let email = visit.hinted(&found.request);
+            visit.sign_in_page(&found.request, ticket, &email, None)
         }
         Err(stop) => visit.stop(&stop),
     }
@@ -41,16 +41,16 @@ pub(super) async fn submit(mut visit: Visit, headers: HeaderMap, body: Bytes) ->
 
 fn sign_in(visit: &mut Visit, headers: &HeaderMap, body: &[u8]) -> Result<Response, Stop> {
     let form = visit.form(headers, body)?;
-    let ask = visit.take(&form, Step::SignIn)?.ask;
-    if form.get("action") == Some("continue") && visit.chosen(&ask).is_some() {
-        return Ok(visit.proceed(&ask, true));
+    let request = visit.take_ticket(&form, Step::SignIn)?.request;
+    if form.get("action") == Some("continue") && visit.chosen(&request).is_some() {
+        return Ok(visit.proceed(&request, true));
     }
     let email = form.get("email").unwrap_or_default();
     let password = form.get("password").unwrap_or_default();
     let message = match attempt(&visit.tenant, email, password) {
         Attempt::Right(user) => {
             visit.signed_in(&user)?;
-            return Ok(visit.proceed(&ask, true));
+            return Ok(visit.proceed(&request, true));
         }
         Attempt::Wrong => {
             visit.record_failure(email, "invalid_credentials");
@@ -61,8 +61,8 @@ fn sign_in(visit: &mut Visit, headers: &HeaderMap, body: &[u8]) -> Result<Respon
             "This account is suspended. Ask your administrator."
         }
     };
-    let ticket = visit.ticket(ask.clone(), Step::SignIn, false)?;
-    Ok(visit.sign_in_page(&ask, &ticket, email, Some(message)))
+    let ticket = visit.new_ticket(request.clone(), Step::SignIn, false)?;
+    Ok(visit.sign_in_page(&request, &ticket, email, Some(message)))
 }
 
 fn attempt(tenant: &Tenant, email: &str, password: &str) -> Attempt {
@@ -91,7 +91,7 @@ impl Visit {
             is_revoked: false,
         };
         self.tenant.live().people.sessions.insert(session);
-        self.becomes(Some(id.clone()))?;
+        self.set_session(Some(id.clone()))?;
         self.tenant.record(Event {
             kind: "user.signed_in",
             actor: AuditParty::new("user", user),
@@ -115,30 +115,30 @@ impl Visit {
     }
 
     /// The session that a person may go on with instead of signing in again.
-    fn chosen(&self, ask: &Ask) -> Option<Session> {
-        let is_offered = ask.prompt.select_account && !ask.prompt.login;
+    fn chosen(&self, request: &AuthorizationRequest) -> Option<Session> {
+        let is_offered = request.prompt.select_account && !request.prompt.login;
         let session = self.session().filter(|_| is_offered)?;
-        is_young(ask, &session, self.tenant.now()).then_some(session)
+        is_young(request, &session, self.tenant.now()).then_some(session)
     }
 
-    /// The address that the application thinks it is.
-    fn hinted(&self, ask: &Ask) -> String {
-        let hint = ask.login_hint.clone().unwrap_or_default();
+    /// The address of the person whom the application expects.
+    fn hinted(&self, request: &AuthorizationRequest) -> String {
+        let hint = request.login_hint.clone().unwrap_or_default();
         let live = self.tenant.live();
         live.user(&hint).map_or(hint, |user| user.email.clone())
     }
 
     fn sign_in_page(
         &self,
-        ask: &Ask,
+        request: &AuthorizationRequest,
         ticket: &str,
         email: &str,
         message: Option<&str>,
     ) -> Response {
-        let session = self.chosen(ask);
+        let session = self.chosen(request);
         let frame = self.frame();
         let live = self.tenant.live();
-        let application = live.registry.find(&ask.client_id);
+        let application = live.registry.find(&request.client_id);
         let current = session
             .as_ref()
             .and_then(|session| live.user(&session.user));
@@ -151,6 +151,6 @@ impl Visit {
         };
         let content = page::sign_in(&frame, &view);
         drop(live);
-        self.question(content, message, Some(&ask.back))
+        self.question(content, message, Some(&request.back))
     }
 }

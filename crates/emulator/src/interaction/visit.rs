@@ -1,6 +1,7 @@
 //! One request of a browser: its cookie, its form, its next page.
 
 mod arrival;
+mod cookie;
 
 use std::sync::Arc;
 
@@ -10,16 +11,17 @@ use axum::response::Response;
 use maud::Markup;
 
 pub(super) use self::arrival::Query;
-use self::arrival::{cookie_name, fresh};
-use super::Stop;
-use crate::endpoint::{Exchange, Form};
+use self::cookie::{cookie_name, fresh};
+use super::stop::Stop;
+use crate::exchange::Exchange;
+use crate::form::Form;
 use crate::page::{self, Frame};
-use crate::person::{Ask, Back, Browser, Session, Step, Ticket};
+use crate::person::{AuthorizationRequest, Back, Browser, Session, Step, Ticket};
 use crate::refusal::{Code, Refusal};
 use crate::tenant::Tenant;
 use crate::{random, reply, routes};
 
-/// A browser that is here.
+/// One browser, and the request that it sends.
 #[derive(Debug)]
 pub(super) struct Visit {
     pub(super) tenant: Arc<Tenant>,
@@ -30,7 +32,7 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    /// The session of whoever is signed in here.
+    /// The session of the person who is signed in in this browser.
     pub(super) fn session(&self) -> Option<Session> {
         let now = self.tenant.now();
         let live = self.tenant.live();
@@ -40,9 +42,9 @@ impl Visit {
         is_alive.then(|| session.clone())
     }
 
-    /// Signs somebody in or out here. The cookie changes with it: one that was known before a
-    /// sign-in is worth nothing after it.
-    pub(super) fn becomes(&mut self, session: Option<String>) -> Result<(), Refusal> {
+    /// Signs a person in or out in this browser. The cookie changes with it, so that a cookie which was
+    /// known before a sign-in is worthless after it.
+    pub(super) fn set_session(&mut self, session: Option<String>) -> Result<(), Refusal> {
         self.tenant.live().people.browsers.remove(self.browser.id);
         let (browser, value) = fresh(&self.tenant, session)?;
         self.browser = browser;
@@ -68,8 +70,8 @@ impl Visit {
         ))
     }
 
-    /// The ticket of a page, left as it is.
-    pub(super) fn look_at(&self, ticket: &str, step: Step) -> Result<Ticket, Stop> {
+    /// The ticket of a page, which stays usable.
+    pub(super) fn read_ticket(&self, ticket: &str, step: Step) -> Result<Ticket, Stop> {
         let now = self.tenant.now();
         let live = self.tenant.live();
         let found = live.people.tickets.find(ticket, now);
@@ -77,37 +79,37 @@ impl Visit {
         found.cloned().ok_or_else(Stop::gone)
     }
 
-    /// The ticket of a form: nobody can use it again.
-    pub(super) fn take(&self, form: &Form, step: Step) -> Result<Ticket, Stop> {
+    /// The ticket of a form, which no other form can use again.
+    pub(super) fn take_ticket(&self, form: &Form, step: Step) -> Result<Ticket, Stop> {
         let ticket = form.get("ticket").unwrap_or_default();
-        self.look_at(ticket, step)?;
+        self.read_ticket(ticket, step)?;
         let now = self.tenant.now();
         let taken = self.tenant.live().people.tickets.take(ticket, now);
         taken.ok_or_else(Stop::gone)
     }
 
     /// A ticket for the next page.
-    pub(super) fn ticket(
+    pub(super) fn new_ticket(
         &self,
-        ask: Ask,
+        request: AuthorizationRequest,
         step: Step,
         has_signed_in: bool,
     ) -> Result<String, Refusal> {
         let value = random::token()?;
         let ticket = Ticket {
             browser: self.browser.id,
-            ask,
+            request,
             step,
             has_signed_in,
             since: self.tenant.now(),
         };
         let mut live = self.tenant.live();
-        live.people.made.insert(&value);
+        live.people.issued_secrets.insert(&value);
         live.people.tickets.insert(&value, ticket);
         Ok(value)
     }
 
-    /// What every page has.
+    /// What every page shows around its content.
     pub(super) fn frame(&self) -> Frame<'_> {
         Frame {
             prefix: self.tenant.issuer_path(),
@@ -126,11 +128,11 @@ impl Visit {
             Some(Back::Redirect(callback)) => Some(callback.redirect_uri.as_str()),
             Some(Back::Device(_)) | None => None,
         };
-        self.leading_to(status, content, target)
+        self.page_with_target(status, content, target)
     }
 
     /// A page whose form may end at `target`, an address of the application.
-    pub(super) fn leading_to(
+    pub(super) fn page_with_target(
         &self,
         status: StatusCode,
         content: Markup,
@@ -153,12 +155,12 @@ impl Visit {
         self.page(status, content, back)
     }
 
-    /// RFC 9110 section 15.4.4: the next request is a GET, whatever this one was.
-    pub(super) fn to(&self, path: &str) -> Response {
-        self.away(&format!("{}{path}", self.tenant.issuer_path()))
+    /// RFC 9110 section 15.4.4: the next request is a GET, even after a POST.
+    pub(super) fn redirect_to_page(&self, path: &str) -> Response {
+        self.redirect(&format!("{}{path}", self.tenant.issuer_path()))
     }
 
-    pub(super) fn away(&self, location: &str) -> Response {
+    pub(super) fn redirect(&self, location: &str) -> Response {
         let mut response = reply::not_stored(Response::default());
         *response.status_mut() = StatusCode::SEE_OTHER;
         page::harden(response.headers_mut());
@@ -175,7 +177,7 @@ impl Visit {
             Step::SecondFactor => routes::SECOND_FACTOR,
             Step::Consent => routes::CONSENT,
         };
-        self.to(&format!("{path}?ticket={ticket}"))
+        self.redirect_to_page(&format!("{path}?ticket={ticket}"))
     }
 
     pub(super) fn stop(&self, stop: &Stop) -> Response {

@@ -37,7 +37,7 @@ pub(crate) struct Item<'v> {
 #[derive(Debug)]
 pub(crate) enum Target {
     /// To this host, or this private scheme.
-    Place(String),
+    Application(String),
     /// To the device that shows this code.
     Device(String),
 }
@@ -106,7 +106,7 @@ fn decision(frame: &Frame<'_>, view: &ConsentView<'_>) -> Markup {
         form.decision method="post" action=(frame.path(routes::CONSENT)) {
             (frame.hidden(Some(view.ticket)))
             @match &view.target {
-                Target::Place(place) => {
+                Target::Application(place) => {
                     p.target { "After that you return to " strong { (place) } "." }
                 }
                 Target::Device(_) => {

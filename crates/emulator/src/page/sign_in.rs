@@ -9,7 +9,7 @@ use crate::routes;
 #[derive(Debug)]
 pub(crate) struct SignInView<'v> {
     pub(crate) application: &'v str,
-    /// Name and address of whoever is signed in and may go on.
+    /// Name and address of the person who is signed in and may go on.
     pub(crate) current: Option<(&'v str, &'v str)>,
     pub(crate) email: &'v str,
     pub(crate) message: Option<&'v str>,

@@ -18,12 +18,12 @@ pub(crate) struct Code {
     pub(crate) is_used: bool,
 }
 
-/// What a look at a code says.
+/// The state of a code.
 #[derive(Debug)]
 pub(crate) enum Redeemed {
     Unknown,
     Expired,
-    /// It came a second time: what it minted is to be revoked (RFC 6749 section 4.1.2).
+    /// It was sent a second time: the tokens that it minted is to be revoked (RFC 6749 section 4.1.2).
     Again(Code),
     First(Code),
 }
@@ -53,7 +53,7 @@ impl Codes {
         }
     }
 
-    /// Uses a code up, whether or not a token comes of it.
+    /// Marks a code as used, whether or not a token is issued for it.
     pub(crate) fn spend(&mut self, value: &str) {
         if let Some(known) = self.known.get_mut(&Digest::of(value)) {
             known.is_used = true;
@@ -61,8 +61,8 @@ impl Codes {
     }
 }
 
-/// So long a reused code still finds what it minted.
+/// For this long a reused code still leads to the tokens that it minted.
 const KEPT: Duration = Duration::from_secs(3600);
 
-/// From here on old codes are swept before a new one is kept.
+/// From here on old codes are evicted before a new one is kept.
 const MOST: usize = 10_000;

@@ -4,18 +4,18 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use super::grant::Grant;
-use super::ticket::Ask;
+use super::ticket::AuthorizationRequest;
 use crate::clock::later;
 use crate::secret::Digest;
 
 /// A device that waits.
 #[derive(Clone, Debug)]
 pub(crate) struct Device {
-    pub(crate) ask: Ask,
+    pub(crate) request: AuthorizationRequest,
     pub(crate) user_code: String,
     pub(crate) since: SystemTime,
     pub(crate) decision: Decision,
-    /// How long the device must wait between two polls, and when it came last.
+    /// How long the device must wait between two polls, and when it polled last.
     pub(crate) interval: Duration,
     pub(crate) polled: Option<SystemTime>,
 }
@@ -26,7 +26,7 @@ pub(crate) enum Decision {
     Open,
     Allowed(Box<Grant>),
     Denied,
-    /// The tokens are out; the code is worth nothing any more.
+    /// The tokens were issued; the device code cannot be used again.
     Redeemed,
 }
 
@@ -56,14 +56,19 @@ impl Devices {
         self.known.insert(id, device);
     }
 
-    /// The device behind a code that a person typed, as long as nobody decided.
-    pub(crate) fn waiting(&self, typed: &str, now: SystemTime, ttl: Duration) -> Option<Ask> {
+    /// The request of the device behind a code that a person typed, until the person has decided.
+    pub(crate) fn waiting(
+        &self,
+        typed: &str,
+        now: SystemTime,
+        ttl: Duration,
+    ) -> Option<AuthorizationRequest> {
         let typed = plain(typed);
         let known = self.known.values().find(|known| {
             let is_open = matches!(known.decision, Decision::Open);
             is_open && later(known.since, ttl) > now && plain(&known.user_code) == typed
         })?;
-        Some(known.ask.clone())
+        Some(known.request.clone())
     }
 
     pub(crate) fn find(&self, id: Digest) -> Option<&Device> {
@@ -89,7 +94,7 @@ impl Devices {
         let Some(known) = self.known.get_mut(&Digest::of(device_code)) else {
             return Poll::Unknown;
         };
-        if known.ask.client_id != client_id || matches!(known.decision, Decision::Redeemed) {
+        if known.request.client_id != client_id || matches!(known.decision, Decision::Redeemed) {
             return Poll::Unknown;
         }
         if later(known.since, ttl) <= now {
@@ -124,11 +129,11 @@ fn plain(code: &str) -> String {
 /// RFC 8628 section 3.5: `slow_down` adds five seconds to the interval.
 const SLOWER: Duration = Duration::from_secs(5);
 
-/// A client whose timer is this much early did as it was told.
+/// A client whose timer is early by this much is not told to slow down.
 const SLACK: Duration = Duration::from_millis(100);
 
-/// So long an expired code is still known as expired.
+/// For this long an expired code is reported as expired, and after it as unknown.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 
-/// From here on old codes are swept before a new one is kept.
+/// From here on old codes are evicted before a new one is kept.
 const MOST: usize = 10_000;

@@ -16,7 +16,7 @@ use crate::clock::later;
 use crate::config::Switches;
 use crate::secret::{Digest, Secret};
 
-/// A family.
+/// One family. It has one current token until it ends; every token before that is spent.
 #[derive(Clone, Debug)]
 pub(crate) struct Family {
     pub(crate) grant: Grant,
@@ -38,7 +38,7 @@ pub(crate) struct Family {
 pub(crate) struct Families {
     by_id: BTreeMap<String, Family>,
     tokens: HashMap<Digest, Token>,
-    /// What a grace period may still ask for.
+    /// The answers that may be repeated within the grace period.
     answers: Answers,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Families {
 #[derive(Debug)]
 pub(crate) struct Rotation<'r> {
     pub(crate) next: &'r str,
-    /// What it is the answer to, and the family before that.
+    /// The request that it answers, and the family as it was before.
     pub(crate) request: RefreshRequest,
     pub(crate) before: &'r Family,
     pub(crate) at: SystemTime,
@@ -78,7 +78,7 @@ impl Families {
             reuses: 0,
             refusals: 0,
         };
-        self.sweep(now);
+        self.evict_ended(now);
         self.by_id.insert(id.clone(), family);
         let token = Digest::of(token);
         self.tokens.insert(
@@ -130,14 +130,14 @@ impl Families {
         self.tokens.insert(Digest::of(next), token);
     }
 
-    /// Uses the current token up although nothing takes its place.
+    /// Spends the current token without a successor, which ends the family.
     pub(crate) fn consume(&mut self, id: &str, now: SystemTime) {
         self.spend(id, now);
-        self.kill(id, FamilyDeath::Refused);
+        self.end(id, FamilyDeath::Refused);
     }
 
-    /// Ends a family; the first reason stays. Says whether it was alive.
-    pub(crate) fn kill(&mut self, id: &str, death: FamilyDeath) -> bool {
+    /// Ends a family; the first reason stays. Returns whether the family was alive.
+    pub(crate) fn end(&mut self, id: &str, death: FamilyDeath) -> bool {
         match self.by_id.get_mut(id) {
             Some(family) if family.death.is_none() => {
                 family.death = Some(death);
@@ -148,8 +148,8 @@ impl Families {
         }
     }
 
-    /// Ends every living family of which this holds. Returns their ids.
-    pub(crate) fn kill_where(
+    /// Ends every living family whose grant matches. Returns their ids.
+    pub(crate) fn end_where(
         &mut self,
         is_meant: impl Fn(&Grant) -> bool,
         death: FamilyDeath,
@@ -160,7 +160,7 @@ impl Families {
             .filter(|(_, family)| family.death.is_none() && is_meant(&family.grant));
         let meant: Vec<String> = meant.map(|(id, _)| id.clone()).collect();
         for id in &meant {
-            self.kill(id, death);
+            self.end(id, death);
         }
         meant
     }
@@ -178,8 +178,8 @@ impl Families {
         Some(current)
     }
 
-    /// Forgets the families that ended long ago.
-    fn sweep(&mut self, now: SystemTime) {
+    /// Removes the families that ended or expired, once there are too many.
+    fn evict_ended(&mut self, now: SystemTime) {
         if self.by_id.len() < MOST {
             return;
         }
@@ -227,5 +227,5 @@ impl Family {
     }
 }
 
-/// From here on dead and expired families are swept before a new one begins.
+/// From here on dead and expired families are evicted before a new one begins.
 const MOST: usize = 10_000;

@@ -14,7 +14,7 @@ pub(crate) enum Level {
     /// Two factors.
     #[serde(rename = "AAL2")]
     Two,
-    /// A phishing-resistant factor; nobody reaches it here.
+    /// A phishing-resistant factor; no person of the emulator has one.
     #[serde(rename = "AAL3")]
     Three,
 }

@@ -22,7 +22,7 @@ pub struct SessionRecord {
     pub auth_level: String,
     /// Whether it was revoked; an expired one is not.
     pub is_revoked: bool,
-    /// Whether pages still take it as signed in.
+    /// Whether the pages still treat the person as signed in.
     pub is_alive: bool,
 }
 
@@ -50,7 +50,7 @@ impl Sessions {
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<&Session> {
-        // The youngest are asked for most.
+        // The newest sessions are looked up most often.
         self.known.iter().rev().find(|known| known.id == id)
     }
 
@@ -58,7 +58,7 @@ impl Sessions {
         self.known.iter_mut().rev().find(|known| known.id == id)
     }
 
-    /// The sessions of a person that nobody revoked yet.
+    /// The sessions of a person that are not revoked.
     pub(crate) fn live_of(&self, user: &str) -> Vec<String> {
         let theirs = |known: &&Session| known.user == user && !known.is_revoked;
         let known = self.known.iter().filter(theirs);

@@ -7,9 +7,9 @@ use super::grant::Level;
 use crate::clock::later;
 use crate::secret::Digest;
 
-/// What an application asks of a person.
+/// What an application asks a person to allow.
 #[derive(Clone, Debug)]
-pub(crate) struct Ask {
+pub(crate) struct AuthorizationRequest {
     pub(crate) client_id: String,
     /// The APIs it wants to call, in its order.
     pub(crate) audiences: Vec<String>,
@@ -43,7 +43,7 @@ pub(crate) enum Back {
     Device(Digest),
 }
 
-/// A redirect URI that was checked, and what comes along.
+/// A redirect URI that was checked, and the parameters that belong to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Callback {
     pub(crate) redirect_uri: String,
@@ -60,18 +60,18 @@ pub(crate) enum Step {
     Consent,
 }
 
-/// A request that waits.
+/// A request that waits for the person.
 #[derive(Clone, Debug)]
 pub(crate) struct Ticket {
     pub(crate) browser: Digest,
-    pub(crate) ask: Ask,
+    pub(crate) request: AuthorizationRequest,
     pub(crate) step: Step,
     /// Whether the person signed in for this request.
     pub(crate) has_signed_in: bool,
     pub(crate) since: SystemTime,
 }
 
-/// The tickets that nobody used yet.
+/// The tickets that are not used yet.
 #[derive(Debug, Default)]
 pub(crate) struct Tickets {
     known: HashMap<Digest, Ticket>,
@@ -86,13 +86,13 @@ impl Tickets {
         self.known.insert(Digest::of(value), ticket);
     }
 
-    /// A look, for the page itself.
+    /// The ticket of a page; it stays usable.
     pub(crate) fn find(&self, value: &str, now: SystemTime) -> Option<&Ticket> {
         let known = self.known.get(&Digest::of(value))?;
         known.is_alive(now).then_some(known)
     }
 
-    /// Uses a ticket up.
+    /// Takes a ticket out: it works once.
     pub(crate) fn take(&mut self, value: &str, now: SystemTime) -> Option<Ticket> {
         let taken = self.known.remove(&Digest::of(value))?;
         taken.is_alive(now).then_some(taken)
@@ -108,5 +108,5 @@ impl Ticket {
 /// A person who takes longer starts again at the application.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// From here on expired tickets are swept before a new one is kept.
+/// From here on expired tickets are evicted before a new one is kept.
 const MOST: usize = 10_000;

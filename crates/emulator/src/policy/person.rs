@@ -10,7 +10,7 @@ use crate::config::{
 use crate::person::{Consents, Grant};
 use crate::refusal::{Code, Refusal};
 
-/// Everything that decides.
+/// What a decision depends on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standing<'t> {
     pub(crate) application: &'t Application,
@@ -21,7 +21,7 @@ pub(crate) struct Standing<'t> {
 
 /// A scope at the API that it belongs to; `None` for what is about the person.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub(crate) struct RequestedScope {
     pub(crate) audience: Option<String>,
     pub(crate) scope: String,
 }
@@ -31,50 +31,53 @@ impl Standing<'_> {
     ///
     /// Without an audience every API is meant that the application may call. Whether the
     /// authorization endpoint takes one is not documented.
-    pub(crate) fn wanted(
+    pub(crate) fn requested_scopes(
         &self,
         audiences: &[String],
         scopes: &BTreeSet<String>,
-    ) -> Result<Vec<Wanted>, Refusal> {
-        let mut wanted = Vec::new();
+    ) -> Result<Vec<RequestedScope>, Refusal> {
+        let mut requested = Vec::new();
         let mut dropped = BTreeSet::new();
         for scope in scopes {
-            let places = self.places(audiences, scope);
-            if places.is_empty() {
+            let found = self.at_each_api(audiences, scope);
+            if found.is_empty() {
                 dropped.insert(scope.clone());
             }
-            wanted.extend(places);
+            requested.extend(found);
         }
         let is_strict = self.switches.scope_mode == ScopeMode::Strict;
-        if (is_strict && !dropped.is_empty()) || wanted.is_empty() {
+        if (is_strict && !dropped.is_empty()) || requested.is_empty() {
             let audience = match audiences {
                 [one] => Audience::One(one.clone()),
                 _ => Audience::All(audiences.to_vec()),
             };
             return Err(refused_scopes(self.application, &audience, &dropped));
         }
-        Ok(wanted)
+        Ok(requested)
     }
 
     /// The scopes that a request for a person names, as far as the application may ask for them.
     ///
     /// RFC 6749 section 3.3: a request without scopes is refused; the platform lists it as required.
-    pub(crate) fn asked(
+    pub(crate) fn named_scopes(
         &self,
         audiences: &[String],
         scope: Option<&str>,
     ) -> Result<BTreeSet<String>, Refusal> {
         let missing = || Refusal::new(Code::InvalidScope, "the parameter `scope` is missing");
         let scopes = parse_scopes(scope.ok_or_else(missing)?)?;
-        let wanted = self.wanted(audiences, &scopes)?;
-        Ok(wanted.into_iter().map(|wanted| wanted.scope).collect())
+        let requested = self.requested_scopes(audiences, &scopes)?;
+        Ok(requested
+            .into_iter()
+            .map(|requested| requested.scope)
+            .collect())
     }
 
     /// Whether the person allowed it.
-    pub(crate) fn is_consented(&self, user: &str, wanted: &Wanted) -> bool {
+    pub(crate) fn is_consented(&self, user: &str, requested: &RequestedScope) -> bool {
         let who = (user, self.application.id.as_str());
         self.consents
-            .allows(who, wanted.audience.as_deref(), &wanted.scope)
+            .allows(who, requested.audience.as_deref(), &requested.scope)
     }
 
     /// The audience of the next token of a grant; `platform` is the platform's own API.
@@ -90,16 +93,16 @@ impl Standing<'_> {
         if named == platform {
             return Ok(Audience::One(named.to_owned()));
         }
-        // At every mint anew: the application may have lost the API since.
+        // Checked for every token: the application may have lost the API since.
         let audience = audience(self.application, self.apis, self.switches, Some(named))?;
         let is_covered = match &audience {
             Audience::One(one) => self.covers(grant, one),
-            Audience::All(_) | Audience::Nobody => true,
+            Audience::All(_) | Audience::NoApi => true,
         };
         if is_covered {
             return Ok(audience);
         }
-        let description = format!("nobody consented to `{named}` here");
+        let description = format!("the person has not consented to `{named}`");
         Err(match self.switches.ungranted_audience {
             UngrantedAudience::ConsentRequired => Refusal::new(Code::ConsentRequired, description),
             UngrantedAudience::InvalidTarget => Refusal::new(Code::InvalidTarget, description),
@@ -241,11 +244,11 @@ impl Standing<'_> {
     }
 
     /// Every API where the application may ask for this scope.
-    fn places(&self, audiences: &[String], scope: &str) -> Vec<Wanted> {
+    fn at_each_api(&self, audiences: &[String], scope: &str) -> Vec<RequestedScope> {
         if !self.application.allowed_scopes.contains(scope) {
             return Vec::new();
         }
-        let at = |audience: Option<String>| Wanted {
+        let at = |audience: Option<String>| RequestedScope {
             audience,
             scope: scope.to_owned(),
         };
@@ -266,6 +269,6 @@ fn is_meant(audience: &Audience, api: &str) -> bool {
     match audience {
         Audience::One(one) => one == api,
         Audience::All(all) => all.iter().any(|one| one == api),
-        Audience::Nobody => false,
+        Audience::NoApi => false,
     }
 }

@@ -11,6 +11,7 @@ use crate::audit::{AuditContext, AuditParty, Event, Outcome};
 use crate::clock::{later, rfc3339};
 use crate::config::{Application, Config, ConfigError, Switches};
 use crate::person::{FamilyDeath, Grant};
+use crate::refusal::{Code, Refusal};
 use crate::secret::Secret;
 use crate::{keys, random};
 
@@ -162,7 +163,7 @@ impl Tenant {
             let families = live
                 .people
                 .families
-                .kill_where(theirs, FamilyDeath::TokensRevoked);
+                .end_where(theirs, FamilyDeath::TokensRevoked);
             live.tokens.revoke_all_of(id, now) + families.len()
         };
         let before = json!({ "live_tokens": revoked });
@@ -225,6 +226,13 @@ impl Tenant {
             data,
             context,
         });
+    }
+}
+
+/// At an OAuth endpoint a change fails only where the emulator itself does.
+impl From<ChangeError> for Refusal {
+    fn from(error: ChangeError) -> Self {
+        Self::new(Code::ServerError, error.to_string())
     }
 }
 

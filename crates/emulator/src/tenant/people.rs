@@ -3,14 +3,14 @@
 use serde_json::json;
 
 use super::change::{By, ChangeError};
-use super::{Behind, Live, Tenant};
+use super::{Live, Tenant, TokenOwner};
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::config::User;
 use crate::person::{
     ConsentRecord, FamilyDeath, FamilyRecord, Grace, Grant, RefreshTokenRecord, RefreshTokenState,
     SessionRecord, Which,
 };
-use crate::policy::Wanted;
+use crate::policy::RequestedScope;
 
 impl Tenant {
     /// Suspends a person, or lets them in again. A suspended one has no session and no refresh token.
@@ -40,13 +40,13 @@ impl Tenant {
             for session in sessions {
                 self.end_session(&session, FamilyDeath::UserSuspended, by);
             }
-            // What a sign-in of long ago left behind.
+            // Families of older sign-ins, whose sessions are gone.
             let theirs = |grant: &Grant| grant.user == id;
             let mut live = self.live();
             live.people
                 .families
-                .kill_where(theirs, FamilyDeath::UserSuspended);
-            let is_theirs = |behind: &Behind| behind.user == id;
+                .end_where(theirs, FamilyDeath::UserSuspended);
+            let is_theirs = |owner: &TokenOwner| owner.user == id;
             live.tokens
                 .revoke_where(|it| it.person.as_ref().is_some_and(is_theirs));
         }
@@ -76,8 +76,8 @@ impl Tenant {
             session.is_revoked = true;
             let user = session.user.clone();
             let theirs = |grant: &Grant| grant.session == id;
-            let families = live.people.families.kill_where(theirs, death);
-            let is_theirs = |behind: &Behind| behind.session == id;
+            let families = live.people.families.end_where(theirs, death);
+            let is_theirs = |owner: &TokenOwner| owner.session == id;
             live.tokens
                 .revoke_where(|it| it.person.as_ref().is_some_and(is_theirs));
             (user, families)
@@ -102,15 +102,15 @@ impl Tenant {
     /// Ends one family and the tokens that came from it.
     pub(crate) fn end_family(&self, id: &str, death: FamilyDeath) -> bool {
         let mut live = self.live();
-        let is_theirs = |behind: &Behind| behind.family == id;
+        let is_theirs = |owner: &TokenOwner| owner.family == id;
         live.tokens
             .revoke_where(|it| it.person.as_ref().is_some_and(is_theirs));
-        live.people.families.kill(id, death)
+        live.people.families.end(id, death)
     }
 
     /// Takes a consent back: of one API, of what is about the person, or all of it.
     ///
-    /// Without the consent to `offline_access` the refresh tokens that stand on it are dead. What a
+    /// Without the consent to `offline_access` the refresh tokens that depend on it end. What a
     /// revoked consent does to live tokens is not documented: access tokens live on until they expire.
     pub(crate) fn revoke_consent(
         &self,
@@ -126,7 +126,7 @@ impl Tenant {
                 let theirs = |grant: &Grant| grant.user == user && grant.client_id == application;
                 live.people
                     .families
-                    .kill_where(theirs, FamilyDeath::ConsentRevoked);
+                    .end_where(theirs, FamilyDeath::ConsentRevoked);
             }
             revoked
         };
@@ -175,7 +175,7 @@ impl Tenant {
         live.people.families.record_of(token, now, grace)
     }
 
-    /// Session and application of an id token that was made here; expired ones are welcome
+    /// Session and application of an id token that was made here; an expired one is accepted
     /// (OpenID Connect RP-Initiated Logout section 4).
     pub(crate) fn session_of(&self, id_token: &str) -> Option<(String, String)> {
         self.live().people.id_tokens.find(id_token)
@@ -183,19 +183,19 @@ impl Tenant {
 }
 
 impl Live {
-    /// Name and description of a scope, as a page says them.
-    pub(crate) fn words_for(&self, wanted: &Wanted) -> (&str, &str) {
+    /// Name and description of a scope, as a page shows them.
+    pub(crate) fn words_for(&self, requested: &RequestedScope) -> (&str, &str) {
         let api = self
             .apis
             .iter()
-            .find(|api| Some(&api.audience) == wanted.audience.as_ref());
-        let known = api.and_then(|api| api.scopes.iter().find(|it| it.scope == wanted.scope));
+            .find(|api| Some(&api.audience) == requested.audience.as_ref());
+        let known = api.and_then(|api| api.scopes.iter().find(|it| it.scope == requested.scope));
         if let Some(known) = known {
             return (&known.name, &known.description);
         }
         let own = ABOUT_PERSON
             .iter()
-            .find(|(scope, ..)| *scope == wanted.scope);
+            .find(|(scope, ..)| *scope == requested.scope);
         own.map_or(("", ""), |(_, name, description)| (name, description))
     }
 
@@ -207,9 +207,9 @@ impl Live {
         all.position(|known| known == scope).unwrap_or(usize::MAX)
     }
 
-    /// What a page said about a scope.
-    pub(crate) fn text_of(&self, wanted: &Wanted) -> String {
-        let (name, description) = self.words_for(wanted);
+    /// The text of a page about a scope.
+    pub(crate) fn text_of(&self, requested: &RequestedScope) -> String {
+        let (name, description) = self.words_for(requested);
         format!("{name}: {description}")
     }
 }

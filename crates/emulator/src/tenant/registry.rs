@@ -26,9 +26,9 @@ pub(crate) struct Registry {
 /// How an attempt to authenticate an application ended.
 #[derive(Debug)]
 pub(crate) enum Authenticated {
-    /// It is who it says it is; it may still be disabled.
+    /// The application proved its identity; it may still be disabled.
     Yes(Box<Application>),
-    /// It is unknown, or the secret is not its own.
+    /// The application is unknown, or the secret is wrong.
     No,
 }
 

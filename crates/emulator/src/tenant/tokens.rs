@@ -7,11 +7,11 @@ use crate::secret::Digest;
 
 /// What the tenant knows about a token it issued; never the token itself.
 #[derive(Clone, Debug)]
-pub(crate) struct Issued {
+pub(crate) struct IssuedToken {
     pub(crate) id: String,
     pub(crate) client_id: String,
     /// The person behind it, and the sign-in; `None` for an application that acts for itself.
-    pub(crate) person: Option<Behind>,
+    pub(crate) person: Option<TokenOwner>,
     pub(crate) audience: Vec<String>,
     pub(crate) scopes: BTreeSet<String>,
     pub(crate) since: SystemTime,
@@ -19,30 +19,30 @@ pub(crate) struct Issued {
     pub(crate) is_revoked: bool,
 }
 
-/// Whose token it is, and what it came from.
+/// The person and the sign-in that a token belongs to.
 #[derive(Clone, Debug)]
-pub(crate) struct Behind {
+pub(crate) struct TokenOwner {
     pub(crate) user: String,
     pub(crate) session: String,
-    /// What dies together: everything that came from one code.
+    /// The family: everything that came from one code is revoked together.
     pub(crate) family: String,
 }
 
 /// Issued tokens by SHA-256.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
-    issued: HashMap<Digest, Issued>,
+    issued: HashMap<Digest, IssuedToken>,
 }
 
 impl Tokens {
-    pub(crate) fn insert(&mut self, token: &str, issued: Issued, now: SystemTime) {
+    pub(crate) fn insert(&mut self, token: &str, issued: IssuedToken, now: SystemTime) {
         if self.issued.len() >= MOST_TOKENS {
             self.issued.retain(|_, known| known.until > now);
         }
         self.issued.insert(Digest::of(token), issued);
     }
 
-    pub(crate) fn find(&self, token: &str) -> Option<&Issued> {
+    pub(crate) fn find(&self, token: &str) -> Option<&IssuedToken> {
         self.issued.get(&Digest::of(token))
     }
 
@@ -52,8 +52,8 @@ impl Tokens {
         }
     }
 
-    /// Revokes every token of which this holds; nobody counts them.
-    pub(crate) fn revoke_where(&mut self, is_meant: impl Fn(&Issued) -> bool) {
+    /// Revokes every token that matches.
+    pub(crate) fn revoke_where(&mut self, is_meant: impl Fn(&IssuedToken) -> bool) {
         let meant = self.issued.values_mut().filter(|known| is_meant(known));
         meant.for_each(|known| known.is_revoked = true);
     }
@@ -68,5 +68,5 @@ impl Tokens {
     }
 }
 
-/// From here on expired tokens are swept before a new one is kept.
+/// From here on expired tokens are evicted before a new one is kept.
 const MOST_TOKENS: usize = 10_000;

@@ -168,7 +168,7 @@ async fn a_confidential_application_may_go_without_pkce_and_not_with_plain() {
 }
 
 #[tokio::test]
-async fn disabled_and_service_applications_ask_nobody() {
+async fn disabled_and_service_applications_ask_no_person() {
     let world = sample_world().await;
     world.emulator.set_enabled(sample::NATIVE, false).unwrap();
     assert_eq!(error_of(&world, &[]).await, "unauthorized_client");
@@ -332,7 +332,7 @@ async fn a_login_hint_names_who_is_meant() {
         .open(&world.authorize_url(&[("login_hint", sample::ALICE)]))
         .await;
     assert!(page.callback("code").is_some());
-    // As real servers do it: the code is of somebody else than was meant.
+    // As real servers do it: the code is of another person than was meant.
     world
         .emulator
         .switches(|switches| switches.login_hint_is_checked = false);

@@ -47,7 +47,7 @@ async fn a_code_is_bound_to_its_redirect_uri_verifier_and_application() {
         let code = world.code(&[]).await;
         let reply = world.exchange(&code, &[(name, value)]).await;
         assert_eq!(reply.error(), (400, error.to_owned()), "{name}={value}");
-        // One attempt: whoever guesses has used it up.
+        // One attempt: a wrong guess uses the code up.
         assert_eq!(world.exchange(&code, &[]).await.error().1, INVALID_GRANT);
     }
     let code = world.code(&[]).await;
@@ -56,7 +56,7 @@ async fn a_code_is_bound_to_its_redirect_uri_verifier_and_application() {
         ("client_secret", sample::WEB_SECRET),
     ];
     assert_eq!(world.exchange(&code, &web).await.error().1, INVALID_GRANT);
-    // Somebody else's attempt changes nothing.
+    // The attempt of another client changes nothing.
     assert_eq!(world.exchange(&code, &[]).await.status, 200);
     assert_eq!(
         world.exchange("made-up", &[]).await.error().1,
@@ -200,7 +200,7 @@ async fn claims_of_an_id_token_go_wrong_on_demand() {
 }
 
 #[tokio::test]
-async fn nobody_gets_more_of_a_person_than_the_person_may_have() {
+async fn no_application_gets_more_of_a_person_than_the_person_may_have() {
     let world = sample_world().await;
     let callback = world.approved(sample::BOB, &[]).await;
     let code = parameter(&callback, "code").unwrap();

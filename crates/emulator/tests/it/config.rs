@@ -183,11 +183,11 @@ fn names_are_given_once() {
 fn other_rules_name_their_fix() {
     assert_eq!(
         message("[tenant]\nname = \"a b\"\norganisation = \"c\"\n"),
-        "line 2, column 8: `a b` is no slug; use letters, digits and hyphens"
+        "line 2, column 8: `a b` is not a valid slug; use letters, digits and hyphens"
     );
     assert_eq!(
         after_tenant("issuer_path = \"tenants/a/\"\n"),
-        "line 4, column 15: `tenants/a/` is no path of an issuer; write it like \"/tenants/a\""
+        "line 4, column 15: `tenants/a/` is not a valid issuer path; write it like \"/tenants/a\""
     );
     assert_eq!(
         after_tenant("admin_token = \"\"\n"),

@@ -81,7 +81,7 @@ async fn a_delayed_reply_still_comes() {
 }
 
 #[tokio::test]
-async fn a_delay_of_one_application_holds_up_nobody_else() {
+async fn a_delay_of_one_application_delays_no_other() {
     let world = sample_world().await;
     let never = Fault::delay(Duration::from_secs(3600));
     world.emulator.fault(never.audience(sample::HEALTH));

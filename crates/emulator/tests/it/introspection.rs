@@ -103,10 +103,10 @@ async fn only_applications_with_a_secret_may_introspect() {
     let public = [("client_id", sample::NATIVE), ("token", "garbage")];
     let reply = world.post("/oauth2/introspect", &public).await;
     assert_eq!(reply.error(), (400, "unauthorized_client".to_owned()));
-    let nobody = world
+    let anonymous = world
         .post("/oauth2/introspect", &[("token", "garbage")])
         .await;
-    assert_eq!(nobody.error(), (401, "invalid_client".to_owned()));
+    assert_eq!(anonymous.error(), (401, "invalid_client".to_owned()));
     let no_token = world.post("/oauth2/introspect", &SERVICE_POST[1..]).await;
     assert_eq!(no_token.error(), (400, "invalid_request".to_owned()));
 }

@@ -196,7 +196,7 @@ async fn a_page_whose_name_was_bound_to_this_machine_owns_nothing() {
 }
 
 #[tokio::test]
-async fn the_network_never_meets_the_admin_token_that_everybody_knows() {
+async fn the_network_never_meets_the_public_admin_token() {
     let every = std::net::IpAddr::from([0, 0, 0, 0]);
     let start = |config: Config| Emulator::builder(config).host(every).start();
     let refused = start(Config::sample()).await.unwrap_err();

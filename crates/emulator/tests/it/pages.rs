@@ -136,7 +136,7 @@ async fn the_cookie_is_out_of_reach_and_changes_with_the_sign_in() {
     let page = browser.open(&world.authorize_url(&[])).await;
     browser.sign_in(&page, ALICE).await;
     assert_ne!(browser.cookie, before);
-    // Whoever planted the old cookie has nothing of it.
+    // A planted cookie is worthless after it.
     let mut planted = Browser::new(&world);
     planted.cookie = before;
     let page = planted.open(&world.authorize_url(&[])).await;
@@ -283,7 +283,7 @@ async fn the_consent_page_groups_scopes_by_api_and_marks_what_is_new() {
 }
 
 #[tokio::test]
-async fn not_you_leads_to_the_sign_in_of_somebody_else() {
+async fn not_you_leads_to_the_sign_in_of_another_person() {
     let world = sample_world().await;
     let mut browser = Browser::new(&world);
     let page = browser.open(&world.authorize_url(&[])).await;
@@ -292,7 +292,7 @@ async fn not_you_leads_to_the_sign_in_of_somebody_else() {
     assert_eq!(page.name(), "sign-in");
     let consent = browser.sign_in(&page, BOB).await;
     assert!(consent.reply.text.contains("Bob Sample"));
-    // Bob may not have everything: what nobody can give is not asked for.
+    // Bob may not have everything: what the person cannot give is not asked for.
     assert!(!consent.scopes().contains_key("read:records"));
     assert!(consent.scopes().contains_key("read:transactions"));
     assert!(world.emulator.consents().is_empty());
@@ -371,8 +371,8 @@ async fn the_driver_says_where_it_stopped() {
         .await
         .unwrap_err();
     assert!(matches!(error, PageError::Elsewhere));
-    let nobody = world.emulator.login_as("nobody");
-    let error = nobody.approve(world.authorize_url(&[])).await.unwrap_err();
+    let unknown = world.emulator.login_as("nobody");
+    let error = unknown.approve(world.authorize_url(&[])).await.unwrap_err();
     assert!(matches!(error, PageError::UnknownUser(_)));
     let error = alice.device_approve("BBBB-CCCC").await.unwrap_err();
     assert!(matches!(error, PageError::Refused(_)));

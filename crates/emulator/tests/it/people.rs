@@ -143,7 +143,7 @@ async fn a_person_sees_application_and_code_before_a_device_is_let_in() {
     assert!(page.reply.text.contains(user_code) && page.reply.text.contains("Cymmetri Desktop"));
     let page = browser.press(&page, "/consent", "allow").await;
     assert_eq!(page.name(), "device-allowed");
-    // Even a device of somebody who allowed it all before is confirmed.
+    // Even a device of a person who allowed it all before is confirmed.
     let begun = begin(&world).await;
     let user_code = begun["user_code"].as_str().unwrap();
     let page = browser.open("/activate").await;
@@ -348,7 +348,10 @@ async fn pages_meet_only_faults_that_name_them() {
     assert_eq!(page.reply.status, 503);
     let alice = world.emulator.login_as(sample::ALICE);
     let error = alice.device_approve("BBBB-BBBB").await.unwrap_err();
-    assert_eq!(error.to_string(), "the reply was no page: status 503");
+    assert_eq!(
+        error.to_string(),
+        "the reply is not a page of the emulator: status 503"
+    );
 }
 
 #[tokio::test]
@@ -427,7 +430,7 @@ async fn signing_out_ends_the_session_and_returns_to_a_registered_address() {
 }
 
 #[tokio::test]
-async fn nobody_is_signed_out_by_a_link() {
+async fn no_person_is_signed_out_by_a_link() {
     let world = sample_world().await;
     let mut browser = Browser::new(&world);
     let page = browser.open(&world.authorize_url(&[])).await;

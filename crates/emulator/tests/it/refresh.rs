@@ -387,7 +387,7 @@ async fn the_audience_may_be_fixed_at_the_sign_in() {
 }
 
 #[tokio::test]
-async fn an_audience_that_nobody_consented_to_is_refused_and_the_token_stays() {
+async fn an_audience_without_consent_is_refused_and_the_token_stays() {
     let world = sample_world().await;
     let token = world.sign_in(&[]).await.refresh_token();
     assert_eq!(
@@ -681,8 +681,8 @@ async fn an_id_token_comes_with_a_refresh_without_a_nonce_or_not_at_all() {
     let claims = part(reply.json()["id_token"].as_str().unwrap(), 1);
     assert_eq!(claims["sub"], sample::ALICE);
     assert_eq!(claims.get("nonce"), None);
-    let somebody = Fault::id_token_claim("sub", sample::BOB).grant("refresh_token");
-    world.emulator.fault(somebody.times(1));
+    let other_person = Fault::id_token_claim("sub", sample::BOB).grant("refresh_token");
+    world.emulator.fault(other_person.times(1));
     let reply = world.refresh(&token_of(&reply), &[]).await;
     let claims = part(reply.json()["id_token"].as_str().unwrap(), 1);
     assert_eq!(claims["sub"], sample::BOB);
@@ -729,7 +729,7 @@ async fn a_delay_comes_before_or_after_the_rotation() {
     while state(&world, &first) != RefreshTokenState::Spent {
         tokio::task::yield_now().await;
     }
-    // It holds up nobody else.
+    // It delays no other client.
     assert_eq!(world.refresh(&second, &[]).await.status, 200);
     assert!(!waiting.is_finished());
     waiting.abort();

@@ -145,7 +145,7 @@ async fn an_issued_opaque_token_in_any_logged_field_is_blanked() {
 }
 
 #[tokio::test]
-async fn a_token_of_somebody_else_is_blanked_too() {
+async fn a_token_of_another_issuer_is_blanked_too() {
     let (world, other) = tokio::join!(sample_world(), sample_world());
     let token = other.banking_token().await;
     put_everywhere(&world, &token).await;

@@ -1,29 +1,29 @@
 //! Which room of the SDK may use which foreign part: each stands behind one room, which can replace it.
 
-use super::rooms::room_of;
+use super::rooms::Layout;
 use crate::source::{Source, words::text_at};
 
 /// A crate, and the rooms that may name it.
 const PARTS: [(&str, &[&str]); 12] = [
     ("aws_lc_rs", &["jwt"]),
-    ("axum", &["resource_server"]),
+    ("axum", &["http", "resource_server"]),
     ("etcetera", &["store"]),
     ("moka", &["cache"]),
     ("oauth2", &["endpoint", "login"]),
     ("papaya", &["cache", "session"]),
     ("qrcode", &["login"]),
-    ("reqwest", &["endpoint", "login"]),
+    ("reqwest", &["endpoint", "http", "login"]),
     ("sha2", &["store"]),
     ("tempfile", &["store"]),
-    ("tower_layer", &["resource_server"]),
-    ("tower_service", &["resource_server"]),
+    ("tower_layer", &["http", "resource_server"]),
+    ("tower_service", &["http", "resource_server"]),
 ];
 
 /// What is wrong, one line each.
 pub(crate) fn findings(sources: &[Source]) -> Vec<String> {
     let mut findings = Vec::new();
     for source in sources {
-        let room = room_of(&source.path);
+        let room = Layout::SDK.room_of(&source.path);
         for (at, word) in source.words.iter().enumerate() {
             let starts_path = text_at(&source.words, at + 1) == "::"
                 && (at == 0 || text_at(&source.words, at - 1) != "::");

@@ -1,71 +1,182 @@
-//! Which room of the SDK may use which: `use crate::` points downward.
+//! Which room of a crate may use which: `use crate::` points downward.
 //!
 //! A room is a module of the crate root with all that is below it: `src/cache/slot.rs` is in the
-//! room `cache`. `ARCHITECTURE.md` says why the rooms stand in this order.
+//! room `cache`. `ARCHITECTURE.md` says why the rooms stand in this order, and names them in it.
 
 use std::collections::BTreeSet;
 
+use super::paths::paths;
 use crate::source::Source;
-use crate::source::words::{Word, text_at};
 
-/// The rooms from top to bottom. Those on one line do not use each other, except for `MIXED`.
-const ORDER: [&[&str]; 8] = [
-    &["client", "resource_server"],
-    &["cache", "login"],
-    &["flow"],
-    &["session"],
-    &["endpoint", "store"],
-    MIXED,
-    &["error"],
-    &["account", "scope", "secret", "time"],
-];
+/// A crate whose rooms have an order.
+#[derive(Clone, Copy)]
+pub(super) struct Layout {
+    /// The folder of the crate root, with `/`.
+    pub(super) root: &'static str,
+    /// The heading in `ARCHITECTURE.md` above the drawing of the rooms.
+    pub(super) heading: &'static str,
+    /// The rooms from top to bottom. Those on one line do not use each other, except for `mixed`.
+    pub(super) order: &'static [&'static [&'static str]],
+    /// The line whose rooms may use each other as long as no circle comes of it.
+    pub(super) mixed: &'static [&'static str],
+    /// Rooms that show the whole crate: they may use all of it, and no room uses them.
+    pub(super) free: &'static [&'static str],
+    /// Rooms whose files still form circles. To be emptied.
+    pub(super) with_circles: &'static [&'static str],
+    /// A rule beyond the order: which path from a room is refused, and why.
+    pub(super) refuses: fn(&Self, from: &str, path: &[String]) -> Option<&'static str>,
+}
 
-/// The line whose rooms may use each other as long as no circle comes of it.
-const MIXED: &[&str] = &["request", "token", "jwt", "dialect", "source"];
+impl Layout {
+    pub(super) const SDK: Self = Self {
+        root: "src/",
+        heading: "## The rooms of the SDK",
+        order: &[
+            &["client", "resource_server"],
+            &["http"],
+            &["cache", "login"],
+            &["flow"],
+            &["session"],
+            &["endpoint", "store"],
+            &["request", "refusal", "token", "jwt", "dialect", "source"],
+            &["error"],
+            &["account", "scope", "secret", "time"],
+        ],
+        mixed: &["request", "refusal", "token", "jwt", "dialect", "source"],
+        free: &["guide", "lib", "test_util"],
+        with_circles: &[
+            "cache",
+            "client",
+            "endpoint",
+            "error",
+            "jwt",
+            "login",
+            "resource_server",
+            "session",
+            "store",
+            "time",
+        ],
+        refuses: upper_rooms_of_resource_server,
+    };
 
-/// Rooms that show the whole crate: they may use all of it, and nobody uses them.
-const FREE: [&str; 3] = ["guide", "lib", "test_util"];
+    pub(super) const EMULATOR: Self = Self {
+        root: "crates/emulator/src/",
+        heading: "## The rooms of the emulator",
+        order: &[
+            &["emulator"],
+            &["server"],
+            &["pipeline"],
+            &["endpoint", "interaction", "admin"],
+            &["login", "exchange"],
+            &["tenant"],
+            &["policy", "fault", "page"],
+            &["person", "form", "reply"],
+            &["requests", "refusal", "sample"],
+            &["audit", "config"],
+            &[
+                "clock", "host", "keys", "random", "redact", "routes", "secret",
+            ],
+        ],
+        mixed: &[],
+        free: &["bin", "lib"],
+        with_circles: &[],
+        refuses: |_, _, _| None,
+    };
+
+    /// The room of a file, by its path from the root of the repository.
+    pub(super) fn room_of<'p>(&self, path: &'p str) -> &'p str {
+        let inside = path.strip_prefix(self.root).unwrap_or(path);
+        let first = inside.split('/').next().unwrap_or(inside);
+        first.trim_end_matches(".rs")
+    }
+
+    pub(super) fn is_free(&self, room: &str) -> bool {
+        self.free.contains(&room)
+    }
+
+    /// 0 is the top.
+    fn rank(&self, room: &str) -> Option<usize> {
+        self.order.iter().position(|line| line.contains(&room))
+    }
+
+    fn order(&self) -> String {
+        let lines: Vec<String> = self.order.iter().map(|line| line.join(", ")).collect();
+        lines.join(" → ")
+    }
+}
+
+/// This file, which has the lists that a finding may ask to change.
+pub(super) const FILE: &str = file!();
 
 /// What is wrong with the arrows between rooms, one line each.
-pub(crate) fn findings(sources: &[Source]) -> Vec<String> {
+pub(super) fn findings(layout: &Layout, sources: &[Source]) -> Vec<String> {
     let mut findings = Vec::new();
     let mut arrows = Vec::new();
     for source in sources {
-        let room = room_of(&source.path);
-        if FREE.contains(&room) {
+        let room = layout.room_of(&source.path);
+        if layout.is_free(room) {
             continue;
         }
-        if rank(room).is_none() {
+        if layout.rank(room).is_none() {
             findings.push(format!("{}: {}", source.path, unknown(room)));
             continue;
         }
-        for arrow in arrows_of(source, room) {
-            match judge(&arrow) {
+        for path in paths(source, layout.root) {
+            let arrow = Arrow {
+                from: room,
+                path: path.parts,
+                place: format!("{}:{}", source.path, path.line),
+            };
+            match judge(layout, &arrow) {
                 Ok(()) => arrows.push(arrow),
                 Err(problem) => findings.push(format!("{}: {problem}", arrow.place)),
             }
         }
     }
-    findings.extend(circles(&arrows));
+    findings.extend(circles(layout, &arrows));
     findings
 }
 
-/// One path that leads from a room through the crate root.
+/// What is wrong with the drawing of the rooms in the text of `ARCHITECTURE.md`: it has their order.
+pub(super) fn drawing_findings(layout: &Layout, architecture: &str) -> Vec<String> {
+    let rooms = layout.order.concat();
+    let drawn: Vec<&str> = architecture
+        .split(layout.heading)
+        .nth(1)
+        .and_then(|text| text.split("```text\n").nth(1)?.split("\n```").next())
+        .unwrap_or_default()
+        .lines()
+        .filter(|line| !line.starts_with(' '))
+        .flat_map(|line| line.split("   ").next().unwrap_or(line).split_whitespace())
+        .collect();
+    if drawn == rooms {
+        return Vec::new();
+    }
+    vec![format!(
+        "ARCHITECTURE.md, {}: draws {}, but the order is {}",
+        layout.heading,
+        drawn.join(", "),
+        layout.order()
+    )]
+}
+
+/// One path that leads from a room to a module of the crate.
 struct Arrow<'a> {
     from: &'a str,
-    /// What follows `crate::`; never empty.
+    /// What follows `crate::`.
     path: Vec<String>,
     /// File and line.
     place: String,
 }
 
 impl Arrow<'_> {
+    /// The room that is used; `*` where all of the crate root is.
     fn to(&self) -> &str {
-        &self.path[0]
+        self.path.first().map_or("*", String::as_str)
     }
 }
 
-fn judge(arrow: &Arrow<'_>) -> Result<(), String> {
+fn judge(layout: &Layout, arrow: &Arrow<'_>) -> Result<(), String> {
     let (from, to) = (arrow.from, arrow.to());
     if to == "*" || to.starts_with(char::is_uppercase) {
         return Err(format!(
@@ -75,19 +186,19 @@ fn judge(arrow: &Arrow<'_>) -> Result<(), String> {
     if from == to {
         return Ok(());
     }
-    if FREE.contains(&to) {
+    if layout.is_free(to) {
         return Err(format!(
-            "{from} uses {to}, which is written for readers: nothing uses it"
+            "{from} uses {to}, which is written for readers: no room uses it"
         ));
     }
-    let Some((from_rank, to_rank)) = rank(from).zip(rank(to)) else {
+    let Some((from_rank, to_rank)) = layout.rank(from).zip(layout.rank(to)) else {
         return Err(unknown(to));
     };
-    let is_mixed = MIXED.contains(&from) && MIXED.contains(&to);
+    let is_mixed = layout.mixed.contains(&from) && layout.mixed.contains(&to);
     if from_rank > to_rank {
         return Err(format!(
             "{from} uses {to}: an arrow upward (the order is {})",
-            order()
+            layout.order()
         ));
     }
     if from_rank == to_rank && !is_mixed {
@@ -95,25 +206,31 @@ fn judge(arrow: &Arrow<'_>) -> Result<(), String> {
             "{from} uses {to}: these rooms stand side by side and stay apart"
         ));
     }
-    if from == "resource_server" && !resource_server_may_use(arrow) {
-        return Err(format!(
-            "{from} uses {}: of the upper rooms it may use `endpoint::keys` alone",
-            arrow.path.join("::")
-        ));
+    if let Some(rule) = (layout.refuses)(layout, from, &arrow.path) {
+        let path = arrow.path.join("::");
+        return Err(format!("{from} uses {path}: {rule}"));
     }
     Ok(())
 }
 
-/// The other end of the token knows neither callers nor sessions.
-fn resource_server_may_use(arrow: &Arrow<'_>) -> bool {
-    let is_keys = arrow.to() == "endpoint" && arrow.path.get(1).is_some_and(|part| part == "keys");
-    is_keys || rank(arrow.to()) >= rank("jwt")
+/// `resource_server` knows neither callers nor sessions.
+fn upper_rooms_of_resource_server(
+    layout: &Layout,
+    from: &str,
+    path: &[String],
+) -> Option<&'static str> {
+    let to = path.first()?;
+    let is_keys = to == "endpoint" && path.get(1).is_some_and(|part| part == "keys");
+    let is_refused = from == "resource_server" && !is_keys && layout.rank(to) < layout.rank("jwt");
+    is_refused.then_some("of the upper rooms it may use `endpoint::keys` alone")
 }
 
-/// One line for each arrow between rooms of `MIXED` that can be followed back to its start.
-fn circles(arrows: &[Arrow<'_>]) -> Vec<String> {
+/// One line for each arrow between `mixed` rooms that can be followed back to its start.
+fn circles(layout: &Layout, arrows: &[Arrow<'_>]) -> Vec<String> {
     let is_mixed = |arrow: &&Arrow<'_>| {
-        arrow.from != arrow.to() && MIXED.contains(&arrow.from) && MIXED.contains(&arrow.to())
+        arrow.from != arrow.to()
+            && layout.mixed.contains(&arrow.from)
+            && layout.mixed.contains(&arrow.to())
     };
     let mixed: Vec<&Arrow<'_>> = arrows.iter().filter(is_mixed).collect();
     let closes = |arrow: &&&Arrow<'_>| reachable(&mixed, arrow.to()).contains(arrow.from);
@@ -141,114 +258,10 @@ fn reachable<'a>(arrows: &[&'a Arrow<'_>], from: &'a str) -> BTreeSet<&'a str> {
     found
 }
 
-pub(super) fn room_of(path: &str) -> &str {
-    let inside = path.trim_start_matches("src/");
-    inside
-        .split('/')
-        .next()
-        .unwrap_or(inside)
-        .trim_end_matches(".rs")
-}
-
-/// 0 is the top.
-fn rank(room: &str) -> Option<usize> {
-    ORDER.iter().position(|line| line.contains(&room))
-}
-
-fn order() -> String {
-    ORDER.map(|line| line.join(", ")).join(" → ")
-}
-
 fn unknown(room: &str) -> String {
     format!(
-        "`{room}` is no room: give it its place in ORDER in {} and in ARCHITECTURE.md",
-        file!()
+        "`{room}` is not a room: give it its place in the order in {FILE} and in ARCHITECTURE.md"
     )
-}
-
-/// Every path of a file that starts at the crate root, by `crate::` or by enough `super::`.
-fn arrows_of<'a>(source: &Source, from: &'a str) -> Vec<Arrow<'a>> {
-    let words = &source.words;
-    let mut arrows = Vec::new();
-    let mut depth = source.path.trim_end_matches("/mod.rs").matches('/').count();
-    let mut braces = Vec::new();
-    for (at, word) in words.iter().enumerate() {
-        match word.text.as_str() {
-            "{" => {
-                let is_module = at >= 2 && words[at - 2].text == "mod";
-                depth += usize::from(is_module);
-                braces.push(is_module);
-            }
-            "}" => depth -= usize::from(braces.pop().unwrap_or(false)),
-            "crate" | "super" => {
-                let mut paths = Vec::new();
-                if let Some(start) = after_root(words, at, depth) {
-                    read_paths(words, start, &[], &mut paths);
-                }
-                let place = format!("{}:{}", source.path, word.line);
-                arrows.extend(paths.into_iter().map(|path| Arrow {
-                    from,
-                    path,
-                    place: place.clone(),
-                }));
-            }
-            _ => {}
-        }
-    }
-    arrows
-}
-
-/// Where a path goes on that starts at this place, if it goes through the crate root.
-fn after_root(words: &[Word], at: usize, depth: usize) -> Option<usize> {
-    let is_inside_path = at > 0 && words[at - 1].text == "::";
-    if is_inside_path {
-        return None;
-    }
-    let mut end = at;
-    let mut steps = 0;
-    while text_at(words, end) == "super" && text_at(words, end + 1) == "::" {
-        end += 2;
-        steps += 1;
-    }
-    let is_root = if steps == 0 {
-        text_at(words, at + 1) == "::"
-    } else {
-        steps >= depth
-    };
-    let start = if steps == 0 { at + 2 } else { end };
-    is_root.then_some(start)
-}
-
-/// Reads one tree of a `use` (or the path of an expression) and returns the place behind it.
-fn read_paths(
-    words: &[Word],
-    start: usize,
-    prefix: &[String],
-    paths: &mut Vec<Vec<String>>,
-) -> usize {
-    let text = text_at(words, start);
-    if text == "{" {
-        let mut at = start + 1;
-        while at < words.len() && words[at].text != "}" {
-            at = read_paths(words, at, prefix, paths).max(at + 1);
-        }
-        return at + 1;
-    }
-    let is_name =
-        text == "*" || text.starts_with(|first: char| first.is_alphabetic() || first == '_');
-    let mut path = prefix.to_vec();
-    if is_name {
-        path.push(text.to_owned());
-        if text_at(words, start + 1) == "::" {
-            return read_paths(words, start + 2, &path, paths);
-        }
-    }
-    let is_separator = text == ",";
-    if !path.is_empty() && !is_separator {
-        paths.push(path);
-    }
-    let is_renamed = text_at(words, start + 1) == "as";
-    start + if is_renamed { 3 } else { 1 }
 }
 
 #[cfg(test)]
@@ -260,7 +273,7 @@ mod tests {
             .iter()
             .map(|(path, text)| Source::parse(path, text))
             .collect();
-        findings(&sources)
+        findings(&Layout::SDK, &sources)
     }
 
     #[track_caller]
@@ -440,7 +453,7 @@ mod tests {
             "src/client.rs",
             "use crate::guide::Defaults;",
             1,
-            "nothing uses it",
+            "no room uses it",
         );
     }
 
@@ -450,9 +463,44 @@ mod tests {
             "src/client.rs",
             "use crate::attic::Box;",
             1,
-            "`attic` is no room",
+            "`attic` is not a room",
         );
         let findings = check(&[("src/attic.rs", "")]);
-        assert!(findings[0].contains("`attic` is no room"), "{findings:?}");
+        assert!(
+            findings[0].contains("`attic` is not a room"),
+            "{findings:?}"
+        );
+    }
+
+    #[test]
+    fn the_emulator_has_an_order_of_its_own() {
+        let check = |path, text| findings(&Layout::EMULATOR, &[Source::parse(path, text)]);
+        let path = "crates/emulator/src/policy/person.rs";
+        assert_eq!(check(path, "use crate::person::Grant;"), [""; 0]);
+        let found = check(path, "use crate::endpoint::Exchange;");
+        assert_eq!(found.len(), 1);
+        assert!(
+            found[0].contains("policy uses endpoint: an arrow up"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn the_drawing_has_the_order_of_the_rooms() {
+        let layout = Layout {
+            heading: "## Rooms",
+            order: &[&["a", "b"], &["c"]],
+            ..Layout::SDK
+        };
+        let right = "```text\nx   y\n```\n## Rooms\n\n```text\na  b     the top\n         of it\nc   below\n```\n";
+        assert_eq!(drawing_findings(&layout, right), [""; 0]);
+        let wrong = right.replace("a  b", "b  a");
+        let found = drawing_findings(&layout, &wrong);
+        assert_eq!(found.len(), 1);
+        assert!(
+            found[0].contains("draws b, a, c, but the order is a, b → c"),
+            "{found:?}"
+        );
+        assert_eq!(drawing_findings(&layout, "").len(), 1);
     }
 }

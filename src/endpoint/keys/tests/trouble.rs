@@ -89,10 +89,7 @@ async fn an_issuer_that_hangs_delays_known_keys_for_two_seconds_at_most() {
         assert!(Arc::ptr_eq(&used, &stale));
     }
     let is_waited_for = fixture.source.0.state().flight.is_none();
-    assert!(
-        !is_waited_for,
-        "it has ten seconds, and is still in the air"
-    );
+    assert!(!is_waited_for, "it has ten seconds, and is still under way");
     assert_eq!(fixture.count(KEYS).await, 2);
 }
 

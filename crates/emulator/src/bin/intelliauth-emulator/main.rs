@@ -23,7 +23,7 @@ struct Arguments {
     #[arg(long, default_value_t = 8080)]
     port: u16,
 
-    /// The address to listen on. Others than 127.0.0.1 are reachable for the whole network, and want
+    /// The address to listen on. Others than 127.0.0.1 are reachable for the whole network, and need
     /// an admin token of your own.
     #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
     host: IpAddr,
@@ -84,7 +84,7 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Box<dyn Erro
 
 /// Starts to listen for Ctrl-C and, on Unix, for the signal that `kill` sends.
 ///
-/// Done before the greeting is printed: whoever reads it may stop us at once.
+/// Called before the greeting is printed: its reader may stop the command at once.
 #[cfg(unix)]
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -128,10 +128,10 @@ fn name_the_option(error: StartError) -> Box<dyn Error> {
     }
 }
 
-/// What the network gets to see, where it is not what a tenant's own people would expect.
+/// Warns of what other machines can reach.
 fn warn_of_the_network(config: &Config) {
     let secrets = if config.has_sample_secrets() {
-        ", and secrets or passwords of this tenant are the sample's, which everybody knows"
+        ", and secrets or passwords of this tenant are the sample's, which are public"
     } else {
         ""
     };

@@ -38,7 +38,7 @@ choices! {
     AudienceSource {
         /// The request names it; an application allowed for exactly one may leave it out.
         Request,
-        /// The application's own one, whatever the request says.
+        /// The application's own one, even if the request names another.
         Application,
         /// The request's if it names one, else the application's own.
         Both,
@@ -248,7 +248,7 @@ choices! {
     RefreshScopes {
         /// Those of its own sign-in (RFC 6749 section 6).
         Grant,
-        /// Whatever the person ever allowed this application.
+        /// All that the person ever allowed this application.
         Consent,
     }
 }

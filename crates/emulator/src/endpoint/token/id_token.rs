@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::Asked;
+use super::request::TokenRequest;
 use crate::clock::{later, unix_seconds};
 use crate::config::User;
 use crate::person::Grant;
@@ -13,30 +13,30 @@ use crate::refusal::Refusal;
 
 /// Makes one. On a refresh it has no `nonce` (section 12.2).
 pub(super) fn make(
-    asked: &Asked<'_>,
+    request: &TokenRequest<'_>,
     grant: &Grant,
     access_token: &str,
     is_first: bool,
 ) -> Result<String, Refusal> {
-    let tenant = asked.tenant;
-    let mut claims = claims(asked, grant, access_token);
+    let tenant = request.tenant;
+    let mut claims = claims(request, grant, access_token);
     if let Some(nonce) = grant.nonce.as_ref().filter(|_| is_first) {
         claims["nonce"] = nonce.as_str().into();
     }
-    if let Some((name, value)) = &asked.exchange.mint.id_token_claim {
+    if let Some((name, value)) = &request.exchange.mint.id_token_claim {
         spoil(&mut claims, name, value);
     }
     let token = tenant.keys.current()?.sign(Some("JWT"), &claims)?;
     let mut live = tenant.live();
-    live.people.made.insert(&token);
+    live.people.issued_secrets.insert(&token);
     live.people
         .id_tokens
         .insert(&token, &grant.session, &grant.client_id);
     Ok(token)
 }
 
-fn claims(asked: &Asked<'_>, grant: &Grant, access_token: &str) -> Value {
-    let tenant = asked.tenant;
+fn claims(request: &TokenRequest<'_>, grant: &Grant, access_token: &str) -> Value {
+    let tenant = request.tenant;
     let live = tenant.live();
     let now = tenant.now();
     let until = later(now, live.switches.access_ttl);

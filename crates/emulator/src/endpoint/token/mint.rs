@@ -11,7 +11,7 @@ use crate::person::Grant;
 use crate::policy::{Audience, Granted};
 use crate::random;
 use crate::refusal::Refusal;
-use crate::tenant::{Behind, Issued, Tenant};
+use crate::tenant::{IssuedToken, Tenant, TokenOwner};
 
 /// A token and everything that the reply and the audit log say about it.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(super) struct Minted {
     pub(super) is_replay: bool,
 }
 
-/// A token to make.
+/// What a token is made from.
 #[derive(Debug)]
 pub(super) struct Order<'o> {
     pub(super) application: &'o Application,
@@ -52,7 +52,7 @@ pub(super) fn mint(
     }
     let is_opaque = fault.is_opaque
         || switches.token_format == TokenFormat::Opaque
-        || order.audience == Audience::Nobody;
+        || order.audience == Audience::NoApi;
     let lifetime = order
         .application
         .token_lifetime
@@ -80,12 +80,12 @@ pub(super) fn mint(
     })
 }
 
-fn issued(tenant: &Tenant, fault: &Mint, order: &Order<'_>, lifetime: Duration) -> Issued {
+fn issued(tenant: &Tenant, fault: &Mint, order: &Order<'_>, lifetime: Duration) -> IssuedToken {
     let now = tenant.now();
-    Issued {
+    IssuedToken {
         id: random::id("tok_", now),
         client_id: order.application.id.clone(),
-        person: order.grant.map(behind),
+        person: order.grant.map(owner),
         audience: minted_for(&order.audience, fault),
         scopes: order.granted.scopes.clone(),
         since: now,
@@ -94,8 +94,8 @@ fn issued(tenant: &Tenant, fault: &Mint, order: &Order<'_>, lifetime: Duration) 
     }
 }
 
-fn behind(grant: &Grant) -> Behind {
-    Behind {
+fn owner(grant: &Grant) -> TokenOwner {
+    TokenOwner {
         user: grant.user.clone(),
         session: grant.session.clone(),
         family: grant.family.clone(),
@@ -119,12 +119,12 @@ fn minted_for(audience: &Audience, fault: &Mint) -> Vec<String> {
         (Some(wrong), _) => vec![wrong.clone()],
         (None, Audience::One(one)) => vec![one.clone()],
         (None, Audience::All(all)) => all.clone(),
-        (None, Audience::Nobody) => Vec::new(),
+        (None, Audience::NoApi) => Vec::new(),
     }
 }
 
 /// The documented claims, and those of RFC 9068 that the platform says nothing about.
-fn claims(issuer: &str, grant: &Issued, switches: &Switches, skew_seconds: i64) -> Value {
+fn claims(issuer: &str, grant: &IssuedToken, switches: &Switches, skew_seconds: i64) -> Value {
     let issued_at = unix_seconds(grant.since).saturating_add(skew_seconds);
     let expires_at = unix_seconds(grant.until).saturating_add(skew_seconds);
     let mut claims = json!({

@@ -1,7 +1,8 @@
 //! What the three grants of a person have in common.
 
+use super::id_token;
 use super::mint::{Minted, Order, mint};
-use super::{Asked, id_token};
+use super::request::TokenRequest;
 use crate::config::{Switches, User};
 use crate::person::Grant;
 use crate::policy::{Audience, Granted, Standing, named_audience};
@@ -20,17 +21,17 @@ pub(super) struct Planned {
 ///
 /// `usual` is the audience where none is named, before the grant's first.
 pub(super) fn plan(
-    asked: &Asked<'_>,
+    request: &TokenRequest<'_>,
     grant: &Grant,
     usual: Option<&str>,
     may_name: bool,
 ) -> Result<Planned, Refusal> {
-    let Asked {
+    let TokenRequest {
         tenant,
         application,
         form,
         ..
-    } = asked;
+    } = request;
     let live = tenant.live();
     let switches = &live.switches;
     let user = live.user(&grant.user).filter(|user| user.enabled);
@@ -61,19 +62,19 @@ pub(super) fn plan(
 }
 
 /// The first tokens of a grant: access token, id token, and a refresh token for `offline_access`.
-pub(super) fn first(asked: &Asked<'_>, grant: &Grant) -> Result<Minted, Refusal> {
-    let planned = plan(asked, grant, None, true)?;
-    let tenant = asked.tenant;
-    let mut minted = access(asked, grant, &planned)?;
+pub(super) fn first(request: &TokenRequest<'_>, grant: &Grant) -> Result<Minted, Refusal> {
+    let planned = plan(request, grant, None, true)?;
+    let tenant = request.tenant;
+    let mut minted = access(request, grant, &planned)?;
     if grant.has("openid") {
-        minted.id_token = Some(id_token::make(asked, grant, minted.token(), true)?);
+        minted.id_token = Some(id_token::make(request, grant, minted.token(), true)?);
     }
     // Documented: without `offline_access` there is no refresh token.
     if grant.has("offline_access") {
         let token = random::token()?;
         let (now, ttl) = (tenant.now(), planned.switches.refresh_ttl);
         let mut live = tenant.live();
-        live.people.made.insert(&token);
+        live.people.issued_secrets.insert(&token);
         live.people.families.begin(grant.clone(), &token, now, ttl);
         minted.refresh_token = Some(token);
     }
@@ -82,17 +83,22 @@ pub(super) fn first(asked: &Asked<'_>, grant: &Grant) -> Result<Minted, Refusal>
 
 /// The access token alone.
 pub(super) fn access(
-    asked: &Asked<'_>,
+    request: &TokenRequest<'_>,
     grant: &Grant,
     planned: &Planned,
 ) -> Result<Minted, Refusal> {
     let order = Order {
-        application: &asked.application,
+        application: &request.application,
         audience: planned.audience.clone(),
         granted: planned.granted.clone(),
         grant: Some(grant),
     };
-    let mut minted = mint(asked.tenant, &asked.exchange.mint, &planned.switches, order)?;
+    let mut minted = mint(
+        request.tenant,
+        &request.exchange.mint,
+        &planned.switches,
+        order,
+    )?;
     minted.user = Some(grant.user.clone());
     minted.family = Some(grant.family.clone());
     Ok(minted)

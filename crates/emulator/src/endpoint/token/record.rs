@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use super::mint::{Minted, joined};
 use crate::audit::{AuditParty, Event, Outcome};
-use crate::endpoint::{Exchange, Form, claimed_id};
+use crate::endpoint::claimed_id;
+use crate::exchange::Exchange;
+use crate::form::Form;
 use crate::refusal::Refusal;
 use crate::tenant::Tenant;
 
@@ -17,7 +19,7 @@ pub(super) fn record(
     form: &Form,
     minted: &Result<Minted, Refusal>,
 ) {
-    let mut data = asked(exchange, form);
+    let mut data = request_data(exchange, form);
     let outcome = match minted {
         Ok(minted) => granted(minted, &mut data),
         Err(refusal) => {
@@ -37,11 +39,11 @@ pub(crate) fn record_spoilt(
     client_id: Option<String>,
     form: &Form,
 ) {
-    let data = asked(exchange, form);
+    let data = request_data(exchange, form);
     append(tenant, exchange, client_id, Outcome::Failure, data);
 }
 
-fn asked(exchange: &Exchange, form: &Form) -> Value {
+fn request_data(exchange: &Exchange, form: &Form) -> Value {
     let mut data = json!({
         "grant_type": form.get("grant_type"),
         "audience": form.get("audience").or_else(|| form.get("resource")),

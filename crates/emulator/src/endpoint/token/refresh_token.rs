@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::id_token;
 use super::mint::Minted;
 use super::person::{self, Planned};
-use super::{Asked, id_token};
+use super::request::TokenRequest;
 use crate::audit::{AuditParty, Event, Outcome};
 use crate::person::{Family, FamilyDeath, Grace, Grant, Redemption, RefreshRequest, Rotation};
 use crate::policy::Audience;
@@ -14,7 +15,7 @@ use crate::random;
 use crate::refusal::{Code, Refusal};
 use crate::tenant::By;
 
-/// A family whose token is good.
+/// A family whose token may be redeemed.
 #[derive(Debug)]
 struct Usable {
     family: Box<Family>,
@@ -24,32 +25,32 @@ struct Usable {
     is_replay: bool,
 }
 
-/// One request after the other: nothing is awaited between the look at a token and its rotation.
-pub(super) fn refresh(asked: &Asked<'_>) -> Result<Minted, Refusal> {
-    let token = asked.form.require("refresh_token")?;
-    let usable = usable(asked, token)?;
+/// One request after the other: nothing is awaited between reading a token and rotating it.
+pub(super) fn refresh(request: &TokenRequest<'_>) -> Result<Minted, Refusal> {
+    let token = request.form.require("refresh_token")?;
+    let usable = usable(request, token)?;
     let family = &usable.family;
-    let may_name = asked.tenant.live().switches.refresh_accepts_audience;
+    let may_name = request.tenant.live().switches.refresh_accepts_audience;
     let usual = family.bound.as_deref();
-    let planned = person::plan(asked, &family.grant, usual, may_name)
-        .inspect_err(|_refusal| refused(asked, &usable))?;
+    let planned = person::plan(request, &family.grant, usual, may_name)
+        .inspect_err(|_refusal| refused(request, &usable))?;
     let grant = narrowed(&usable, &planned);
-    let mut minted = person::access(asked, &grant, &planned)?;
+    let mut minted = person::access(request, &grant, &planned)?;
     minted.refresh_token_number = usable.number;
     minted.is_replay = usable.is_replay;
     minted.refresh_token = if usable.is_replay {
-        replayed(asked, &usable)
+        replayed(request, &usable)
     } else {
-        next(asked, &usable, &planned, &grant.scopes)?
+        next(request, &usable, &planned, &grant.scopes)?
     };
     if grant.has("openid") && planned.switches.id_token_on_refresh {
-        minted.id_token = Some(id_token::make(asked, &grant, minted.token(), false)?);
+        minted.id_token = Some(id_token::make(request, &grant, minted.token(), false)?);
     }
     Ok(minted)
 }
 
-fn usable(asked: &Asked<'_>, token: &str) -> Result<Usable, Refusal> {
-    let (redemption, number) = look_up(asked, token);
+fn usable(request: &TokenRequest<'_>, token: &str) -> Result<Usable, Refusal> {
+    let (redemption, number) = look_up(request, token);
     let usable = |family, is_replay| Usable {
         family,
         number,
@@ -59,7 +60,7 @@ fn usable(asked: &Asked<'_>, token: &str) -> Result<Usable, Refusal> {
         Redemption::Current(family) => return Ok(usable(family, false)),
         Redemption::Replay(family) => return Ok(usable(family, true)),
         Redemption::Reused(family, differing) => {
-            reused(asked, &family, number, &differing);
+            reused(request, &family, number, &differing);
             return Err(Refusal::new(Code::InvalidGrant, used_before(&differing)));
         }
         Redemption::Dead(_) => "the refresh token is revoked",
@@ -82,39 +83,39 @@ fn used_before(differing: &[String]) -> String {
     )
 }
 
-/// What the request asks for, apart from who asks.
-fn request(asked: &Asked<'_>) -> RefreshRequest {
-    RefreshRequest::of(asked.form.each())
+/// What the request asks for, without the parameters that identify the client.
+fn refresh_request(request: &TokenRequest<'_>) -> RefreshRequest {
+    RefreshRequest::of(request.form.each())
 }
 
-/// What the token is worth, and which one of its family it is.
-fn look_up(asked: &Asked<'_>, token: &str) -> (Redemption, Option<u64>) {
-    let now = asked.tenant.now();
-    let live = asked.tenant.live();
+/// The state of the token, and its number in its family.
+fn look_up(request: &TokenRequest<'_>, token: &str) -> (Redemption, Option<u64>) {
+    let now = request.tenant.now();
+    let live = request.tenant.live();
     let families = &live.people.families;
     let known = families.of_token(token);
-    // RFC 6749 section 10.4: bound to its client; somebody else's says nothing about it.
-    let is_theirs = known.is_some_and(|it| it.grant.client_id == asked.application.id);
+    // RFC 6749 section 10.4: a refresh token is bound to its client, and unknown to any other.
+    let is_theirs = known.is_some_and(|it| it.grant.client_id == request.application.id);
     let redemption = if is_theirs {
         let grace = Grace::of(&live.switches);
-        families.look_up(token, Some(&request(asked)), now, grace)
+        families.look_up(token, Some(&refresh_request(request)), now, grace)
     } else {
         Redemption::Unknown
     };
     (redemption, families.number(token))
 }
 
-/// Documented: the second use of a refresh token is presumed theft, its family dies, and that is an
+/// Documented: the second use of a refresh token is presumed theft, its family ends, and that is an
 /// audited event beside `user.session_revoked`.
-fn reused(asked: &Asked<'_>, family: &Family, number: Option<u64>, differing: &[String]) {
-    let tenant = asked.tenant;
+fn reused(request: &TokenRequest<'_>, family: &Family, number: Option<u64>, differing: &[String]) {
+    let tenant = request.tenant;
     let grant = &family.grant;
     if let Some(family) = tenant.live().people.families.find_mut(&grant.family) {
         family.count_reuse();
     }
     tenant.end_family(&grant.family, FamilyDeath::Reuse);
-    let context = asked.exchange.audit_context();
-    let actor = || AuditParty::new("application", asked.application.id.as_str());
+    let context = request.exchange.audit_context();
+    let actor = || AuditParty::new("application", request.application.id.as_str());
     let mut data = json!({ "user": grant.user, "family": grant.family, "reason": "reuse",
         "refresh_token_number": number });
     if !differing.is_empty() {
@@ -147,10 +148,10 @@ fn reused(asked: &Asked<'_>, family: &Family, number: Option<u64>, differing: &[
     });
 }
 
-/// A refusal leaves the token as it was, unless the switch wants it otherwise.
-fn refused(asked: &Asked<'_>, usable: &Usable) {
-    let now = asked.tenant.now();
-    let mut live = asked.tenant.live();
+/// A refusal leaves the token as it was, unless the switch `refused_refresh_consumes` is on.
+fn refused(request: &TokenRequest<'_>, usable: &Usable) {
+    let now = request.tenant.now();
+    let mut live = request.tenant.live();
     let consumes = live.switches.refused_refresh_consumes && !usable.is_replay;
     let id = &usable.family.grant.family;
     if let Some(family) = live.people.families.find_mut(id) {
@@ -172,10 +173,10 @@ fn narrowed(usable: &Usable, planned: &Planned) -> Grant {
     grant
 }
 
-/// The refresh token of a replay is one that is there already, and its family stays as it is.
-fn replayed(asked: &Asked<'_>, usable: &Usable) -> Option<String> {
+/// A replay gets the refresh token that was issued already, and its family stays as it is.
+fn replayed(request: &TokenRequest<'_>, usable: &Usable) -> Option<String> {
     let family = &usable.family;
-    let mut live = asked.tenant.live();
+    let mut live = request.tenant.live();
     let families = &mut live.people.families;
     families
         .find_mut(&family.grant.family)?
@@ -186,16 +187,16 @@ fn replayed(asked: &Asked<'_>, usable: &Usable) -> Option<String> {
 
 /// The refresh token of the reply.
 fn next(
-    asked: &Asked<'_>,
+    request: &TokenRequest<'_>,
     usable: &Usable,
     planned: &Planned,
     scopes: &BTreeSet<String>,
 ) -> Result<Option<String>, Refusal> {
-    let now = asked.tenant.now();
+    let now = request.tenant.now();
     let switches = &planned.switches;
     let id = &usable.family.grant.family;
     let fresh = random::token()?;
-    let mut live = asked.tenant.live();
+    let mut live = request.tenant.live();
     let people = &mut live.people;
     let Some(family) = people.families.find_mut(id) else {
         return Ok(None);
@@ -215,10 +216,10 @@ fn next(
     if !switches.refresh_rotates {
         return Ok(current.filter(|_| switches.refresh_reply_includes_token));
     }
-    people.made.insert(&fresh);
+    people.issued_secrets.insert(&fresh);
     let rotation = Rotation {
         next: &fresh,
-        request: request(asked),
+        request: refresh_request(request),
         before: &usable.family,
         at: now,
     };

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, SystemTime};
 
-use super::Family;
 use crate::clock::later;
 use crate::config::{GraceCoverage, Switches};
 use crate::secret::{Digest, Secret};
@@ -28,7 +27,7 @@ pub(super) struct Answer {
     pub(super) request: RefreshRequest,
     /// The refresh token of the answer.
     pub(super) next: Secret,
-    /// What its family covered, and was bound to, before.
+    /// The scopes and the audience of its family before this refresh.
     pub(super) scopes: BTreeSet<String>,
     pub(super) bound: Option<String>,
 }
@@ -52,30 +51,20 @@ impl Grace {
 }
 
 impl RefreshRequest {
-    /// Of the parameters as they were sent, without those that say who asks: a client authenticates
+    /// Takes the parameters as they were sent, without those that identify the client: it authenticates
     /// anew each time.
     pub(crate) fn of<'p>(parameters: impl Iterator<Item = (&'p str, &'p str)>) -> Self {
-        let asked = parameters.filter(|(name, _)| !WHO_ASKS.contains(name));
+        let asked = parameters.filter(|(name, _)| !CLIENT_PARAMETERS.contains(name));
         let digests = asked.map(|(name, value)| (name.to_owned(), Digest::of(value)));
         Self(digests.collect())
     }
 
-    /// The names of the parameters that are not the same in both.
+    /// The names of the parameters in which the two requests differ.
     pub(super) fn differing(&self, other: &Self) -> Vec<String> {
         let names: BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();
         let is_same = |name: &str| self.0.get(name) == other.0.get(name);
         let differing = names.into_iter().filter(|name| !is_same(name));
         differing.cloned().collect()
-    }
-}
-
-impl Answer {
-    /// Puts the family back to where it stood at this answer: the same request is answered alike,
-    /// whatever has become of the family since.
-    pub(super) fn restore(&self, family: &mut Family) {
-        family.current = Some(self.next.clone());
-        family.grant.scopes.clone_from(&self.scopes);
-        family.bound.clone_from(&self.bound);
     }
 }
 
@@ -96,9 +85,9 @@ impl Answers {
     }
 }
 
-/// The client's id and its authentication (RFC 6749 section 2.3.1, RFC 7521 section 4.2), which may as
-/// well stand in a header.
-const WHO_ASKS: [&str; 4] = [
+/// The client's id and its authentication (RFC 6749 section 2.3.1, RFC 7521 section 4.2), which may also
+/// be sent in a header.
+const CLIENT_PARAMETERS: [&str; 4] = [
     "client_id",
     "client_secret",
     "client_assertion",
@@ -114,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_the_same_whoever_asks_and_in_any_order() {
+    fn requests_with_equal_parameters_are_equal_in_any_order_and_for_any_client() {
         let one = request(&[("audience", "api.a"), ("scope", "x"), ("client_id", "app")]);
         let other = request(&[
             ("client_secret", "s"),

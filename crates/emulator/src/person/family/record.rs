@@ -25,7 +25,7 @@ pub struct FamilyRecord {
     /// When it began.
     #[serde(serialize_with = "clock::serialize")]
     pub since: SystemTime,
-    /// Whether a token of it is still good for something.
+    /// Whether its current token can still be redeemed.
     pub is_alive: bool,
     /// Why it is dead, if it was ended; an expired family was not.
     pub death: Option<FamilyDeath>,
@@ -35,7 +35,7 @@ pub struct FamilyRecord {
     pub redemptions: u64,
     /// How many of those were a spent token within the grace period.
     pub replays: u64,
-    /// How often a spent token came outside of the grace period, or in a request that it does not cover.
+    /// How often a spent token was sent outside of the grace period, or in a request that it does not cover.
     pub reuses: u64,
     /// How many refresh requests with a good token were refused.
     pub refusals: u64,
@@ -46,9 +46,9 @@ pub struct FamilyRecord {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FamilyDeath {
-    /// A spent token came again: presumed theft.
+    /// A spent token was sent again: presumed theft.
     Reuse,
-    /// Its authorization code came again.
+    /// Its authorization code was sent again.
     CodeReuse,
     /// The application gave it back at the revocation endpoint.
     GivenBack,
@@ -62,11 +62,11 @@ pub enum FamilyDeath {
     UserSuspended,
     /// The consent that it stands on was revoked.
     ConsentRevoked,
-    /// A refused refresh used its last token up, as the switch `refused_refresh_consumes` wants it.
+    /// A refused refresh spent its last token (see the switch `refused_refresh_consumes`).
     Refused,
 }
 
-/// What a refresh token is worth, asked without using it.
+/// The state of a refresh token, read without using it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", content = "death", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -77,7 +77,7 @@ pub enum RefreshTokenState {
     /// [`GraceCoverage::IdenticalRequest`](crate::GraceCoverage::IdenticalRequest) to the request that
     /// spent it alone.
     Replayable,
-    /// Spent: the next refresh with it kills its family.
+    /// Spent: the next refresh with it ends its family.
     Spent,
     /// Its lifetime is over.
     Expired,
@@ -96,7 +96,7 @@ pub struct RefreshTokenRecord {
     /// How many tokens of the family came before it: 0 is the sign-in's own. The audit log says the same
     /// of each refresh and of each reuse, as `refresh_token_number`.
     pub number: u64,
-    /// What it is worth right now.
+    /// Its state right now.
     pub state: RefreshTokenState,
 }
 

@@ -1,29 +1,30 @@
-//! What a refresh token is worth, asked without using it.
+//! The state of a refresh token, read without using it.
 
 use std::time::SystemTime;
 
+use super::grace::Answer;
 use super::{
     Families, Family, FamilyDeath, Grace, RefreshRequest, RefreshTokenRecord, RefreshTokenState,
 };
 use crate::config::GraceCoverage;
 use crate::secret::Digest;
 
-/// What a look at a refresh token says.
+/// What a refresh with this token would meet.
 #[derive(Debug)]
 pub(crate) enum Redemption {
     Unknown,
     Expired,
     Dead(FamilyDeath),
-    /// Spent, and no grace period covers it. In one that covers the same request only: the names of the
-    /// parameters that are not the same.
+    /// Spent, and no grace period covers it. Where the grace period covers the identical request only: the
+    /// names of the parameters that differ.
     Reused(Box<Family>, Vec<String>),
-    /// Spent, and covered by the grace period: the family as the answer is to see it.
+    /// Spent, and covered by the grace period: the family as it was at the first answer.
     Replay(Box<Family>),
     Current(Box<Family>),
 }
 
 impl Families {
-    /// What a token is worth to this request; without one, to the request that it was spent by.
+    /// The state of a token for this request; without one, for the request that spent it.
     pub(crate) fn look_up(
         &self,
         token: &str,
@@ -51,7 +52,7 @@ impl Families {
         }
     }
 
-    /// A spent token in a grace period that covers the same request only.
+    /// A spent token in a grace period that covers the identical request only.
     fn repeated(
         &self,
         token: &Digest,
@@ -67,7 +68,7 @@ impl Families {
         if !differing.is_empty() {
             return Redemption::Reused(family, differing);
         }
-        answer.restore(&mut family);
+        family.restore(answer);
         Redemption::Replay(family)
     }
 
@@ -106,5 +107,15 @@ impl Families {
     /// The family of a token, dead or alive.
     pub(crate) fn of_token(&self, token: &str) -> Option<&Family> {
         self.by_id.get(&self.tokens.get(&Digest::of(token))?.family)
+    }
+}
+
+impl Family {
+    /// Restores the family as it was at this answer: an identical request gets an identical answer,
+    /// even if the family has changed since.
+    fn restore(&mut self, answer: &Answer) {
+        self.current = Some(answer.next.clone());
+        self.grant.scopes.clone_from(&answer.scopes);
+        self.bound.clone_from(&answer.bound);
     }
 }

@@ -1,0 +1,175 @@
+//! One API call with reqwest: the token before it, and what follows from the answer.
+
+use http::{HeaderMap, header};
+use reqwest::{Request, ResponseBuilderExt as _};
+pub(crate) use reqwest::{RequestBuilder, Response};
+
+use super::{Api, follow::follow, origin::Origin};
+use crate::{
+    error::Error,
+    refusal::{LARGEST, Refusal},
+    request::TokenRequest,
+    scope::Scopes,
+    source::TokenSource,
+    token::AccessToken,
+};
+
+/// Why an API call has no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// There is no token for it: [`Error`] says what to do.
+    #[error("there is no access token that the API takes")]
+    Token(#[from] Error),
+    /// The HTTP client has failed.
+    #[error("the API could not be called")]
+    Http(#[from] reqwest::Error),
+}
+
+/// Sends a request to an API with the token for it, and once more where the API's answer says so.
+///
+/// A request goes to the origin that its URL names, over https or to a loopback address; what carries an
+/// `Authorization` of its own is sent as it is. The answer is understood as
+/// [`Client::after_refusal`](crate::Client::after_refusal) says. A request whose body is a stream cannot be
+/// repeated: a token that the API has refused is dropped then, and the answer handed up. An answer that came
+/// over a redirect from another origin, to which reqwest sends no token, is handed up too.
+///
+/// Where the challenge leaves it open, the body of a refusal is read as well: JSON of a known length up to
+/// 8 KiB. It is still there in an answer that is handed up.
+///
+/// # Errors
+///
+/// [`CallError::Token`] if there is no token, or the API wants what a person has to allow or prove first;
+/// [`CallError::Http`] if reqwest fails.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn f(alice: intelliauth::Session, http: reqwest::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use intelliauth::{Api, TokenRequest, send};
+///
+/// let settings = TokenRequest::new("https://api.cymmetri.com").scope("read:settings");
+/// let settings = Api::new(settings).allow_scopes("write:settings");
+/// let answer = send(&alice, &settings, http.get("https://api.cymmetri.com/settings")).await?;
+/// # Ok(()) }
+/// ```
+pub async fn send<S: TokenSource>(
+    source: &S,
+    api: &Api,
+    request: RequestBuilder,
+) -> Result<Response, CallError> {
+    send_for(source, api.request(), api.allowed(), request).await
+}
+
+/// The same for what is asked for and what may be.
+pub(crate) async fn send_for<S: TokenSource>(
+    source: &S,
+    wanted: &TokenRequest<'_>,
+    allowed: &Scopes,
+    request: RequestBuilder,
+) -> Result<Response, CallError> {
+    let (client, request) = request.build_split();
+    let mut request = request?;
+    if carries_credentials(request.headers()) {
+        return Ok(client.execute(request).await?);
+    }
+    let origin = Origin::of(request.url())?;
+    let attempt = Attempt::begin(source, wanted, &mut request).await?;
+    let answer = client.execute(request).await?;
+    let from_api = origin.has(answer.url());
+    if !from_api {
+        return Ok(answer);
+    }
+    match attempt.conclude(source, allowed, answer).await? {
+        Next::Answer(answer) => Ok(answer),
+        Next::Repeat(request) => Ok(client.execute(request).await?),
+    }
+}
+
+/// Whether a request is somebody else's to authorize.
+pub(super) fn carries_credentials(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::AUTHORIZATION)
+}
+
+/// A request that went out with a token.
+pub(super) struct Attempt {
+    token: AccessToken,
+    /// The request without a token; nothing if its body cannot be sent twice.
+    copy: Option<Request>,
+}
+
+/// What follows from an answer.
+pub(super) enum Next {
+    Answer(Response),
+    /// Once: whatever comes then is the answer.
+    Repeat(Request),
+}
+
+impl Attempt {
+    /// Gets the token and puts it into the request.
+    pub(super) async fn begin<S: TokenSource>(
+        source: &S,
+        wanted: &TokenRequest<'_>,
+        request: &mut Request,
+    ) -> Result<Self, Error> {
+        let token = source.get(TokenRequest::from(wanted)).await?;
+        let copy = request.try_clone();
+        authorize(request, &token);
+        Ok(Self { token, copy })
+    }
+
+    /// Understands the answer of the API that the token went to.
+    pub(super) async fn conclude<S: TokenSource>(
+        self,
+        source: &S,
+        allowed: &Scopes,
+        answer: Response,
+    ) -> Result<Next, CallError> {
+        let status = answer.status().as_u16();
+        if status != 401 && status != 403 {
+            return Ok(Next::Answer(answer));
+        }
+        let (refusal, answer) = read(answer).await?;
+        let refusal = refusal.allow(allowed);
+        let next = follow(source, &self.token, &refusal, self.copy.is_some()).await?;
+        let Some((mut copy, next)) = self.copy.zip(next) else {
+            return Ok(Next::Answer(answer));
+        };
+        authorize(&mut copy, &next);
+        Ok(Next::Repeat(copy))
+    }
+}
+
+fn authorize(request: &mut Request, token: &AccessToken) {
+    let value = token.header_value().clone();
+    request.headers_mut().insert(header::AUTHORIZATION, value);
+}
+
+/// The refusal, and the answer with all that it had.
+async fn read(answer: Response) -> Result<(Refusal, Response), reqwest::Error> {
+    let refusal = Refusal::new(answer.status(), answer.headers());
+    let is_short = answer
+        .content_length()
+        .is_some_and(|length| length <= LARGEST as u64);
+    if refusal.is_complete() || !is_short || !is_json(answer.headers()) {
+        return Ok((refusal, answer));
+    }
+    let (status, version, url) = (answer.status(), answer.version(), answer.url().clone());
+    let (headers, extensions) = (answer.headers().clone(), answer.extensions().clone());
+    let body = answer.bytes().await?;
+    let refusal = refusal.body(&body);
+    let whole = http::Response::builder().url(url).body(body.clone());
+    // It cannot fail: nothing of it is parsed.
+    let mut whole = whole.unwrap_or_else(|_| http::Response::new(body));
+    *whole.status_mut() = status;
+    *whole.version_mut() = version;
+    *whole.headers_mut() = headers;
+    whole.extensions_mut().extend(extensions);
+    Ok((refusal, Response::from(whole)))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    kind.and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.to_ascii_lowercase().contains("json"))
+}

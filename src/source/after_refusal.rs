@@ -1,0 +1,125 @@
+//! What to do after an API has refused a request that carried a token: the one table.
+
+use std::{
+    any::Any,
+    sync::{Arc, Weak},
+};
+
+use super::TokenSource;
+use crate::{
+    error::{Asked, DeniedReason, Error, Proof},
+    refusal::{Refusal, RefusalKind},
+    request::{Details, TokenRequest},
+    scope::Scopes,
+    token::{AccessToken, Token},
+};
+
+/// What to do after an API has refused a request.
+#[derive(Clone, Debug)]
+#[must_use]
+#[non_exhaustive]
+pub enum AfterRefusal {
+    /// Repeat the request with this token: once, whatever the API says then.
+    Repeat(AccessToken),
+    /// The refusal is not about the token: its answer is the answer.
+    NotAboutToken,
+}
+
+/// The decision. Each row of it is a kind of refusal.
+///
+/// | refusal | what is done |
+/// |---|---|
+/// | the token is invalid | dropped if it is still the current one, one new for everybody |
+/// | a scope is missing, and all that are may be asked for | a token with what it was asked for and these |
+/// | a scope is missing that may not be asked for, or none is named | `Denied`, without a request |
+/// | the person has to prove more | `StepUp`; the token stays |
+/// | another audience's, or about something else | nothing |
+pub(crate) async fn decide<S: TokenSource + ?Sized>(
+    source: &S,
+    token: &AccessToken,
+    refusal: &Refusal,
+) -> Result<AfterRefusal, Error> {
+    let audience = token.audience();
+    let kind = refusal.kind();
+    tracing::debug!(%audience, status = refusal.status().as_u16(), ?kind, "an API refused a request");
+    let is_of_another = refusal
+        .named_audience()
+        .is_some_and(|named| named != audience.as_str());
+    if is_of_another {
+        return Ok(AfterRefusal::NotAboutToken);
+    }
+    match kind {
+        RefusalKind::InvalidToken => {
+            source.reject(token).await?;
+            let next = source.get(again(token, &Scopes::none())).await?;
+            Ok(AfterRefusal::Repeat(next))
+        }
+        RefusalKind::InsufficientScope => {
+            let missing = missing(token, refusal)?;
+            let next = source.get(again(token, &missing)).await?;
+            Ok(AfterRefusal::Repeat(next))
+        }
+        RefusalKind::InsufficientAuthentication => {
+            let proof = Proof {
+                acr_values: refusal.acr_values().map(str::to_owned),
+                max_age: refusal.max_age(),
+                refused: weak(token),
+            };
+            Err(Error::step_up_required(&asked(token), proof))
+        }
+        RefusalKind::Other => Ok(AfterRefusal::NotAboutToken),
+    }
+}
+
+/// The scopes that the token lacks and that may be asked for.
+fn missing(token: &AccessToken, refusal: &Refusal) -> Result<Scopes, Error> {
+    // An API that repeats the token as a scope brings it into no error.
+    let wanted = refusal.scopes();
+    let wanted = wanted.iter().filter(|one| one.as_str() != token.secret());
+    let missing = wanted
+        .cloned()
+        .collect::<Scopes>()
+        .difference(token.scopes());
+    let may_be_asked_for = refusal.allowed().union(&token.token().asked);
+    let unlisted = missing.difference(&may_be_asked_for);
+    if !unlisted.is_empty() {
+        return Err(Error::lacking(
+            &asked(token),
+            DeniedReason::ScopeNotListed,
+            unlisted,
+        ));
+    }
+    if missing.is_empty() {
+        return Err(Error::denied(&asked(token), DeniedReason::AccessDenied));
+    }
+    Ok(missing)
+}
+
+/// The request that the token was fetched for, with `more` scopes.
+fn again(token: &AccessToken, more: &Scopes) -> TokenRequest<'static> {
+    let token = token.token();
+    // What a narrowed token was asked for would be refused; its caller named what it holds.
+    let scopes = if token.is_narrowed {
+        &token.granted
+    } else {
+        &token.asked
+    };
+    let scopes = scopes.union(more);
+    let details = Details::for_key(&token.audience, &scopes, &token.parameters);
+    // Exactly these: whether its caller would take a broader token is not known here.
+    TokenRequest::from(details).exact_scopes()
+}
+
+/// The token without a hold on it: an error keeps no secret.
+fn weak(token: &AccessToken) -> Weak<dyn Any + Send + Sync> {
+    let shared: Arc<dyn Any + Send + Sync> = Arc::<Token>::clone(token.token());
+    Arc::downgrade(&shared)
+}
+
+fn asked(token: &AccessToken) -> Asked {
+    let token = token.token();
+    Asked {
+        audience: token.audience.clone(),
+        scopes: token.asked.clone(),
+    }
+}
