@@ -56,7 +56,7 @@ impl Server {
     /// A server that answers 404 to everything.
     pub(crate) async fn bare() -> Self {
         Self {
-            mock: VerifiedElsewhere(Some(MockServer::start().await)),
+            mock: VerifiedElsewhere::new(MockServer::start().await),
             clock: ManualClock::new(),
         }
     }
@@ -148,9 +148,15 @@ impl Server {
 
 /// A mock server that checks its expectations on a thread of its own when it is dropped.
 ///
-/// It blocks for that, and in a task that has used up its budget (after some thousand joins, say) the
+/// It blocks for that, and in a task that has used up its budget (after a hundred joins, say) the
 /// block would never end.
 pub(crate) struct VerifiedElsewhere(Option<MockServer>);
+
+impl VerifiedElsewhere {
+    pub(crate) fn new(mock: MockServer) -> Self {
+        Self(Some(mock))
+    }
+}
 
 impl Deref for VerifiedElsewhere {
     type Target = MockServer;

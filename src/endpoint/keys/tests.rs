@@ -14,15 +14,24 @@ const METADATA: &str = "/.well-known/openid-configuration";
 const KEYS: &str = "/keys";
 
 struct Fixture {
-    server: MockServer,
+    server: Option<MockServer>,
     clock: ManualClock,
     source: KeySource,
+}
+
+impl Drop for Fixture {
+    /// The server is dropped on a thread of its own: it blocks until its lock is free, and in a task
+    /// that has used up tokio's budget that never happens.
+    fn drop(&mut self) {
+        let server = self.server.take();
+        let _ended = std::thread::spawn(|| drop(server)).join();
+    }
 }
 
 impl Fixture {
     async fn start() -> Self {
         let fixture = Self::bare().await;
-        let issuer = fixture.server.uri();
+        let issuer = fixture.server().uri();
         fixture.metadata(&json!({
             "issuer": issuer, "token_endpoint": format!("{issuer}/token"), "jwks_uri": format!("{issuer}{KEYS}"),
         })).await;
@@ -36,17 +45,21 @@ impl Fixture {
         let time = TimeSource::Other(Arc::new(clock.clone()));
         let source = KeySource::new(&server.uri(), &settings(), &Connections::new(), time).unwrap();
         Self {
-            server,
+            server: Some(server),
             clock,
             source,
         }
+    }
+
+    fn server(&self) -> &MockServer {
+        self.server.as_ref().unwrap()
     }
 
     async fn metadata(&self, document: &Value) {
         let reply = ResponseTemplate::new(200).set_body_json(document);
         Mock::given(path(METADATA))
             .respond_with(reply)
-            .mount(&self.server)
+            .mount(self.server())
             .await;
     }
 
@@ -55,7 +68,7 @@ impl Fixture {
         Mock::given(path(KEYS))
             .respond_with(reply)
             .with_priority(priority())
-            .mount(&self.server)
+            .mount(self.server())
             .await;
     }
 
@@ -65,7 +78,7 @@ impl Fixture {
     }
 
     async fn count(&self, at: &str) -> usize {
-        let requests = self.server.received_requests().await.unwrap();
+        let requests = self.server().received_requests().await.unwrap();
         requests
             .iter()
             .filter(|request| request.url.path() == at)

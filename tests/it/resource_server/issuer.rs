@@ -21,6 +21,8 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
 
+use crate::support::VerifiedElsewhere;
+
 pub(crate) const AUDIENCE: &str = "api.banking.cymmetri.com";
 pub(crate) const KEYS_PATH: &str = "/keys";
 const METADATA_PATH: &str = "/.well-known/openid-configuration";
@@ -149,7 +151,7 @@ impl Keys {
 
 /// An issuer, by its published keys.
 pub(crate) struct Issuer {
-    pub(crate) mock: MockServer,
+    pub(crate) mock: VerifiedElsewhere,
     pub(crate) clock: ManualClock,
     pub(crate) keys: Keys,
 }
@@ -165,7 +167,7 @@ impl Issuer {
     /// One that answers 404 to everything.
     pub(crate) async fn silent() -> Self {
         Self {
-            mock: MockServer::builder().start().await,
+            mock: VerifiedElsewhere::new(MockServer::builder().start().await),
             clock: ManualClock::new(),
             keys: Keys::generate(),
         }

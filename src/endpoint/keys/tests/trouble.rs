@@ -118,7 +118,7 @@ async fn keys_that_have_moved_are_found_again() {
         (Some(nobody), ResponseTemplate::new(200)),
     ] {
         let fixture = Fixture::bare().await;
-        let issuer = fixture.server.uri();
+        let issuer = fixture.server().uri();
         let metadata = |keys: &str| json!({ "issuer": issuer, "token_endpoint": format!("{issuer}/token"), "jwks_uri": keys });
         let old = old.map_or(format!("{issuer}{KEYS}"), str::to_owned);
         fixture.metadata(&metadata(&old)).await;
@@ -129,13 +129,13 @@ async fn keys_that_have_moved_are_found_again() {
         Mock::given(path(METADATA))
             .respond_with(reply)
             .with_priority(1)
-            .mount(&fixture.server)
+            .mount(fixture.server())
             .await;
         let keys = json!({ "keys": [Signer::ed25519().jwk("a")] });
         let reply = ResponseTemplate::new(200).set_body_json(keys);
         Mock::given(path("/moved"))
             .respond_with(reply)
-            .mount(&fixture.server)
+            .mount(fixture.server())
             .await;
         fixture.advance(30);
         assert!(fixture.source.current().await.is_ok(), "{old}");
@@ -202,7 +202,7 @@ async fn another_issuers_metadata_is_not_used() {
         let fixture = Fixture::bare().await;
         let document = document
             .to_string()
-            .replace("ISSUER", &fixture.server.uri());
+            .replace("ISSUER", &fixture.server().uri());
         fixture
             .metadata(&serde_json::from_str(&document).unwrap())
             .await;
