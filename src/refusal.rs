@@ -1,6 +1,7 @@
 //! [`Refusal`]: an API's answer that lets a request not through, understood.
 
 mod body;
+mod bounds;
 mod challenges;
 
 use std::{fmt, time::Duration};
@@ -8,7 +9,10 @@ use std::{fmt, time::Duration};
 use http::{HeaderMap, HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
 use url::Url;
 
+pub(crate) use bounds::LARGEST;
+
 use crate::scope::{Scope, Scopes};
+use bounds::names;
 use challenges::Challenge;
 
 /// What an API answered instead of what it was asked for, read from any HTTP library's parts.
@@ -231,18 +235,6 @@ fn grpc_status(headers: &HeaderMap) -> Option<u16> {
         _ => None,
     }
 }
-
-/// The words of a list, without those that are too long to be a scope: a token above all.
-fn names(list: &str) -> impl Iterator<Item = &str> {
-    let words = list.split_ascii_whitespace();
-    words.filter(|word| word.len() <= LONGEST_SCOPE)
-}
-
-/// Of the headers, and of a body: real challenges have some hundred bytes.
-pub(crate) const LARGEST: usize = 8 * 1024;
-
-/// Longer ones are left out.
-const LONGEST_SCOPE: usize = 128;
 
 /// More are not read: the request to the issuer would not be taken either.
 const MOST_SCOPES: usize = 64;

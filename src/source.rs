@@ -5,9 +5,9 @@ mod after_refusal;
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 pub use after_refusal::AfterRefusal;
-pub(crate) use after_refusal::decide;
 
 use crate::{error::Error, refusal::Refusal, request::TokenRequest, token::AccessToken};
+use after_refusal::{Step, decide};
 
 /// Whatever yields access tokens: code that needs some takes one, and a test passes a fake.
 ///
@@ -71,7 +71,7 @@ pub trait TokenSource: fmt::Debug + Send + Sync {
         token: &AccessToken,
         refusal: &Refusal,
     ) -> impl Future<Output = Result<AfterRefusal, Error>> + Send {
-        decide(self, token, refusal)
+        after_refusal(self, token, refusal)
     }
 
     /// The same without its type.
@@ -81,6 +81,23 @@ pub trait TokenSource: fmt::Debug + Send + Sync {
     {
         BoxedTokenSource(Arc::new(self))
     }
+}
+
+/// Carries out what [`decide`] says about a refusal.
+pub(crate) async fn after_refusal<S: TokenSource + ?Sized>(
+    source: &S,
+    token: &AccessToken,
+    refusal: &Refusal,
+) -> Result<AfterRefusal, Error> {
+    let request = match decide(token, refusal)? {
+        Step::Replace(request) => {
+            source.reject(token).await?;
+            request
+        }
+        Step::Widen(request) => request,
+        Step::NotAboutToken => return Ok(AfterRefusal::NotAboutToken),
+    };
+    Ok(AfterRefusal::Repeat(source.get(request).await?))
 }
 
 /// A [`TokenSource`] of any type, cheap to clone.

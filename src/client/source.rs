@@ -5,7 +5,7 @@ use crate::{
     error::Error,
     refusal::Refusal,
     request::TokenRequest,
-    source::{AfterRefusal, TokenSource, decide},
+    source::{AfterRefusal, TokenSource, after_refusal},
     token::AccessToken,
 };
 
@@ -23,7 +23,7 @@ impl TokenSource for Client {
         token: &AccessToken,
         refusal: &Refusal,
     ) -> Result<AfterRefusal, Error> {
-        match decide(self, token, refusal).await {
+        match after_refusal(self, token, refusal).await {
             Err(error) => Err(self.cache.resumable(&self.principal, error).await),
             outcome => outcome,
         }

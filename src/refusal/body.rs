@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{LARGEST, names};
+use super::bounds::{LARGEST, names};
 
 /// What a body says; nothing by default.
 #[derive(Clone, Default)]

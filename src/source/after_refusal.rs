@@ -5,7 +5,6 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use super::TokenSource;
 use crate::{
     error::{Asked, DeniedReason, Error, Proof},
     refusal::{Refusal, RefusalKind},
@@ -25,20 +24,26 @@ pub enum AfterRefusal {
     NotAboutToken,
 }
 
+/// What a source of tokens does about a refusal.
+pub(super) enum Step {
+    /// Drop the token if it is still the current one, and get one for the request.
+    Replace(TokenRequest<'static>),
+    /// Get a token for the request.
+    Widen(TokenRequest<'static>),
+    /// Nothing.
+    NotAboutToken,
+}
+
 /// The decision. Each row of it is a kind of refusal.
 ///
 /// | refusal | what is done |
 /// |---|---|
-/// | the token is invalid | dropped if it is still the current one, one new for everybody |
+/// | the token is invalid | dropped if it is still the current one, one new for all callers |
 /// | a scope is missing, and all that are may be asked for | a token with what it was asked for and these |
 /// | a scope is missing that may not be asked for, or none is named | `Denied`, without a request |
 /// | the person has to prove more | `StepUp`; the token stays |
 /// | another audience's, or about something else | nothing |
-pub(crate) async fn decide<S: TokenSource + ?Sized>(
-    source: &S,
-    token: &AccessToken,
-    refusal: &Refusal,
-) -> Result<AfterRefusal, Error> {
+pub(super) fn decide(token: &AccessToken, refusal: &Refusal) -> Result<Step, Error> {
     let audience = token.audience();
     let kind = refusal.kind();
     tracing::debug!(%audience, status = refusal.status().as_u16(), ?kind, "an API refused a request");
@@ -46,18 +51,13 @@ pub(crate) async fn decide<S: TokenSource + ?Sized>(
         .named_audience()
         .is_some_and(|named| named != audience.as_str());
     if is_of_another {
-        return Ok(AfterRefusal::NotAboutToken);
+        return Ok(Step::NotAboutToken);
     }
     match kind {
-        RefusalKind::InvalidToken => {
-            source.reject(token).await?;
-            let next = source.get(again(token, &Scopes::none())).await?;
-            Ok(AfterRefusal::Repeat(next))
-        }
+        RefusalKind::InvalidToken => Ok(Step::Replace(again(token, &Scopes::none()))),
         RefusalKind::InsufficientScope => {
             let missing = missing(token, refusal)?;
-            let next = source.get(again(token, &missing)).await?;
-            Ok(AfterRefusal::Repeat(next))
+            Ok(Step::Widen(again(token, &missing)))
         }
         RefusalKind::InsufficientAuthentication => {
             let proof = Proof {
@@ -67,7 +67,7 @@ pub(crate) async fn decide<S: TokenSource + ?Sized>(
             };
             Err(Error::step_up_required(&asked(token), proof))
         }
-        RefusalKind::Other => Ok(AfterRefusal::NotAboutToken),
+        RefusalKind::Other => Ok(Step::NotAboutToken),
     }
 }
 
