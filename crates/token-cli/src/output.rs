@@ -29,7 +29,20 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
 /// Says something to the person.
 pub(crate) fn say(text: &str) {
     // Where stderr is closed, no person could read it.
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", printable(text));
+}
+
+/// The text on one line: a name that an issuer or a token brings writes no line of its own.
+pub(crate) fn one_line(text: &str) -> String {
+    let safe = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().map(safe).collect()
+}
+
+/// The text without control characters: what a server says moves no cursor of the terminal.
+fn printable(text: &str) -> String {
+    let is_harmful = |c: char| c.is_control() && c != '\n' && c != '\t';
+    let safe = |c: char| if is_harmful(c) { '\u{fffd}' } else { c };
+    text.chars().map(safe).collect()
 }
 
 /// Says what the person has to see: also on the terminal, where stderr goes elsewhere.
@@ -39,6 +52,6 @@ pub(crate) fn say_urgently(text: &str, has_person: bool) {
         && !io::stderr().is_terminal()
         && let Ok(mut terminal) = OpenOptions::new().write(true).open("/dev/tty")
     {
-        let _ = writeln!(terminal, "{text}");
+        let _ = writeln!(terminal, "{}", printable(text));
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     context::Context,
     failure::{Exit, Failure},
     moment,
-    output::{print, print_json},
+    output::{one_line, print, print_json},
 };
 
 /// Decode an access token and verify it with the issuer's keys.
@@ -163,7 +163,7 @@ fn as_text(header: &Value, claims: &Value, verdict: &str) -> String {
 }
 
 fn line(name: &str, value: &Value) -> String {
-    let shown = value.as_str().map_or_else(|| value.to_string(), printable);
+    let shown = value.as_str().map_or_else(|| value.to_string(), one_line);
     let is_time = ["exp", "iat", "nbf", "auth_time"].contains(&name);
     let when = value.as_u64().filter(|_| is_time).map(|seconds| {
         let since = std::time::Duration::from_secs(seconds);
@@ -178,13 +178,11 @@ fn line(name: &str, value: &Value) -> String {
             format!("  ({}{state})", moment::rfc_3339(time))
         })
     });
-    format!("  {name}: {shown}{}\n", when.unwrap_or_default())
-}
-
-/// What a token says may hold anything: no control character reaches the terminal.
-fn printable(text: &str) -> String {
-    let safe = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    text.chars().map(safe).collect()
+    format!(
+        "  {}: {shown}{}\n",
+        one_line(name),
+        when.unwrap_or_default()
+    )
 }
 
 #[cfg(test)]
@@ -209,10 +207,10 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_moves_no_cursor() {
+    fn a_claim_moves_no_cursor_and_writes_no_line() {
         assert_eq!(
-            line("name", &json!("a\u{1b}[2Jb")),
-            "  name: a\u{fffd}[2Jb\n"
+            line("na\u{9b}me", &json!("a\u{1b}[2J\nb")),
+            "  na\u{fffd}me: a\u{fffd}[2J\u{fffd}b\n"
         );
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     context::Context,
     failure::{Exit, Failure},
     identity,
-    output::{print_json, say},
+    output::{one_line, print_json, say},
     settings::Settings,
     sign_in::{self, Asking},
 };
@@ -129,13 +129,12 @@ impl Login {
 
 /// How a person is called.
 pub(crate) fn shown(account: &Account) -> String {
-    let email = account.email().map(|email| format!(" <{email}>"));
-    let name = account.name().or(account.subject());
-    match (name, account.email()) {
-        (Some(name), _) => format!("{name}{}", email.unwrap_or_default()),
-        (None, Some(email)) => email.to_owned(),
+    let text = match (account.name().or(account.subject()), account.email()) {
+        (Some(name), Some(email)) => format!("{name} <{email}>"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
         (None, None) => "a person whom the issuer does not name".to_owned(),
-    }
+    };
+    one_line(&text)
 }
 
 fn failed(error: &Error, settings: &Settings) -> Failure {
