@@ -55,7 +55,8 @@ async fn a_command_that_needs_a_person_is_not_started() {
 async fn a_signal_reaches_the_command() {
     let world = World::new().await;
     let file = world.home().join("token");
-    let script = "trap 'exit 43' TERM; echo ready; while :; do sleep 0.05; done";
+    // It ends by itself, with another code, where no signal comes.
+    let script = "trap 'exit 43' TERM; echo ready; n=0; while [ $n -lt 600 ]; do sleep 0.05; n=$((n + 1)); done; exit 44";
     for more in [&[][..], &["--token-file", file.to_str().unwrap()]] {
         let words = [
             &["exec", sample::BANKING][..],
