@@ -10,6 +10,7 @@ use std::{
 
 use arc_swap::Guard;
 use bytes::Bytes;
+use bytestring::ByteString;
 use http::HeaderValue;
 
 pub(crate) use freshness::{Freshness, Phase};
@@ -180,6 +181,9 @@ impl TokenRef {
 /// What is cached: the token, ready for use, and all that decides who may have it.
 pub(crate) struct Token {
     pub(crate) header: HeaderValue,
+    /// The header's text behind its scheme. It shares the header's bytes, and is known to be a text: the
+    /// secret of one token among a million is in no cache of the processor, and is not read to be found.
+    secret: ByteString,
     pub(crate) audience: Audience,
     /// The scopes and parameters it was fetched with: where it is cached.
     pub(crate) asked: Scopes,
@@ -206,11 +210,13 @@ impl Token {
         text.push_str(SCHEME);
         text.push_str(secret);
         let bytes = Bytes::from_owner(Wiped::new(text));
+        let secret = ByteString::try_from(bytes.slice(SCHEME.len()..)).ok()?;
         let mut header = HeaderValue::from_maybe_shared(bytes).ok()?;
         header.set_sensitive(true);
         let is_narrowed = grant.scopes_are_reported && !grant.scopes.is_superset(&key.scopes);
         Some(Self {
             header,
+            secret,
             audience: key.audience,
             asked: key.scopes,
             parameters: key.parameters,
@@ -227,6 +233,7 @@ impl Token {
     pub(crate) fn nothing() -> Self {
         Self {
             header: HeaderValue::from_static(""),
+            secret: ByteString::new(),
             audience: Audience::from(""),
             asked: Scopes::none(),
             parameters: Parameters::default(),
@@ -239,10 +246,8 @@ impl Token {
         }
     }
 
-    /// The header's text behind its scheme: kept once, for a million tokens may be cached.
     pub(crate) fn secret(&self) -> &str {
-        let secret = self.header.as_bytes().get(SCHEME.len()..);
-        std::str::from_utf8(secret.unwrap_or_default()).unwrap_or_default()
+        &self.secret
     }
 
     /// Whether it answers a call for what it was fetched for, with nothing else to do.
