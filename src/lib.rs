@@ -216,6 +216,7 @@ pub mod resource_server;
 mod scope;
 mod secret;
 mod session;
+mod slot;
 mod source;
 mod store;
 #[cfg(feature = "test-util")]

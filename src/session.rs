@@ -26,7 +26,6 @@ mod rules;
 mod sign_in;
 #[cfg(test)]
 mod simulation;
-mod slot_names;
 mod state;
 mod transition;
 
@@ -50,7 +49,6 @@ pub(crate) use principal::Principal;
 pub(crate) use prompt::{PromptRequest, PromptTurn};
 pub(crate) use record::SignedIn;
 pub(crate) use sign_in::LoginTokens;
-pub(crate) use slot_names::SlotNames;
 use tokio::sync::{oneshot, watch};
 
 use crate::{

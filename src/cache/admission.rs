@@ -10,29 +10,10 @@ use crate::{
     jwt::UnverifiedClaims,
     request::Parameters,
     scope::Scopes,
+    slot::Admitted,
     time::Moment,
     token::{Freshness, Granted, Key, Token},
 };
-
-/// What a flight ends with: a token to cache, an error for the callers that waited, or both.
-#[derive(Debug)]
-pub(super) struct Admitted {
-    pub(super) token: Option<Arc<Token>>,
-    pub(super) error: Option<Error>,
-    /// Whether every earlier token has to be forgotten: the session is another person's now, or has ended.
-    pub(super) resets: bool,
-}
-
-impl From<Error> for Admitted {
-    fn from(error: Error) -> Self {
-        let resets = matches!(&error, Error::Login(login) if login.is_signed_out());
-        Self {
-            token: None,
-            error: Some(error),
-            resets,
-        }
-    }
-}
 
 /// What a response is checked against: what was asked for, and when.
 pub(super) struct Admission<'a> {

@@ -2,11 +2,11 @@
 
 use std::{sync::Mutex, time::Duration};
 
-use super::lock;
 use crate::{
     request::Parameters,
     scope::{Audience, Scopes},
     session::Principal,
+    slot::lock,
     time::Moment,
 };
 

@@ -11,10 +11,9 @@ use tokio::sync::watch;
 use super::{
     open_sessions::Registration,
     prompt::{PromptRequest, PromptTurn, Prompts},
-    slot_names::SlotNames,
     state::{Loaded, State},
 };
-use crate::{error::Error, scope::Audience};
+use crate::{error::Error, scope::Audience, slot::SlotNames};
 
 /// One session in this process, from [`OpenSessions::open`](super::OpenSessions::open): there is one for
 /// each name at a time.

@@ -4,17 +4,13 @@ use std::{pin::pin, sync::Arc};
 
 use arc_swap::Guard;
 
-use super::{
-    RefreshAhead, TokenCache, deadline,
-    flight::Join,
-    key::KeyRef,
-    slot::{Slot, SlotEntry},
-};
+use super::{deadline, join::Join, key::KeyRef, settings::RefreshAhead, token_cache::TokenCache};
 use crate::{
     error::{Error, NotCached},
     flow::resumable,
     request::{CacheMode, Details},
     session::Principal,
+    slot::{Slot, SlotEntry},
     token::{AccessToken, Source},
 };
 
@@ -43,9 +39,10 @@ impl TokenCache {
         self.ensure_signed_in(principal, details).await?;
         let key = KeyRef::of(principal, details);
         let pinned = self.index.pin(&key, &details.audience);
-        if let Some(superset) = pinned.stale_superset(details) {
+        let slot = pinned.slot();
+        if let Some(superset) = slot.stale_superset(details, self.clock.now()) {
             self.forget_outdated_failure(principal, &superset).await;
-            match self.join_flight(&superset, details).await {
+            match self.join_flight(principal, &superset, details).await {
                 Some(Ok(token)) if token.token().reports(&details.scopes) => return Ok(token),
                 // The larger scope set is refused now; the smaller one may still be granted.
                 Some(Ok(_) | Err(Error::Denied(_) | Error::Consent(_))) | None => {}
@@ -53,9 +50,9 @@ impl TokenCache {
             }
         }
         loop {
-            let slot_entry = pinned.entry_for(&details.scopes, self.clock.now());
+            let slot_entry = slot.entry_for(&details.scopes, self.clock.now());
             self.forget_outdated_failure(principal, &slot_entry).await;
-            if let Some(outcome) = self.join_flight(&slot_entry, details).await {
+            if let Some(outcome) = self.join_flight(principal, &slot_entry, details).await {
                 return outcome;
             }
         }
@@ -111,10 +108,11 @@ impl TokenCache {
     /// Joins a flight and waits for it; `None` if the entry was evicted in the meantime.
     async fn join_flight(
         self: &Arc<Self>,
+        principal: &Principal,
         slot_entry: &SlotEntry,
         details: &Details,
     ) -> Option<Result<AccessToken, Error>> {
-        let join = self.join(slot_entry, details.mode);
+        let join = self.join(principal, slot_entry, details.mode);
         Some(match join {
             Join::Closed => return None,
             Join::Token(token) => Ok(AccessToken::new(token, Source::Cache)),

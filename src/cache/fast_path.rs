@@ -2,10 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::{
-    cache::{key::KeyRef, slot::Slot},
-    session::Principal,
-};
+use super::key::KeyRef;
+use crate::slot::Slot;
 
 /// The slots of the first audiences that the application itself asked for without parameters.
 ///
@@ -32,23 +30,22 @@ impl FastPath {
     /// The slot for `key`, if it is here and was not evicted.
     #[inline]
     pub(super) fn find(&self, key: &KeyRef<'_>) -> Option<&Arc<Slot>> {
-        if !is_plain(key) {
+        if !key.is_plain() {
             return None;
         }
         let first = cell(key.audience);
         for step in 0..REACH {
             let slot = self.cells[(first + step) % CELLS].get()?;
-            if slot.is_called(key.audience) && !slot.is_retired() {
+            if slot.is_called(key.audience) && !slot.pins().is_retired() {
                 return Some(slot);
             }
         }
         None
     }
 
-    /// Adds a slot that was just inserted into the map, if a cell is free.
-    pub(super) fn add(&self, slot: &Arc<Slot>) {
-        let key = slot.key();
-        if !is_plain(&key) {
+    /// Adds the slot of `key`, which was just inserted into the map, if it belongs here and a cell is free.
+    pub(super) fn add(&self, key: &KeyRef<'_>, slot: &Arc<Slot>) {
+        if !key.is_plain() {
             return;
         }
         let first = cell(key.audience);
@@ -61,12 +58,6 @@ impl FastPath {
             }
         }
     }
-}
-
-/// Whether slots with this key belong here: the application's, without parameters.
-#[inline]
-pub(super) fn is_plain(key: &KeyRef<'_>) -> bool {
-    *key.principal == Principal::Application && key.parameters.is_empty()
 }
 
 /// The first cell of an audience. Colliding names are compared, and only [`REACH`] cells are read, so
@@ -89,7 +80,8 @@ pub(super) fn cell(audience: &str) -> usize {
 mod tests {
     use super::*;
     use crate::{
-        cache::slot::Eviction, request::Parameters, session::OpenSessions, time::Moment,
+        request::Parameters,
+        session::{OpenSessions, Principal},
         token::Token,
     };
 
@@ -101,7 +93,11 @@ mod tests {
 
     fn slot(key: &KeyRef<'_>) -> Arc<Slot> {
         let nothing = Arc::new(Token::nothing());
-        Arc::new(Slot::new(key, key.audience.into(), &nothing))
+        Arc::new(Slot::new(
+            key.audience.into(),
+            key.parameters.clone(),
+            &nothing,
+        ))
     }
 
     #[test]
@@ -111,8 +107,8 @@ mod tests {
             .map(|n| format!("https://api{n}.example.com"))
             .collect();
         let slots: Vec<_> = names.iter().map(|name| slot(&key(name))).collect();
-        for slot in &slots {
-            fast_path.add(slot);
+        for (name, slot) in names.iter().zip(&slots) {
+            fast_path.add(&key(name), slot);
         }
         for (name, slot) in names.iter().zip(&slots) {
             let found = fast_path.find(&key(name));
@@ -131,11 +127,11 @@ mod tests {
     #[test]
     fn a_slot_that_was_evicted_is_not_found_and_the_next_of_its_name_is() {
         let (fast_path, old) = (FastPath::new(), slot(&key("api")));
-        fast_path.add(&old);
-        assert_eq!(old.try_evict(Moment::START, true), Eviction::Retired);
+        fast_path.add(&key("api"), &old);
+        assert!(old.pins().retire());
         assert!(fast_path.find(&key("api")).is_none());
         let new = slot(&key("api"));
-        fast_path.add(&new);
+        fast_path.add(&key("api"), &new);
         assert!(Arc::ptr_eq(fast_path.find(&key("api")).unwrap(), &new));
     }
 
@@ -144,12 +140,12 @@ mod tests {
         let alice = Arc::<OpenSessions>::default().open("alice");
         let (fast_path, session) = (FastPath::new(), Principal::Session(alice));
         let parameters = NO_PARAMETERS.with("prompt".into(), "none".into());
-        fast_path.add(&slot(&key("api")));
+        fast_path.add(&key("api"), &slot(&key("api")));
         let of_session = KeyRef::new(&session, "api", &NO_PARAMETERS);
         let with_parameters = KeyRef::new(&Principal::Application, "api", &parameters);
         for other in [of_session, with_parameters] {
             assert!(fast_path.find(&other).is_none());
-            fast_path.add(&slot(&other));
+            fast_path.add(&other, &slot(&other));
             assert!(fast_path.find(&other).is_none());
         }
         assert!(fast_path.find(&key("api")).is_some());

@@ -8,7 +8,7 @@ use std::{
 
 use foldhash::fast::RandomState;
 
-use super::lock;
+use super::locked::lock;
 use crate::{request::Parameters, scope::Audience};
 
 /// Which slots of the cache belong to one principal, by what they are asked for.

@@ -7,18 +7,12 @@ use std::{
 
 use tokio::time::timeout;
 
-use super::{FlightResult, Kind, Outcome};
+use super::{admission::Admission, pinned::Pinned, throttle::ThrottleKey, token_cache::TokenCache};
 use crate::{
-    cache::{
-        TokenCache,
-        admission::{Admission, Admitted},
-        index::Pinned,
-        lock,
-        slot::SlotEntry,
-        throttle::ThrottleKey,
-    },
     error::{Error, Unavailable, UnavailableReason},
     flow::FlowContext,
+    session::Principal,
+    slot::{Admitted, FlightResult, Outcome, SlotEntry, lock},
     time::Moment,
 };
 
@@ -26,7 +20,7 @@ use crate::{
 pub(super) struct FetchTask {
     pub(super) cache: Arc<TokenCache>,
     pub(super) slot_entry: SlotEntry,
-    pub(super) _pinned: Pinned,
+    pub(super) pinned: Pinned,
     pub(super) id: u64,
     /// The number of its start among all flights; zero before it has started.
     pub(super) sequence: u64,
@@ -34,7 +28,17 @@ pub(super) struct FetchTask {
     pub(super) result: FlightResult,
 }
 
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kind {
+    pub(super) is_forced: bool,
+    pub(super) is_background: bool,
+}
+
 impl FetchTask {
+    fn principal(&self) -> &Principal {
+        self.pinned.owner()
+    }
+
     /// Makes the request, after the forced flight before it has ended.
     pub(super) async fn run(mut self, before: Option<FlightResult>) {
         if let Some(before) = before {
@@ -82,7 +86,7 @@ impl FetchTask {
             endpoint: &cache.endpoint,
             asked: &asked,
             parameters: &details.parameters,
-            principal: self.slot_entry.principal(),
+            principal: self.principal(),
             in_background: self.kind.is_background,
             is_forced: self.kind.is_forced,
             replaces_usable: self.replaces_usable(started),
@@ -112,7 +116,7 @@ impl FetchTask {
     fn publish(&self, admitted: &Admitted) {
         let now = self.cache.clock.now();
         if admitted.resets
-            && let Some(open) = self.slot_entry.principal().session()
+            && let Some(open) = self.principal().session()
         {
             let before = self.sequence.saturating_sub(1);
             self.cache.forget_before(open, before);
@@ -157,7 +161,7 @@ impl FetchTask {
             && let Some(wait) = issuer_wide(unavailable)
         {
             let key = ThrottleKey {
-                principal: self.slot_entry.principal().clone(),
+                principal: self.principal().clone(),
                 audience: details.audience.clone(),
                 scopes: details.scopes.clone(),
                 parameters: details.parameters.clone(),
