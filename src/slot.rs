@@ -8,8 +8,10 @@ mod eviction;
 mod failure;
 mod flight;
 mod locked;
+mod mixed;
 mod overflow;
 mod scope_sets;
+mod session_slots;
 mod slot_names;
 
 use std::sync::Arc;
@@ -20,7 +22,9 @@ pub(crate) use entry::{Entry, State};
 pub(crate) use eviction::{Evictable, Eviction, Pins};
 pub(crate) use flight::{Admitted, Flight, FlightResult, Outcome};
 pub(crate) use locked::lock;
+pub(crate) use mixed::mixed;
 use scope_sets::ScopeSets;
+pub(crate) use session_slots::SessionSlots;
 pub(crate) use slot_names::SlotNames;
 
 use crate::{

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn one_key_alone_holds_nobody_else() {
+    fn one_key_alone_holds_no_other() {
         let (clock, throttle) = (ManualClock::new(), Throttle::default());
         for _ in 0..3 {
             throttle.record(key("a"), clock.now(), Duration::from_secs(30));
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn two_keys_far_apart_hold_nobody() {
+    fn two_keys_far_apart_hold_no_other() {
         let (clock, throttle) = (ManualClock::new(), Throttle::default());
         throttle.record(key("a"), clock.now(), Duration::from_secs(30));
         clock.advance(Duration::from_secs(61));

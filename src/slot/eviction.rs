@@ -153,6 +153,11 @@ impl<T: Evictable> Eviction<T> {
         }
     }
 
+    /// How many were ever admitted.
+    pub(crate) fn admitted(&self) -> u64 {
+        self.inserted.load(Ordering::Relaxed)
+    }
+
     /// Adds `slot` to a page, and gives the page to `moka` once it is full.
     fn offer(&self, slot: T) {
         let mut filling = lock(&self.filling);
