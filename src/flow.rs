@@ -10,8 +10,8 @@ pub(crate) use refresh_token::{RefreshToken, resumable};
 
 use crate::{
     endpoint::{Endpoint, Grant, GrantKind, Replay, TokenReply},
-    error::{Asked, DeniedReason, Error, Unavailable, UnavailableReason},
-    request::Parameters,
+    error::{DeniedReason, Error, Unavailable, UnavailableReason},
+    request::{Target, Urgency},
     scope::{Audience, Scopes},
     secret::Secret,
     session::Principal,
@@ -81,11 +81,9 @@ impl<F: Flow> BoxedFlow for F {
 #[derive(Clone, Copy)]
 pub struct FlowContext<'a> {
     pub(crate) endpoint: &'a Arc<Endpoint>,
-    pub(crate) asked: &'a Asked,
-    pub(crate) parameters: &'a Parameters,
+    pub(crate) target: &'a Target,
+    pub(crate) urgency: Urgency,
     pub(crate) principal: &'a Principal,
-    pub(crate) in_background: bool,
-    pub(crate) is_forced: bool,
     /// Whether the cache has a token that is still usable.
     pub(crate) replaces_usable: bool,
 }
@@ -93,17 +91,17 @@ pub struct FlowContext<'a> {
 impl<'a> FlowContext<'a> {
     /// The API that the token has to be for.
     pub fn audience(&self) -> &'a Audience {
-        &self.asked.audience
+        &self.target.asked.audience
     }
 
     /// The scopes that were named; none means whatever the issuer gives by itself.
     pub fn scopes(&self) -> &'a Scopes {
-        &self.asked.scopes
+        &self.target.asked.scopes
     }
 
     /// The extra parameters of the request, names and values.
     pub fn parameters(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.parameters.iter()
+        self.target.parameters.iter()
     }
 
     /// On whose behalf: the name of the client's [partition](crate::Client::partition), or nothing for
@@ -124,7 +122,7 @@ impl<'a> FlowContext<'a> {
 
     /// Whether no caller waits for this: a refresh ahead of time.
     pub fn is_background_refresh(&self) -> bool {
-        self.in_background
+        self.urgency.in_background
     }
 
     /// A token request with a grant of your own (RFC 6749 section 4.5).
@@ -142,12 +140,12 @@ impl<'a> FlowContext<'a> {
 
     /// The error of a flow whose source refuses, so that asking again does not help.
     pub fn denied(&self) -> Error {
-        Error::denied(self.asked, DeniedReason::AccessDenied)
+        Error::denied(&self.target.asked, DeniedReason::AccessDenied)
     }
 
     /// The error of a flow that needs a person to sign in first.
     pub fn login_required(&self) -> Error {
-        Error::login_required(self.asked)
+        Error::login_required(&self.target.asked)
     }
 
     /// The error of a flow whose source gave no usable answer: it is tried again after a while.
@@ -168,10 +166,8 @@ impl<'a> FlowContext<'a> {
     {
         Grant {
             kind,
-            asked: self.asked,
-            parameters: self.parameters,
-            in_background: self.in_background,
-            is_forced: self.is_forced,
+            target: self.target,
+            urgency: self.urgency,
         }
     }
 }

@@ -52,8 +52,8 @@ pub(crate) use sign_in::LoginTokens;
 use tokio::sync::{oneshot, watch};
 
 use crate::{
-    error::{Asked, Error, UnavailableReason},
-    request::Parameters,
+    error::{Error, UnavailableReason},
+    request::{Target, Urgency},
     scope::Scopes,
     secret::Secret,
     store::{BoxedStore, SessionKey, StoreChanges},
@@ -94,10 +94,8 @@ pub(crate) struct SessionSettings {
 /// What a flight asks of a session.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
-    pub(crate) asked: Asked,
-    pub(crate) parameters: Parameters,
-    pub(crate) is_forced: bool,
-    pub(crate) in_background: bool,
+    pub(crate) target: Target,
+    pub(crate) urgency: Urgency,
     /// Whether there is a token that still does: then one like it is no gain.
     pub(crate) replaces_usable: bool,
     pub(crate) departed: Moment,

@@ -28,7 +28,7 @@ pub(crate) use session_slots::SessionSlots;
 pub(crate) use slot_names::SlotNames;
 
 use crate::{
-    request::{CacheMode, Details, Parameters},
+    request::{CacheMode, Details, Parameters, Target},
     scope::{Audience, Scopes},
     time::Moment,
     token::Token,
@@ -150,7 +150,7 @@ impl Slot {
         details: &Details,
         now: Moment,
     ) -> Option<SlotEntry> {
-        let scopes = &details.scopes;
+        let scopes = details.scopes();
         let needs_its_own = details.exact_scopes || details.mode != CacheMode::Prefer;
         if needs_its_own || scopes.is_empty() || self.existing(scopes).is_some() {
             return None;
@@ -225,11 +225,8 @@ impl SlotEntry {
     }
 
     /// What a flight for this entry asks for.
-    pub(crate) fn details(&self) -> Details {
-        Details::for_key(
-            &self.slot.audience,
-            self.entry().scopes(),
-            &self.slot.parameters,
-        )
+    pub(crate) fn target(&self) -> Target {
+        let (slot, scopes) = (&self.slot, self.entry().scopes().clone());
+        Target::new(slot.audience.clone(), scopes, slot.parameters.clone())
     }
 }

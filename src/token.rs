@@ -18,7 +18,7 @@ pub(crate) use freshness::{Freshness, Phase};
 use crate::{
     error::Error,
     jwt::UnverifiedClaims,
-    request::Parameters,
+    request::{Parameters, Target},
     scope::{Audience, Scopes},
     secret::Wiped,
     time::Moment,
@@ -79,7 +79,7 @@ macro_rules! facts {
 
             /// The API that the token is for.
             pub fn audience(&self) -> &Audience {
-                &self.token().audience
+                self.token().audience()
             }
 
             /// What the token allows: what the issuer reported, else what was asked for.
@@ -184,10 +184,8 @@ pub(crate) struct Token {
     /// The header's text behind its scheme. It shares the header's bytes, and is known to be a text: the
     /// secret of one token among a million is in no cache of the processor, and is not read to be found.
     secret: ByteString,
-    pub(crate) audience: Audience,
-    /// The scopes and parameters it was fetched with: where it is cached.
-    pub(crate) asked: Scopes,
-    pub(crate) parameters: Parameters,
+    /// What it was fetched for: where it is cached.
+    pub(crate) target: Target,
     pub(crate) granted: Scopes,
     pub(crate) scopes_are_reported: bool,
     pub(crate) audience_is_checked: bool,
@@ -202,7 +200,7 @@ impl Token {
     /// A token with the text `secret`; `None` if that is not a valid header value.
     pub(crate) fn new(
         secret: &str,
-        key: Key,
+        target: Target,
         grant: Granted,
         freshness: Freshness,
     ) -> Option<Self> {
@@ -213,13 +211,12 @@ impl Token {
         let secret = ByteString::try_from(bytes.slice(SCHEME.len()..)).ok()?;
         let mut header = HeaderValue::from_maybe_shared(bytes).ok()?;
         header.set_sensitive(true);
-        let is_narrowed = grant.scopes_are_reported && !grant.scopes.is_superset(&key.scopes);
+        let is_narrowed =
+            grant.scopes_are_reported && !grant.scopes.is_superset(&target.asked.scopes);
         Some(Self {
             header,
             secret,
-            audience: key.audience,
-            asked: key.scopes,
-            parameters: key.parameters,
+            target,
             granted: grant.scopes,
             scopes_are_reported: grant.scopes_are_reported,
             audience_is_checked: grant.audience_is_checked,
@@ -234,9 +231,7 @@ impl Token {
         Self {
             header: HeaderValue::from_static(""),
             secret: ByteString::new(),
-            audience: Audience::from(""),
-            asked: Scopes::none(),
-            parameters: Parameters::default(),
+            target: Target::new(Audience::from(""), Scopes::none(), Parameters::none()),
             granted: Scopes::none(),
             scopes_are_reported: false,
             audience_is_checked: false,
@@ -248,6 +243,20 @@ impl Token {
 
     pub(crate) fn secret(&self) -> &str {
         &self.secret
+    }
+
+    pub(crate) fn audience(&self) -> &Audience {
+        &self.target.asked.audience
+    }
+
+    /// What to ask for to get another like it, whatever it was narrowed to.
+    pub(crate) fn target_again(&self) -> Target {
+        // What a narrowed token was asked for would be refused; its caller named what it holds.
+        if self.is_narrowed {
+            self.target.with_scopes(self.granted.clone())
+        } else {
+            self.target.clone()
+        }
     }
 
     /// Whether it answers a call for what it was fetched for, with nothing else to do.
@@ -265,17 +274,9 @@ impl Token {
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Token")
-            .field("audience", &self.audience)
+            .field("audience", self.audience())
             .finish_non_exhaustive()
     }
-}
-
-/// Where a token is cached within its principal.
-#[derive(Clone, Debug)]
-pub(crate) struct Key {
-    pub(crate) audience: Audience,
-    pub(crate) scopes: Scopes,
-    pub(crate) parameters: Parameters,
 }
 
 /// What the issuer granted, and how that is known.
@@ -296,11 +297,7 @@ mod tests {
     use crate::time::{Clock, ManualClock};
 
     fn token(secret: &str) -> Option<Token> {
-        let key = Key {
-            audience: "api".into(),
-            scopes: "a b".parse().unwrap(),
-            parameters: Parameters::default(),
-        };
+        let target = Target::new("api".into(), "a b".parse().unwrap(), Parameters::none());
         let grant = Granted {
             scopes: "a".parse().unwrap(),
             scopes_are_reported: true,
@@ -308,7 +305,7 @@ mod tests {
             audience_is_checked: true,
         };
         let freshness = Freshness::new(ManualClock::new().now(), Duration::from_secs(60), 0.0);
-        Token::new(secret, key, grant, freshness)
+        Token::new(secret, target, grant, freshness)
     }
 
     #[test]

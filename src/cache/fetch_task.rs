@@ -9,8 +9,9 @@ use tokio::time::timeout;
 
 use super::{admission::Admission, pinned::Pinned, throttle::ThrottleKey, token_cache::TokenCache};
 use crate::{
-    error::{Error, Unavailable, UnavailableReason},
+    error::{Asked, Error, Unavailable, UnavailableReason},
     flow::FlowContext,
+    request::Urgency,
     session::Principal,
     slot::{Admitted, FlightResult, Outcome, SlotEntry, lock},
     time::Moment,
@@ -24,14 +25,8 @@ pub(super) struct FetchTask {
     pub(super) id: u64,
     /// The number of its start among all flights; zero before it has started.
     pub(super) sequence: u64,
-    pub(super) kind: Kind,
+    pub(super) urgency: Urgency,
     pub(super) result: FlightResult,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Kind {
-    pub(super) is_forced: bool,
-    pub(super) is_background: bool,
 }
 
 impl FetchTask {
@@ -66,29 +61,26 @@ impl FetchTask {
     fn refused_meanwhile(&self) -> Option<Error> {
         let state = self.slot_entry.entry().state()?;
         let now = self.cache.clock.now();
-        self.cache.refusal(&state, self.kind.is_forced, now)
+        self.cache.refusal(&state, self.urgency.is_forced, now)
     }
 
     async fn request(&self) -> Admitted {
-        let (cache, details) = (&self.cache, self.slot_entry.details());
-        let asked = details.asked();
+        let (cache, target) = (&self.cache, self.slot_entry.target());
         let started = cache.clock.now();
         cache.counters.flights.fetch_add(1, Ordering::Relaxed);
-        if self.kind.is_background {
+        if self.urgency.in_background {
             cache.counters.background.fetch_add(1, Ordering::Relaxed);
         }
         tracing::debug!(
-            audience = %asked.audience, scopes = %asked.scopes,
-            forced = self.kind.is_forced, background = self.kind.is_background,
+            audience = %target.asked.audience, scopes = %target.asked.scopes,
+            forced = self.urgency.is_forced, background = self.urgency.in_background,
             "token request starts"
         );
         let cx = FlowContext {
             endpoint: &cache.endpoint,
-            asked: &asked,
-            parameters: &details.parameters,
+            target: &target,
+            urgency: self.urgency,
             principal: self.principal(),
-            in_background: self.kind.is_background,
-            is_forced: self.kind.is_forced,
             replaces_usable: self.replaces_usable(started),
         };
         match timeout(cache.settings.flight_timeout, cache.flow.acquire(cx)).await {
@@ -96,8 +88,7 @@ impl FetchTask {
             Ok(Err(error)) => error.into(),
             Ok(Ok(response)) => {
                 let admission = Admission {
-                    asked: &asked,
-                    parameters: &details.parameters,
+                    target: &target,
                     rule: cache.endpoint.audiences(),
                     started,
                     received_at: cache.clock.now(),
@@ -151,9 +142,10 @@ impl FetchTask {
     }
 
     fn report(&self, admitted: &Admitted, now: Moment) {
-        let details = self.slot_entry.details();
+        let target = self.slot_entry.target();
+        let Asked { audience, scopes } = &target.asked;
         let Some(error) = &admitted.error else {
-            tracing::debug!(audience = %details.audience, scopes = %details.scopes, "token cached");
+            tracing::debug!(%audience, %scopes, "token cached");
             return;
         };
         self.cache.counters.failures.fetch_add(1, Ordering::Relaxed);
@@ -162,9 +154,7 @@ impl FetchTask {
         {
             let key = ThrottleKey {
                 principal: self.principal().clone(),
-                audience: details.audience.clone(),
-                scopes: details.scopes.clone(),
-                parameters: details.parameters.clone(),
+                target: target.clone(),
             };
             self.cache.throttle.record(key, now, wait);
         }
@@ -172,12 +162,12 @@ impl FetchTask {
         let is_old = |token| !Arc::ptr_eq(token, &old);
         if old.freshness.is_usable(now) && admitted.token.as_ref().is_none_or(is_old) {
             tracing::warn!(
-                audience = %details.audience, scopes = %details.scopes, %error,
+                %audience, %scopes, %error,
                 "refresh failed, the old token stays in use"
             );
         } else {
             tracing::debug!(
-                audience = %details.audience, scopes = %details.scopes, %error,
+                %audience, %scopes, %error,
                 "token request failed"
             );
         }

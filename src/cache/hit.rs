@@ -48,7 +48,7 @@ impl TokenCache {
             CacheMode::Refresh => return None,
         };
         let key = KeyRef::of(principal, details);
-        if details.scopes.is_empty() {
+        if details.scopes().is_empty() {
             self.get_unscoped(key, on_stale)
         } else {
             self.get_scoped(&key, details, on_stale)
@@ -81,7 +81,7 @@ impl TokenCache {
     ) -> Option<Guard<Arc<Token>>> {
         self.index.with_slot(key, |slot| {
             slot.pins().touch();
-            let token = slot.scoped_token(&details.scopes);
+            let token = slot.scoped_token(details.scopes());
             let now = self.clock.now();
             match token {
                 Some(token) if token.is_hit(now) => Some(token),
@@ -132,7 +132,7 @@ impl TokenCache {
         now: Moment,
         on_stale: OnStale,
     ) -> Option<Guard<Arc<Token>>> {
-        let (slot_entry, token) = slot.usable(&details.scopes, details.exact_scopes, now)?;
+        let (slot_entry, token) = slot.usable(details.scopes(), details.exact_scopes, now)?;
         if token.freshness.is_fresh(now) {
             return Some(token);
         }

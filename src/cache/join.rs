@@ -15,15 +15,12 @@ use arc_swap::Guard;
 use tokio::runtime::Handle;
 
 use super::{
-    deadline::NO_RUNTIME,
-    fetch_task::{FetchTask, Kind},
-    pinned::Pinned,
-    settings::RefreshAhead,
+    deadline::NO_RUNTIME, fetch_task::FetchTask, pinned::Pinned, settings::RefreshAhead,
     token_cache::TokenCache,
 };
 use crate::{
     error::Error,
-    request::CacheMode,
+    request::{CacheMode, Urgency},
     session::Principal,
     slot::{Flight, FlightResult, SlotEntry, State, lock},
     time::{Clock, Moment, SystemClock},
@@ -69,11 +66,11 @@ impl TokenCache {
             self.counters.remembered.fetch_add(1, Ordering::Relaxed);
             return Join::Refused(error);
         }
-        let kind = Kind {
+        let urgency = Urgency {
             is_forced,
-            is_background: false,
+            in_background: false,
         };
-        match self.start(principal, slot_entry, state, kind) {
+        match self.start(principal, slot_entry, state, urgency) {
             Start::Started(flight) => Join::Waiting(flight),
             Start::NoRuntime => Join::Refused(Error::request(NO_RUNTIME)),
             Start::Closed => Join::Closed,
@@ -93,11 +90,11 @@ impl TokenCache {
         };
         let is_current = Arc::ptr_eq(&slot_entry.entry().current(), token);
         if is_current && self.may_refresh(&state, now) {
-            let kind = Kind {
+            let urgency = Urgency {
                 is_forced: false,
-                is_background: true,
+                in_background: true,
             };
-            self.start(principal, slot_entry, state, kind);
+            self.start(principal, slot_entry, state, urgency);
         }
     }
 
@@ -129,14 +126,14 @@ impl TokenCache {
 
     /// The runtime of this thread. Without one, a background refresh uses the runtime of the last flight;
     /// a call that waits must not, since it would depend on another thread driving that runtime.
-    fn runtime(&self, kind: Kind) -> Option<Handle> {
+    fn runtime(&self, urgency: Urgency) -> Option<Handle> {
         let mut last = lock(&self.runtime);
         match Handle::try_current() {
             Ok(current) => {
                 *last = Some(current.clone());
                 Some(current)
             }
-            Err(_outside) => last.clone().filter(|_| kind.is_background),
+            Err(_outside) => last.clone().filter(|_| urgency.in_background),
         }
     }
 
@@ -146,9 +143,9 @@ impl TokenCache {
         principal: &Principal,
         slot_entry: &SlotEntry,
         mut state: MutexGuard<'_, State>,
-        kind: Kind,
+        urgency: Urgency,
     ) -> Start {
-        let Some(runtime) = self.runtime(kind) else {
+        let Some(runtime) = self.runtime(urgency) else {
             return Start::NoRuntime;
         };
         let Some(pinned) = Pinned::new(principal, slot_entry.slot()) else {
@@ -157,12 +154,12 @@ impl TokenCache {
         let result = FlightResult::new(self.next_sequence(), &runtime);
         let before = state
             .current_flight()
-            .filter(|current| current.is_forced && kind.is_forced)
+            .filter(|current| current.is_forced && urgency.is_forced)
             .map(|current| current.result.clone());
         let is_queued = before.is_some();
         let flight = Flight {
             id: result.id(),
-            is_forced: kind.is_forced,
+            is_forced: urgency.is_forced,
             overdue_from: self.overdue_after(if is_queued { 2 } else { 1 }),
             result: result.clone(),
         };
@@ -174,7 +171,7 @@ impl TokenCache {
             pinned,
             id: result.id(),
             sequence: 0,
-            kind,
+            urgency,
             result: result.clone(),
         };
         // A runtime that has ended drops the task inside `spawn`, and the drop takes this lock.

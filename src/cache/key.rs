@@ -45,7 +45,7 @@ impl<'a> KeyRef<'a> {
     /// The key of what `details` ask for on behalf of `principal`.
     #[inline]
     pub(super) fn of(principal: &'a Principal, details: &'a Details) -> Self {
-        Self::new(principal, details.audience.as_str(), &details.parameters)
+        Self::new(principal, details.audience().as_str(), details.parameters())
     }
 }
 

@@ -23,7 +23,7 @@ impl TokenCache {
     ) -> Result<AccessToken, Error> {
         details.check()?;
         if details.mode == CacheMode::Only {
-            return Err(Error::NotCached(NotCached::new(details.audience.clone())));
+            return Err(Error::NotCached(NotCached::new(details.audience().clone())));
         }
         let limit = details.timeout.unwrap_or(self.settings.wait_timeout);
         let work = pin!(self.fetch_without_limit(principal, details));
@@ -38,19 +38,19 @@ impl TokenCache {
     ) -> Result<AccessToken, Error> {
         self.ensure_signed_in(principal, details).await?;
         let key = KeyRef::of(principal, details);
-        let pinned = self.index.pin(&key, &details.audience);
+        let pinned = self.index.pin(&key, details.audience());
         let slot = pinned.slot();
         if let Some(superset) = slot.stale_superset(details, self.clock.now()) {
             self.forget_outdated_failure(principal, &superset).await;
             match self.join_flight(principal, &superset, details).await {
-                Some(Ok(token)) if token.token().reports(&details.scopes) => return Ok(token),
+                Some(Ok(token)) if token.token().reports(details.scopes()) => return Ok(token),
                 // The larger scope set is refused now; the smaller one may still be granted.
                 Some(Ok(_) | Err(Error::Denied(_) | Error::Consent(_))) | None => {}
                 Some(Err(error)) => return Err(error),
             }
         }
         loop {
-            let slot_entry = slot.entry_for(&details.scopes, self.clock.now());
+            let slot_entry = slot.entry_for(details.scopes(), self.clock.now());
             self.forget_outdated_failure(principal, &slot_entry).await;
             if let Some(outcome) = self.join_flight(principal, &slot_entry, details).await {
                 return outcome;
@@ -71,7 +71,7 @@ impl TokenCache {
         if !open.slots().is_empty() {
             return Ok(());
         }
-        match sessions.ensure_signed_in(open, &details.asked()).await {
+        match sessions.ensure_signed_in(open, &details.target.asked).await {
             Ok(()) => Ok(()),
             Err(error) => Err(resumable(error, &self.endpoint, open, None, false).await),
         }
@@ -139,7 +139,7 @@ impl TokenCache {
             return None;
         }
         let key = KeyRef::of(principal, details);
-        let (scopes, now) = (&details.scopes, self.clock.now());
+        let (scopes, now) = (details.scopes(), self.clock.now());
         let read = |slot: &Arc<Slot>| slot.usable(scopes, details.exact_scopes, now);
         let (_, token) = self.index.with_slot(&key, read)?;
         Some(AccessToken::new(Guard::into_inner(token), Source::Cache))

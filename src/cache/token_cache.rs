@@ -108,11 +108,11 @@ impl TokenCache {
     /// Keeps the slot for `details` from being evicted as long as the result lives.
     pub(crate) fn pin(&self, principal: &Principal, details: &Details) -> Pinned {
         let key = KeyRef::of(principal, details);
-        self.index.pin(&key, &details.audience)
+        self.index.pin(&key, details.audience())
     }
 
     pub(crate) fn entry_for(&self, pinned: &Pinned, details: &Details) -> SlotEntry {
-        pinned.slot().entry_for(&details.scopes, self.clock.now())
+        pinned.slot().entry_for(details.scopes(), self.clock.now())
     }
 
     /// Forgets `rejected` if it is still what would be handed out.
@@ -120,9 +120,9 @@ impl TokenCache {
     /// A token that itself replaced a rejected one moments ago is kept: the API refuses whatever the
     /// issuer mints, and another request would change nothing.
     pub(crate) fn reject(&self, principal: &Principal, rejected: &Arc<Token>) -> Result<(), Error> {
-        let audience = rejected.audience.as_str();
-        let key = KeyRef::new(principal, audience, &rejected.parameters);
-        let existing = |slot: &Arc<Slot>| slot.existing(&rejected.asked);
+        let audience = rejected.audience().as_str();
+        let key = KeyRef::new(principal, audience, &rejected.target.parameters);
+        let existing = |slot: &Arc<Slot>| slot.existing(&rejected.target.asked.scopes);
         let Some(slot_entry) = self.index.with_slot(&key, existing) else {
             return Ok(());
         };
@@ -135,8 +135,8 @@ impl TokenCache {
             return Ok(());
         }
         if slot_entry.entry().current().header == rejected.header {
-            let asked = Details::for_key(&rejected.audience, &rejected.asked, &rejected.parameters);
-            return Err(Error::denied(&asked.asked(), DeniedReason::RejectedByApi));
+            let asked = &rejected.target.asked;
+            return Err(Error::denied(asked, DeniedReason::RejectedByApi));
         }
         Ok(())
     }

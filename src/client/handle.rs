@@ -132,7 +132,7 @@ impl AudienceHandle {
 
     /// The audience.
     pub fn audience(&self) -> &Audience {
-        &self.details.audience
+        self.details.audience()
     }
 
     #[inline]
@@ -169,7 +169,7 @@ impl AudienceHandle {
     /// Without a token of its own, a broader one of the same audience may answer.
     #[cold]
     fn get_superset(&self, on_stale: OnStale) -> Option<Guard<Arc<Token>>> {
-        if self.details.scopes.is_empty() {
+        if self.details.scopes().is_empty() {
             return None;
         }
         let (client, request) = (&self.client, TokenRequest::from(&*self.details));
@@ -181,7 +181,7 @@ impl fmt::Debug for AudienceHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AudienceHandle")
             .field("audience", self.audience())
-            .field("scopes", &self.details.scopes)
+            .field("scopes", self.details.scopes())
             .finish_non_exhaustive()
     }
 }

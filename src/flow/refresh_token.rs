@@ -40,7 +40,14 @@ impl Flow for RefreshToken {
             };
             let signed_in = self.sessions.signed_in(open).await.ok().flatten();
             let signed_in = signed_in.as_ref();
-            let error = resumable(error, cx.endpoint, open, signed_in, cx.in_background).await;
+            let error = resumable(
+                error,
+                cx.endpoint,
+                open,
+                signed_in,
+                cx.urgency.in_background,
+            )
+            .await;
             // They have acted since it was found: a caller that asked after that waits for this flight too.
             let has_acted = open.revision() != error.revision();
             if !has_acted || attempt == ATTEMPTS {
@@ -54,10 +61,8 @@ impl Flow for RefreshToken {
 impl RefreshToken {
     fn wanted(&self, cx: &FlowContext<'_>) -> Wanted {
         Wanted {
-            asked: cx.asked.clone(),
-            parameters: cx.parameters.clone(),
-            is_forced: cx.is_forced,
-            in_background: cx.in_background,
+            target: cx.target.clone(),
+            urgency: cx.urgency,
             replaces_usable: cx.replaces_usable,
             departed: self.sessions.now(),
         }

@@ -101,7 +101,7 @@ impl Sessions {
         first: Arc<Loaded>,
     ) -> Result<Option<SessionToken>, Error> {
         // Before the lock: an issuer that is slow to be found must not hold up other processes.
-        self.issuer.reach(wanted.in_background).await?;
+        self.issuer.reach(wanted.urgency.in_background).await?;
         let queue = open.queue(family.as_ref());
         let turn = within(&*self.environment, LOCK_PATIENCE, queue.lock()).await;
         // A task that waits longer than its flight would redeem for nobody.
@@ -170,9 +170,9 @@ impl Sessions {
             Decision::Refuse(error) => return Err(error.found_in(current.in_force().0)),
             Decision::Lost { .. } => {
                 took(Transition::AnswersLost);
-                let audience = &wanted.asked.audience;
+                let audience = &wanted.target.asked.audience;
                 tracing::warn!(%audience, "the answers to the refresh token were lost, a sign-in is needed");
-                let error = Error::login_required(&wanted.asked);
+                let error = Error::login_required(&wanted.target.asked);
                 return Err(error.found_in(current.in_force().0));
             }
             // The person has signed in for this API alone meanwhile: that family has another lock.
@@ -196,7 +196,7 @@ impl Sessions {
         if plan.is_repetition() && holds(Rule::ProbeBeforeRepeating) {
             // Not into the same trouble that has swallowed the first.
             self.issuer.is_there().await?;
-            let audience = &wanted.asked.audience;
+            let audience = &wanted.target.asked.audience;
             tracing::warn!(%audience, "the answer to the refresh token was lost, sent once more");
         }
         let Some(marked) = self.mark(open, plan, loaded).await? else {
@@ -277,10 +277,8 @@ impl Sessions {
         marked: Marked,
     ) -> Result<Option<Round>, Error> {
         let request = RefreshRequest {
-            asked: plan.request.asked(),
-            parameters: plan.request.parameters(),
-            in_background: wanted.in_background,
-            is_forced: wanted.is_forced,
+            target: plan.request.target(),
+            urgency: wanted.urgency,
         };
         took(plan.transition());
         let redeemed = self.issuer.redeem(&plan.refresh_token, &request);
@@ -325,7 +323,7 @@ impl Sessions {
             // The repetition was refused for what it asked for, which this caller does not.
             return Ok(Some(Round::Again));
         }
-        Err(in_other_words(error, &wanted.asked))
+        Err(in_other_words(error, &wanted.target.asked))
     }
 
     /// Keeps what a redemption has brought before anything is handed up.
@@ -351,9 +349,9 @@ impl Sessions {
         let identity = signed_in.map_or_else(Scopes::none, |signed_in| {
             Scopes::from_reply(&signed_in.identity_scopes)
         });
-        let (asked, parameters) = (plan.request.asked(), plan.request.parameters());
+        let target = plan.request.target();
         let granted = granted(&reply).unwrap_or_else(Scopes::none);
-        let token = KeptToken::of(&reply, &asked, &parameters, self.issuer.audiences());
+        let token = KeptToken::of(&reply, &target, self.issuer.audiences());
         if let Some(token) = &token {
             open.state(|state| state.requested(token, reply.requested_at));
         }
@@ -363,7 +361,7 @@ impl Sessions {
             sign_in: plan.sign_in,
             family: plan.id.clone(),
             rotated: reply.refresh_token.clone(),
-            granted: Some((asked.audience, granted.difference(&identity))),
+            granted: Some((target.asked.audience, granted.difference(&identity))),
             token,
         };
         let change = Change::Rotation(Box::new(rotation));
@@ -373,7 +371,7 @@ impl Sessions {
                 let token = SessionToken::from(reply);
                 Ok(Some(Round::Token(token, committed.sign_in)))
             }
-            Applied::SignedOut | Applied::Waits => Err(Error::signed_out(&wanted.asked)),
+            Applied::SignedOut | Applied::Waits => Err(Error::signed_out(&wanted.target.asked)),
             _ => Ok(Some(Round::Again)),
         }
     }
@@ -414,12 +412,12 @@ impl Sessions {
             return Ok(Some(Round::Again));
         }
         took(Transition::Refused);
-        let audience = &wanted.asked.audience;
+        let audience = &wanted.target.asked.audience;
         tracing::warn!(%audience, "the issuer refused the refresh token, a sign-in is needed");
         let error = if plan.is_for(wanted) {
             error
         } else {
-            Error::login_required(&wanted.asked)
+            Error::login_required(&wanted.target.asked)
         };
         Err(error)
     }
@@ -450,7 +448,7 @@ impl Plan {
 
     /// Whether it asks for what is wanted, and not for what was wanted when the last answer was lost.
     fn is_for(&self, wanted: &Wanted) -> bool {
-        self.request == MarkedRequest::new(&wanted.asked, &wanted.parameters)
+        self.request == MarkedRequest::new(&wanted.target)
     }
 }
 
@@ -502,7 +500,7 @@ fn check_account(wanted: &Wanted, known: &Account, id_token: Option<&Secret>) ->
     let subject = claims.as_ref().and_then(UnverifiedClaims::subject);
     let named = Account::new(subject.map(str::to_owned), None, None);
     if known.is_other_than(&named) && holds(Rule::SamePersonWhenRefreshed) {
-        let asked = Some(&wanted.asked);
+        let asked = Some(&wanted.target.asked);
         return Err(Error::protocol(asked, Violation::OtherAccount));
     }
     Ok(())

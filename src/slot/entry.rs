@@ -306,17 +306,13 @@ impl State {
 mod tests {
     use super::*;
     use crate::{
-        request::Parameters,
+        request::{Parameters, Target},
         time::{Clock, ManualClock},
-        token::{Freshness, Granted, Key, Source},
+        token::{Freshness, Granted, Source},
     };
 
     fn admitted(secret: &str, now: Moment) -> Admitted {
-        let key = Key {
-            audience: "api".into(),
-            scopes: Scopes::none(),
-            parameters: Parameters::none(),
-        };
+        let target = Target::new("api".into(), Scopes::none(), Parameters::none());
         let grant = Granted {
             scopes: Scopes::none(),
             scopes_are_reported: false,
@@ -325,7 +321,7 @@ mod tests {
         };
         let freshness = Freshness::new(now, Duration::from_secs(3600), 0.0);
         Admitted {
-            token: Token::new(secret, key, grant, freshness).map(Arc::new),
+            token: Token::new(secret, target, grant, freshness).map(Arc::new),
             error: None,
             resets: false,
         }

@@ -18,7 +18,7 @@ use crate::{
     account::Account,
     endpoint::TokenReply,
     error::Error,
-    request::Parameters,
+    request::{Parameters, Target, Urgency},
     scope::Scopes,
     session::{LoginTokens, OpenSession, SessionSettings, SessionToken, Sessions, Wanted},
     time::Moment,
@@ -95,10 +95,14 @@ impl Program {
             parameters = parameters.with(PARAMETER.to_owned(), value.to_owned());
         }
         let wanted = Wanted {
-            asked: asked(ask.audience, &ask.scopes),
-            parameters,
-            is_forced: ask.is_forced,
-            in_background: ask.replaces_usable,
+            target: Target {
+                asked: asked(ask.audience, &ask.scopes),
+                parameters,
+            },
+            urgency: Urgency {
+                is_forced: ask.is_forced,
+                in_background: ask.replaces_usable,
+            },
             replaces_usable: ask.replaces_usable,
             departed: ask.departed,
         };
