@@ -43,6 +43,7 @@ use crate::{
     scope::Scopes,
     secret::Secret,
     time::{Moment, TimeSource},
+    token::{Source, TokenResponse},
 };
 use client_authentication::Credentials;
 use discovery::{Discovery, Member, Metadata, Reading};
@@ -91,6 +92,19 @@ pub(crate) struct TokenReply {
     pub(crate) refresh_token: Option<Secret>,
     pub(crate) id_token: Option<Secret>,
     pub(crate) requested_at: Moment,
+}
+
+impl From<TokenReply> for TokenResponse {
+    fn from(reply: TokenReply) -> Self {
+        Self {
+            access_token: reply.access_token,
+            lifetime: reply.lifetime,
+            scopes: reply.scopes,
+            requested_at: Some(reply.requested_at),
+            resets: false,
+            came_from: Source::Issuer,
+        }
+    }
 }
 
 impl Endpoint {

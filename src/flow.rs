@@ -3,20 +3,19 @@
 mod client_credentials;
 mod refresh_token;
 
-use std::{error::Error as StdError, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{error::Error as StdError, fmt, future::Future, pin::Pin, sync::Arc};
 
 pub use client_credentials::ClientCredentials;
 pub(crate) use refresh_token::{RefreshToken, resumable};
 
 use crate::{
-    endpoint::{Endpoint, Grant, GrantKind, Replay, TokenReply},
+    endpoint::{Endpoint, Grant, GrantKind, Replay},
     error::{DeniedReason, Error, Unavailable, UnavailableReason},
     request::{Target, Urgency},
     scope::{Audience, Scopes},
     secret::Secret,
     session::Principal,
-    time::Moment,
-    token::Source,
+    token::TokenResponse,
 };
 
 /// A way to obtain an access token for an audience.
@@ -228,62 +227,5 @@ impl ExtensionGrant<'_> {
             .token(&self.cx.grant(kind))
             .await
             .map(TokenResponse::from)
-    }
-}
-
-/// The token that a [`Flow`] has obtained.
-#[derive(Debug)]
-pub struct TokenResponse {
-    pub(crate) access_token: Secret,
-    pub(crate) lifetime: Option<Duration>,
-    pub(crate) scopes: Option<Scopes>,
-    /// The instant before it was asked for; the start of the flight where a flow does not know.
-    pub(crate) requested_at: Option<Moment>,
-    /// Whether the session was another sign-in's before: nothing of that is handed out any more.
-    pub(crate) resets: bool,
-    /// Where it was: with the issuer, or in a session's store.
-    pub(crate) came_from: Source,
-}
-
-impl TokenResponse {
-    /// A token from a source of your own.
-    pub fn new(access_token: impl Into<Secret>) -> Self {
-        Self {
-            access_token: access_token.into(),
-            lifetime: None,
-            scopes: None,
-            requested_at: None,
-            resets: false,
-            came_from: Source::Issuer,
-        }
-    }
-
-    /// How long it is valid, from before it was asked for; at most a day is believed.
-    ///
-    /// Without it, a JWT's `exp − iat` counts, else five minutes.
-    #[must_use]
-    pub fn lifetime(mut self, lifetime: Duration) -> Self {
-        self.lifetime = Some(lifetime);
-        self
-    }
-
-    /// What it allows, if the source said so.
-    #[must_use]
-    pub fn scopes(mut self, scopes: Scopes) -> Self {
-        self.scopes = Some(scopes);
-        self
-    }
-}
-
-impl From<TokenReply> for TokenResponse {
-    fn from(reply: TokenReply) -> Self {
-        Self {
-            access_token: reply.access_token,
-            lifetime: reply.lifetime,
-            scopes: reply.scopes,
-            requested_at: Some(reply.requested_at),
-            resets: false,
-            came_from: Source::Issuer,
-        }
     }
 }

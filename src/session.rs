@@ -54,11 +54,9 @@ use tokio::sync::{oneshot, watch};
 use crate::{
     error::{Error, UnavailableReason},
     request::{Target, Urgency},
-    scope::Scopes,
     secret::Secret,
     store::{BoxedStore, SessionKey, StoreChanges},
     time::Moment,
-    token::Source,
 };
 
 /// The sessions of all people who use one application.
@@ -99,18 +97,6 @@ pub(crate) struct Wanted {
     /// Whether there is a token that still does: then one like it is no gain.
     pub(crate) replaces_usable: bool,
     pub(crate) departed: Moment,
-}
-
-/// An access token of a session.
-#[derive(Debug)]
-pub(crate) struct SessionToken {
-    pub(crate) access_token: Secret,
-    pub(crate) lifetime: Option<Duration>,
-    pub(crate) scopes: Option<Scopes>,
-    pub(crate) requested_at: Moment,
-    /// Whether the session was another sign-in's before: nothing of that is handed out any more.
-    pub(crate) resets: bool,
-    pub(crate) came_from: Source,
 }
 
 /// Counts what is under way for as long as it lives.

@@ -1,6 +1,7 @@
 //! An access token, and what of it may be shown.
 
 mod freshness;
+mod response;
 
 use std::{
     fmt, ptr,
@@ -14,6 +15,7 @@ use bytestring::ByteString;
 use http::HeaderValue;
 
 pub(crate) use freshness::{Freshness, Phase};
+pub use response::TokenResponse;
 
 use crate::{
     error::Error,

@@ -6,13 +6,12 @@ use crate::{
     dialect::AudienceRule,
     endpoint::LIFETIME_MAX,
     error::{Asked, Denied, Error, UnavailableReason, Violation},
-    flow::TokenResponse,
     jwt::UnverifiedClaims,
     request::Target,
     scope::Scopes,
     slot::Admitted,
     time::Moment,
-    token::{Freshness, Granted, Token},
+    token::{Freshness, Granted, Token, TokenResponse},
 };
 
 /// What a response is checked against: what was asked for, and when.

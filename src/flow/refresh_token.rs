@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 pub(crate) use resumable::resumable;
 
-use super::{Flow, FlowContext, TokenResponse};
+use super::{Flow, FlowContext};
 use crate::{
     error::{Error, UnavailableReason},
-    session::{SessionToken, Sessions, Wanted},
+    session::{Sessions, Wanted},
+    token::TokenResponse,
 };
 
 /// A person's tokens: from the session that a sign-in has left, without the person.
@@ -34,7 +35,7 @@ impl Flow for RefreshToken {
         for attempt in 1..=ATTEMPTS {
             let wanted = self.wanted(&cx);
             let error = match self.sessions.access_token(open, wanted).await {
-                Ok(token) => return Ok(TokenResponse::from(token)),
+                Ok(token) => return Ok(token),
                 Err(error) if error.person_needed().is_none() => return Err(error),
                 Err(error) => error,
             };
@@ -65,19 +66,6 @@ impl RefreshToken {
             urgency: cx.urgency,
             replaces_usable: cx.replaces_usable,
             departed: self.sessions.now(),
-        }
-    }
-}
-
-impl From<SessionToken> for TokenResponse {
-    fn from(token: SessionToken) -> Self {
-        Self {
-            access_token: token.access_token,
-            lifetime: token.lifetime,
-            scopes: token.scopes,
-            requested_at: Some(token.requested_at),
-            resets: token.resets,
-            came_from: token.came_from,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    OpenSession, SessionToken, Sessions, Wanted,
+    OpenSession, Sessions, Wanted,
     change::{Applied, Change, LateWrite, MarkAttempt, Rotation, Unmark},
     decision::{Adopted, Decision, Plan},
     driver::{Committed, SaveOutcome, contended},
@@ -22,13 +22,13 @@ use crate::{
     scope::{Audience, Scopes},
     secret::Secret,
     store::{FamilyKey, SessionLock},
-    token::Source,
+    token::{Source, TokenResponse},
 };
 
 /// What one round under the lock came to.
 enum Round {
     /// The token, and the sign-in that it is of.
-    Token(SessionToken, SignInId),
+    Token(TokenResponse, SignInId),
     /// What is in the session now is another's doing: look again.
     Again,
 }
@@ -45,7 +45,7 @@ impl Sessions {
         self: &Arc<Self>,
         open: &Arc<OpenSession>,
         wanted: Wanted,
-    ) -> Result<SessionToken, Error> {
+    ) -> Result<TokenResponse, Error> {
         let (sessions, own) = (Arc::clone(self), Arc::clone(open));
         self.outlive(async move {
             for _ in 0..ATTEMPTS {
@@ -65,7 +65,7 @@ impl Sessions {
         self: &Arc<Self>,
         open: &Arc<OpenSession>,
         wanted: &Wanted,
-    ) -> Result<Option<SessionToken>, Error> {
+    ) -> Result<Option<TokenResponse>, Error> {
         // Without the lock first: what another process has left needs none.
         let (loaded, current) = self.look(open).await?;
         if current.is_ahead() {
@@ -99,7 +99,7 @@ impl Sessions {
         wanted: &Wanted,
         family: Option<Audience>,
         first: Arc<Loaded>,
-    ) -> Result<Option<SessionToken>, Error> {
+    ) -> Result<Option<TokenResponse>, Error> {
         // Before the lock: an issuer that is slow to be found must not hold up other processes.
         self.issuer.reach(wanted.urgency.in_background).await?;
         let queue = open.queue(family.as_ref());
@@ -136,7 +136,7 @@ impl Sessions {
         wanted: &Wanted,
         locked: (&FamilyKey, Option<&SessionLock>),
         first: Arc<Loaded>,
-    ) -> Result<Option<(SessionToken, SignInId)>, Error> {
+    ) -> Result<Option<(TokenResponse, SignInId)>, Error> {
         let mut next = (!holds(Rule::LoadUnderLock)).then_some(first);
         for _ in 0..ROUNDS {
             let loaded = match next.take() {
@@ -368,7 +368,7 @@ impl Sessions {
         let committed = self.keep_rotation(open, marked.loaded, change).await;
         match committed.applied {
             Applied::Entered | Applied::Found if plan.is_for(wanted) => {
-                let token = SessionToken::from(reply);
+                let token = TokenResponse::from(reply);
                 Ok(Some(Round::Token(token, committed.sign_in)))
             }
             Applied::SignedOut | Applied::Waits => Err(Error::signed_out(&wanted.target.asked)),
@@ -452,31 +452,18 @@ impl Plan {
     }
 }
 
-impl From<TokenReply> for SessionToken {
-    fn from(reply: TokenReply) -> Self {
-        Self {
-            access_token: reply.access_token,
-            lifetime: reply.lifetime,
-            scopes: reply.scopes,
-            requested_at: reply.requested_at,
-            resets: false,
-            came_from: Source::Issuer,
-        }
-    }
-}
-
 impl Adopted {
-    fn into_token(self) -> (SessionToken, SignInId) {
+    fn into_token(self) -> (TokenResponse, SignInId) {
         let kept = self.token;
         tracing::debug!(
             audience = %kept.audience, scopes = %kept.asked,
             "token taken from the session"
         );
-        let token = SessionToken {
+        let token = TokenResponse {
             lifetime: Some(kept.lifetime()),
             scopes: kept.granted.as_deref().map(Scopes::from_reply),
             access_token: kept.access_token,
-            requested_at: self.requested_at,
+            requested_at: Some(self.requested_at),
             resets: false,
             came_from: Source::Session,
         };
@@ -485,9 +472,9 @@ impl Adopted {
 }
 
 /// The token, if its sign-in is still the one that was last seen.
-fn hand_out(open: &OpenSession, token: SessionToken, sign_in: SignInId) -> Option<SessionToken> {
+fn hand_out(open: &OpenSession, token: TokenResponse, sign_in: SignInId) -> Option<TokenResponse> {
     open.state(|state| {
-        state.may_hand_out(sign_in).then(|| SessionToken {
+        state.may_hand_out(sign_in).then(|| TokenResponse {
             resets: state.serve(sign_in),
             ..token
         })

@@ -20,8 +20,9 @@ use crate::{
     error::Error,
     request::{Parameters, Target, Urgency},
     scope::Scopes,
-    session::{LoginTokens, OpenSession, SessionSettings, SessionToken, Sessions, Wanted},
+    session::{LoginTokens, OpenSession, SessionSettings, Sessions, Wanted},
     time::Moment,
+    token::TokenResponse,
 };
 
 /// The name of the extra parameter that some requests have.
@@ -88,7 +89,7 @@ impl Program {
         self: Arc<Self>,
         session: String,
         ask: Ask,
-    ) -> Result<SessionToken, Error> {
+    ) -> Result<TokenResponse, Error> {
         let open = self.open(&session);
         let mut parameters = Parameters::none();
         if let Some(value) = ask.parameter {
