@@ -43,6 +43,7 @@ use crate::{
     scope::Scopes,
     secret::Secret,
     time::{Moment, TimeSource},
+    token::{Source, TokenResponse},
 };
 use client_authentication::Credentials;
 use discovery::{Discovery, Member, Metadata, Reading};
@@ -91,6 +92,19 @@ pub(crate) struct TokenReply {
     pub(crate) refresh_token: Option<Secret>,
     pub(crate) id_token: Option<Secret>,
     pub(crate) requested_at: Moment,
+}
+
+impl From<TokenReply> for TokenResponse {
+    fn from(reply: TokenReply) -> Self {
+        Self {
+            access_token: reply.access_token,
+            lifetime: reply.lifetime,
+            scopes: reply.scopes,
+            requested_at: Some(reply.requested_at),
+            resets: false,
+            came_from: Source::Issuer,
+        }
+    }
 }
 
 impl Endpoint {
@@ -164,8 +178,8 @@ impl Endpoint {
             outcome = self.request(grant, &newer).await;
         }
         tracing::debug!(
-            audience = %grant.asked.audience,
-            scopes = %grant.asked.scopes,
+            audience = %grant.target.asked.audience,
+            scopes = %grant.target.asked.scopes,
             outcome = outcome.as_ref().map_or_else(Error::kind, |_| "token"),
             "token request answered"
         );
@@ -224,7 +238,7 @@ impl Endpoint {
     fn reading(&self, grant: &Grant<'_>) -> Reading {
         Reading {
             policy: self.policy(grant),
-            is_forced: grant.is_forced,
+            is_forced: grant.urgency.is_forced,
         }
     }
 
@@ -237,7 +251,7 @@ impl Endpoint {
             grant.kind,
             GrantKind::DeviceCode { .. } | GrantKind::RefreshToken { .. }
         );
-        if grant.in_background || is_single {
+        if grant.urgency.in_background || is_single {
             RetryPolicy::NEVER
         } else {
             self.retries
@@ -283,12 +297,12 @@ impl Endpoint {
     ) -> impl Iterator<Item = (&'a str, &'a str)> {
         let names = self.dialect.audience_parameter.names();
         // A sign-in that names no API has none to send.
-        let is_named = !grant.asked.audience.as_str().is_empty();
+        let is_named = !grant.target.asked.audience.as_str().is_empty();
         let audience = names
             .iter()
             .filter(move |_| is_named)
-            .map(|name| (*name, grant.asked.audience.as_str()));
-        audience.chain(grant.parameters.iter())
+            .map(|name| (*name, grant.target.asked.audience.as_str()));
+        audience.chain(grant.target.parameters.iter())
     }
 }
 

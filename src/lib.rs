@@ -216,6 +216,7 @@ pub mod resource_server;
 mod scope;
 mod secret;
 mod session;
+mod slot;
 mod source;
 mod store;
 #[cfg(feature = "test-util")]
@@ -237,7 +238,7 @@ pub use error::{
     NotCached, ProtocolViolation, StepUpRequired, StoreError, StoreErrorKind, Unavailable,
     UnavailableReason, Violation,
 };
-pub use flow::{ClientCredentials, ExtensionGrant, Flow, FlowContext, TokenResponse};
+pub use flow::{ClientCredentials, ExtensionGrant, Flow, FlowContext};
 #[cfg(any(feature = "reqwest", feature = "tower"))]
 pub use http::Api;
 #[cfg(feature = "reqwest-middleware")]
@@ -264,7 +265,7 @@ pub use store::{
     SessionLock, SessionRecord, SessionStore, StoreChange, StoreChanges, Version, VersionError,
 };
 pub use time::{Clock, ManualClock, Moment, SystemClock};
-pub use token::{AccessToken, Source, TokenRef};
+pub use token::{AccessToken, Source, TokenRef, TokenResponse};
 
 /// The code in `README.md` is compiled.
 #[cfg(doctest)]

@@ -26,7 +26,6 @@ mod rules;
 mod sign_in;
 #[cfg(test)]
 mod simulation;
-mod slot_names;
 mod state;
 mod transition;
 
@@ -50,17 +49,14 @@ pub(crate) use principal::Principal;
 pub(crate) use prompt::{PromptRequest, PromptTurn};
 pub(crate) use record::SignedIn;
 pub(crate) use sign_in::LoginTokens;
-pub(crate) use slot_names::SlotNames;
 use tokio::sync::{oneshot, watch};
 
 use crate::{
-    error::{Asked, Error, UnavailableReason},
-    request::Parameters,
-    scope::Scopes,
+    error::{Error, UnavailableReason},
+    request::{Target, Urgency},
     secret::Secret,
     store::{BoxedStore, SessionKey, StoreChanges},
     time::Moment,
-    token::Source,
 };
 
 /// The sessions of all people who use one application.
@@ -96,25 +92,11 @@ pub(crate) struct SessionSettings {
 /// What a flight asks of a session.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
-    pub(crate) asked: Asked,
-    pub(crate) parameters: Parameters,
-    pub(crate) is_forced: bool,
-    pub(crate) in_background: bool,
+    pub(crate) target: Target,
+    pub(crate) urgency: Urgency,
     /// Whether there is a token that still does: then one like it is no gain.
     pub(crate) replaces_usable: bool,
     pub(crate) departed: Moment,
-}
-
-/// An access token of a session.
-#[derive(Debug)]
-pub(crate) struct SessionToken {
-    pub(crate) access_token: Secret,
-    pub(crate) lifetime: Option<Duration>,
-    pub(crate) scopes: Option<Scopes>,
-    pub(crate) requested_at: Moment,
-    /// Whether the session was another sign-in's before: nothing of that is handed out any more.
-    pub(crate) resets: bool,
-    pub(crate) came_from: Source,
 }
 
 /// Counts what is under way for as long as it lives.

@@ -15,8 +15,8 @@ use super::background::BackgroundRuntime;
 use crate::{
     dialect::{AudienceRule, Dialect},
     endpoint::{Revocation, TokenReply},
-    error::{Asked, Error},
-    request::Parameters,
+    error::Error,
+    request::{Target, Urgency},
     secret::Secret,
     time::{Moment, TimeSource},
 };
@@ -59,10 +59,8 @@ pub(crate) trait Issuer: fmt::Debug + Send + Sync + 'static {
 /// What a redemption asks for.
 #[derive(Clone, Debug)]
 pub(crate) struct RefreshRequest {
-    pub(crate) asked: Asked,
-    pub(crate) parameters: Parameters,
-    pub(crate) in_background: bool,
-    pub(crate) is_forced: bool,
+    pub(crate) target: Target,
+    pub(crate) urgency: Urgency,
 }
 
 /// What came of a redemption.

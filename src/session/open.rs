@@ -11,16 +11,15 @@ use tokio::sync::watch;
 use super::{
     open_sessions::Registration,
     prompt::{PromptRequest, PromptTurn, Prompts},
-    slot_names::SlotNames,
     state::{Loaded, State},
 };
-use crate::{error::Error, scope::Audience};
+use crate::{error::Error, scope::Audience, slot::SessionSlots};
 
 /// One session in this process, from [`OpenSessions::open`](super::OpenSessions::open): there is one for
 /// each name at a time.
 pub(crate) struct OpenSession {
     registration: Registration,
-    slots: SlotNames,
+    slots: SessionSlots,
     /// Made when it is needed: a flow of the application's own needs nothing but a name.
     known: OnceLock<Box<Known>>,
 }
@@ -58,7 +57,7 @@ impl OpenSession {
     pub(super) fn new(registration: Registration) -> Self {
         Self {
             registration,
-            slots: SlotNames::default(),
+            slots: SessionSlots::default(),
             known: OnceLock::new(),
         }
     }
@@ -72,8 +71,8 @@ impl OpenSession {
         self.registration.name()
     }
 
-    /// Which slots of the cache are this session's.
-    pub(crate) fn slots(&self) -> &SlotNames {
+    /// The slots of the cache that are this session's.
+    pub(crate) fn slots(&self) -> &SessionSlots {
         &self.slots
     }
 

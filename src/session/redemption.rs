@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    OpenSession, SessionToken, Sessions, Wanted,
+    OpenSession, Sessions, Wanted,
     change::{Applied, Change, LateWrite, MarkAttempt, Rotation, Unmark},
     decision::{Adopted, Decision, Plan},
     driver::{Committed, SaveOutcome, contended},
@@ -22,13 +22,13 @@ use crate::{
     scope::{Audience, Scopes},
     secret::Secret,
     store::{FamilyKey, SessionLock},
-    token::Source,
+    token::{Source, TokenResponse},
 };
 
 /// What one round under the lock came to.
 enum Round {
     /// The token, and the sign-in that it is of.
-    Token(SessionToken, SignInId),
+    Token(TokenResponse, SignInId),
     /// What is in the session now is another's doing: look again.
     Again,
 }
@@ -45,7 +45,7 @@ impl Sessions {
         self: &Arc<Self>,
         open: &Arc<OpenSession>,
         wanted: Wanted,
-    ) -> Result<SessionToken, Error> {
+    ) -> Result<TokenResponse, Error> {
         let (sessions, own) = (Arc::clone(self), Arc::clone(open));
         self.outlive(async move {
             for _ in 0..ATTEMPTS {
@@ -65,7 +65,7 @@ impl Sessions {
         self: &Arc<Self>,
         open: &Arc<OpenSession>,
         wanted: &Wanted,
-    ) -> Result<Option<SessionToken>, Error> {
+    ) -> Result<Option<TokenResponse>, Error> {
         // Without the lock first: what another process has left needs none.
         let (loaded, current) = self.look(open).await?;
         if current.is_ahead() {
@@ -99,9 +99,9 @@ impl Sessions {
         wanted: &Wanted,
         family: Option<Audience>,
         first: Arc<Loaded>,
-    ) -> Result<Option<SessionToken>, Error> {
+    ) -> Result<Option<TokenResponse>, Error> {
         // Before the lock: an issuer that is slow to be found must not hold up other processes.
-        self.issuer.reach(wanted.in_background).await?;
+        self.issuer.reach(wanted.urgency.in_background).await?;
         let queue = open.queue(family.as_ref());
         let turn = within(&*self.environment, LOCK_PATIENCE, queue.lock()).await;
         // A task that waits longer than its flight would redeem for nobody.
@@ -136,7 +136,7 @@ impl Sessions {
         wanted: &Wanted,
         locked: (&FamilyKey, Option<&SessionLock>),
         first: Arc<Loaded>,
-    ) -> Result<Option<(SessionToken, SignInId)>, Error> {
+    ) -> Result<Option<(TokenResponse, SignInId)>, Error> {
         let mut next = (!holds(Rule::LoadUnderLock)).then_some(first);
         for _ in 0..ROUNDS {
             let loaded = match next.take() {
@@ -170,9 +170,9 @@ impl Sessions {
             Decision::Refuse(error) => return Err(error.found_in(current.in_force().0)),
             Decision::Lost { .. } => {
                 took(Transition::AnswersLost);
-                let audience = &wanted.asked.audience;
+                let audience = &wanted.target.asked.audience;
                 tracing::warn!(%audience, "the answers to the refresh token were lost, a sign-in is needed");
-                let error = Error::login_required(&wanted.asked);
+                let error = Error::login_required(&wanted.target.asked);
                 return Err(error.found_in(current.in_force().0));
             }
             // The person has signed in for this API alone meanwhile: that family has another lock.
@@ -196,7 +196,7 @@ impl Sessions {
         if plan.is_repetition() && holds(Rule::ProbeBeforeRepeating) {
             // Not into the same trouble that has swallowed the first.
             self.issuer.is_there().await?;
-            let audience = &wanted.asked.audience;
+            let audience = &wanted.target.asked.audience;
             tracing::warn!(%audience, "the answer to the refresh token was lost, sent once more");
         }
         let Some(marked) = self.mark(open, plan, loaded).await? else {
@@ -277,10 +277,8 @@ impl Sessions {
         marked: Marked,
     ) -> Result<Option<Round>, Error> {
         let request = RefreshRequest {
-            asked: plan.request.asked(),
-            parameters: plan.request.parameters(),
-            in_background: wanted.in_background,
-            is_forced: wanted.is_forced,
+            target: plan.request.target(),
+            urgency: wanted.urgency,
         };
         took(plan.transition());
         let redeemed = self.issuer.redeem(&plan.refresh_token, &request);
@@ -325,7 +323,7 @@ impl Sessions {
             // The repetition was refused for what it asked for, which this caller does not.
             return Ok(Some(Round::Again));
         }
-        Err(in_other_words(error, &wanted.asked))
+        Err(in_other_words(error, &wanted.target.asked))
     }
 
     /// Keeps what a redemption has brought before anything is handed up.
@@ -351,9 +349,9 @@ impl Sessions {
         let identity = signed_in.map_or_else(Scopes::none, |signed_in| {
             Scopes::from_reply(&signed_in.identity_scopes)
         });
-        let (asked, parameters) = (plan.request.asked(), plan.request.parameters());
+        let target = plan.request.target();
         let granted = granted(&reply).unwrap_or_else(Scopes::none);
-        let token = KeptToken::of(&reply, &asked, &parameters, self.issuer.audiences());
+        let token = KeptToken::of(&reply, &target, self.issuer.audiences());
         if let Some(token) = &token {
             open.state(|state| state.requested(token, reply.requested_at));
         }
@@ -363,17 +361,17 @@ impl Sessions {
             sign_in: plan.sign_in,
             family: plan.id.clone(),
             rotated: reply.refresh_token.clone(),
-            granted: Some((asked.audience, granted.difference(&identity))),
+            granted: Some((target.asked.audience, granted.difference(&identity))),
             token,
         };
         let change = Change::Rotation(Box::new(rotation));
         let committed = self.keep_rotation(open, marked.loaded, change).await;
         match committed.applied {
             Applied::Entered | Applied::Found if plan.is_for(wanted) => {
-                let token = SessionToken::from(reply);
+                let token = TokenResponse::from(reply);
                 Ok(Some(Round::Token(token, committed.sign_in)))
             }
-            Applied::SignedOut | Applied::Waits => Err(Error::signed_out(&wanted.asked)),
+            Applied::SignedOut | Applied::Waits => Err(Error::signed_out(&wanted.target.asked)),
             _ => Ok(Some(Round::Again)),
         }
     }
@@ -414,12 +412,12 @@ impl Sessions {
             return Ok(Some(Round::Again));
         }
         took(Transition::Refused);
-        let audience = &wanted.asked.audience;
+        let audience = &wanted.target.asked.audience;
         tracing::warn!(%audience, "the issuer refused the refresh token, a sign-in is needed");
         let error = if plan.is_for(wanted) {
             error
         } else {
-            Error::login_required(&wanted.asked)
+            Error::login_required(&wanted.target.asked)
         };
         Err(error)
     }
@@ -450,35 +448,22 @@ impl Plan {
 
     /// Whether it asks for what is wanted, and not for what was wanted when the last answer was lost.
     fn is_for(&self, wanted: &Wanted) -> bool {
-        self.request == MarkedRequest::new(&wanted.asked, &wanted.parameters)
-    }
-}
-
-impl From<TokenReply> for SessionToken {
-    fn from(reply: TokenReply) -> Self {
-        Self {
-            access_token: reply.access_token,
-            lifetime: reply.lifetime,
-            scopes: reply.scopes,
-            requested_at: reply.requested_at,
-            resets: false,
-            came_from: Source::Issuer,
-        }
+        self.request == MarkedRequest::new(&wanted.target)
     }
 }
 
 impl Adopted {
-    fn into_token(self) -> (SessionToken, SignInId) {
+    fn into_token(self) -> (TokenResponse, SignInId) {
         let kept = self.token;
         tracing::debug!(
             audience = %kept.audience, scopes = %kept.asked,
             "token taken from the session"
         );
-        let token = SessionToken {
+        let token = TokenResponse {
             lifetime: Some(kept.lifetime()),
             scopes: kept.granted.as_deref().map(Scopes::from_reply),
             access_token: kept.access_token,
-            requested_at: self.requested_at,
+            requested_at: Some(self.requested_at),
             resets: false,
             came_from: Source::Session,
         };
@@ -487,9 +472,9 @@ impl Adopted {
 }
 
 /// The token, if its sign-in is still the one that was last seen.
-fn hand_out(open: &OpenSession, token: SessionToken, sign_in: SignInId) -> Option<SessionToken> {
+fn hand_out(open: &OpenSession, token: TokenResponse, sign_in: SignInId) -> Option<TokenResponse> {
     open.state(|state| {
-        state.may_hand_out(sign_in).then(|| SessionToken {
+        state.may_hand_out(sign_in).then(|| TokenResponse {
             resets: state.serve(sign_in),
             ..token
         })
@@ -502,7 +487,7 @@ fn check_account(wanted: &Wanted, known: &Account, id_token: Option<&Secret>) ->
     let subject = claims.as_ref().and_then(UnverifiedClaims::subject);
     let named = Account::new(subject.map(str::to_owned), None, None);
     if known.is_other_than(&named) && holds(Rule::SamePersonWhenRefreshed) {
-        let asked = Some(&wanted.asked);
+        let asked = Some(&wanted.target.asked);
         return Err(Error::protocol(asked, Violation::OtherAccount));
     }
     Ok(())

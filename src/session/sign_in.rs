@@ -13,7 +13,6 @@ use crate::{
     dialect::{AudienceRule, TokenFamily},
     endpoint::TokenReply,
     error::Asked,
-    request::Parameters,
     scope::Scopes,
     secret::Secret,
     time::Moment,
@@ -71,7 +70,7 @@ impl SignIn {
         let audience = first
             .filter(|_| is_beside)
             .map(|asked| asked.audience.to_string());
-        let kept = |asked| KeptToken::of(&login.reply, asked, &Parameters::none(), rule);
+        let kept = |asked: &Asked| KeptToken::of(&login.reply, &asked.clone().into(), rule);
         Self {
             id,
             after: Vec::new(),

@@ -7,18 +7,13 @@ use std::{
 
 use tokio::time::timeout;
 
-use super::{FlightResult, Kind, Outcome};
+use super::{admission::Admission, pinned::Pinned, throttle::ThrottleKey, token_cache::TokenCache};
 use crate::{
-    cache::{
-        TokenCache,
-        admission::{Admission, Admitted},
-        index::Pinned,
-        lock,
-        slot::SlotEntry,
-        throttle::ThrottleKey,
-    },
-    error::{Error, Unavailable, UnavailableReason},
+    error::{Asked, Error, Unavailable, UnavailableReason},
     flow::FlowContext,
+    request::Urgency,
+    session::Principal,
+    slot::{Admitted, FlightResult, Outcome, SlotEntry, lock},
     time::Moment,
 };
 
@@ -26,15 +21,19 @@ use crate::{
 pub(super) struct FetchTask {
     pub(super) cache: Arc<TokenCache>,
     pub(super) slot_entry: SlotEntry,
-    pub(super) _pinned: Pinned,
+    pub(super) pinned: Pinned,
     pub(super) id: u64,
     /// The number of its start among all flights; zero before it has started.
     pub(super) sequence: u64,
-    pub(super) kind: Kind,
+    pub(super) urgency: Urgency,
     pub(super) result: FlightResult,
 }
 
 impl FetchTask {
+    fn principal(&self) -> &Principal {
+        self.pinned.owner()
+    }
+
     /// Makes the request, after the forced flight before it has ended.
     pub(super) async fn run(mut self, before: Option<FlightResult>) {
         if let Some(before) = before {
@@ -62,29 +61,26 @@ impl FetchTask {
     fn refused_meanwhile(&self) -> Option<Error> {
         let state = self.slot_entry.entry().state()?;
         let now = self.cache.clock.now();
-        self.cache.refusal(&state, self.kind.is_forced, now)
+        self.cache.refusal(&state, self.urgency.is_forced, now)
     }
 
     async fn request(&self) -> Admitted {
-        let (cache, details) = (&self.cache, self.slot_entry.details());
-        let asked = details.asked();
+        let (cache, target) = (&self.cache, self.slot_entry.target());
         let started = cache.clock.now();
         cache.counters.flights.fetch_add(1, Ordering::Relaxed);
-        if self.kind.is_background {
+        if self.urgency.in_background {
             cache.counters.background.fetch_add(1, Ordering::Relaxed);
         }
         tracing::debug!(
-            audience = %asked.audience, scopes = %asked.scopes,
-            forced = self.kind.is_forced, background = self.kind.is_background,
+            audience = %target.asked.audience, scopes = %target.asked.scopes,
+            forced = self.urgency.is_forced, background = self.urgency.in_background,
             "token request starts"
         );
         let cx = FlowContext {
             endpoint: &cache.endpoint,
-            asked: &asked,
-            parameters: &details.parameters,
-            principal: self.slot_entry.principal(),
-            in_background: self.kind.is_background,
-            is_forced: self.kind.is_forced,
+            target: &target,
+            urgency: self.urgency,
+            principal: self.principal(),
             replaces_usable: self.replaces_usable(started),
         };
         match timeout(cache.settings.flight_timeout, cache.flow.acquire(cx)).await {
@@ -92,8 +88,7 @@ impl FetchTask {
             Ok(Err(error)) => error.into(),
             Ok(Ok(response)) => {
                 let admission = Admission {
-                    asked: &asked,
-                    parameters: &details.parameters,
+                    target: &target,
                     rule: cache.endpoint.audiences(),
                     started,
                     received_at: cache.clock.now(),
@@ -112,7 +107,7 @@ impl FetchTask {
     fn publish(&self, admitted: &Admitted) {
         let now = self.cache.clock.now();
         if admitted.resets
-            && let Some(open) = self.slot_entry.principal().session()
+            && let Some(open) = self.principal().session()
         {
             let before = self.sequence.saturating_sub(1);
             self.cache.forget_before(open, before);
@@ -147,9 +142,10 @@ impl FetchTask {
     }
 
     fn report(&self, admitted: &Admitted, now: Moment) {
-        let details = self.slot_entry.details();
+        let target = self.slot_entry.target();
+        let Asked { audience, scopes } = &target.asked;
         let Some(error) = &admitted.error else {
-            tracing::debug!(audience = %details.audience, scopes = %details.scopes, "token cached");
+            tracing::debug!(%audience, %scopes, "token cached");
             return;
         };
         self.cache.counters.failures.fetch_add(1, Ordering::Relaxed);
@@ -157,10 +153,8 @@ impl FetchTask {
             && let Some(wait) = issuer_wide(unavailable)
         {
             let key = ThrottleKey {
-                principal: self.slot_entry.principal().clone(),
-                audience: details.audience.clone(),
-                scopes: details.scopes.clone(),
-                parameters: details.parameters.clone(),
+                principal: self.principal().clone(),
+                target: target.clone(),
             };
             self.cache.throttle.record(key, now, wait);
         }
@@ -168,12 +162,12 @@ impl FetchTask {
         let is_old = |token| !Arc::ptr_eq(token, &old);
         if old.freshness.is_usable(now) && admitted.token.as_ref().is_none_or(is_old) {
             tracing::warn!(
-                audience = %details.audience, scopes = %details.scopes, %error,
+                %audience, %scopes, %error,
                 "refresh failed, the old token stays in use"
             );
         } else {
             tracing::debug!(
-                audience = %details.audience, scopes = %details.scopes, %error,
+                %audience, %scopes, %error,
                 "token request failed"
             );
         }

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use super::fast_path;
-use crate::{cache::lock, scope::Audience};
+use crate::{scope::Audience, slot::lock};
 
 /// The audiences of the last new slots.
 ///

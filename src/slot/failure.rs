@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_issuer_asks_for_is_kept_to_the_second_and_binds_everybody() {
+    fn what_the_issuer_asks_for_is_kept_to_the_second_and_binds_forced_calls() {
         let error = answered(429, "rate_limited", Some(30));
         assert_eq!(wait(&error, 3, 0.0), (Duration::from_secs(30), true));
         let now = ManualClock::new().now();

@@ -7,13 +7,12 @@ use std::{
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::super::{admission::Admitted, backoff::Failure, flight::FlightResult, lock};
-use crate::{
-    error::Error,
-    scope::Scopes,
-    time::{Clock, Moment, SystemClock},
-    token::Token,
+use super::{
+    failure::Failure,
+    flight::{Admitted, Flight},
+    locked::lock,
 };
+use crate::{error::Error, scope::Scopes, time::Moment, token::Token};
 
 /// One scope set of a slot.
 ///
@@ -54,15 +53,6 @@ struct Pending {
     failed: u64,
 }
 
-/// A flight under way, or one that is queued.
-pub(crate) struct Flight {
-    pub(in super::super) id: u64,
-    pub(in super::super) is_forced: bool,
-    /// When it must have ended if its runtime is driven at all, by the system clock.
-    pub(in super::super) overdue_from: Moment,
-    pub(in super::super) result: FlightResult,
-}
-
 /// A replacement that the API refuses as well within this time is not replaced again.
 const REPLACEMENT_TRIAL: Duration = Duration::from_secs(30);
 
@@ -76,23 +66,23 @@ impl Entry {
     }
 
     #[inline]
-    pub(in super::super) fn scopes(&self) -> &Scopes {
+    pub(crate) fn scopes(&self) -> &Scopes {
         &self.scopes
     }
 
     #[inline]
-    pub(in super::super) fn current(&self) -> Guard<Arc<Token>> {
+    pub(crate) fn current(&self) -> Guard<Arc<Token>> {
         self.current.load()
     }
 
     /// The state; `None` if the entry is closed.
-    pub(in super::super) fn state(&self) -> Option<MutexGuard<'_, State>> {
+    pub(crate) fn state(&self) -> Option<MutexGuard<'_, State>> {
         let state = lock(&self.state);
         (!state.is_closed).then_some(state)
     }
 
     /// The state if no other thread holds its lock: for callers that must not wait.
-    pub(in super::super) fn try_state(&self) -> Option<MutexGuard<'_, State>> {
+    pub(crate) fn try_state(&self) -> Option<MutexGuard<'_, State>> {
         let state = match self.state.try_lock() {
             Ok(state) => state,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -102,13 +92,7 @@ impl Entry {
     }
 
     /// Publishes what the flight that started as `sequence` ended with, unless a newer one was faster.
-    pub(in super::super) fn publish(
-        &self,
-        id: u64,
-        sequence: u64,
-        admitted: &Admitted,
-        now: Moment,
-    ) {
+    pub(crate) fn publish(&self, id: u64, sequence: u64, admitted: &Admitted, now: Moment) {
         let mut state = lock(&self.state);
         state.forget(id);
         if sequence <= state.published {
@@ -141,18 +125,18 @@ impl Entry {
     }
 
     /// Removes a flight that ended without an outcome.
-    pub(in super::super) fn abandon(&self, id: u64) {
+    pub(crate) fn abandon(&self, id: u64) {
         lock(&self.state).forget(id);
     }
 
     /// The session's revision at which a person had to act, while that failure is remembered.
-    pub(in super::super) fn needs_person(&self, now: Moment) -> Option<u64> {
+    pub(crate) fn needs_person(&self, now: Moment) -> Option<u64> {
         let state = self.try_state()?;
         state.failure()?.needs_person(now)
     }
 
     /// Forgets that a person had to act, if that was at this revision of the session.
-    pub(in super::super) fn clear_failure_of(&self, revision: u64, now: Moment) {
+    pub(crate) fn clear_failure_of(&self, revision: u64, now: Moment) {
         let mut state = lock(&self.state);
         if let Some(pending) = &mut state.pending {
             pending
@@ -163,7 +147,7 @@ impl Entry {
     }
 
     /// Forgets `rejected`; false if it is not current, or has just replaced a rejected one.
-    pub(in super::super) fn reject(&self, rejected: &Arc<Token>, now: Moment) -> bool {
+    pub(crate) fn reject(&self, rejected: &Arc<Token>, now: Moment) -> bool {
         let mut state = lock(&self.state);
         // Compared by value: the session's store may have returned it again since.
         let is_current = self.current.load().header == rejected.header;
@@ -216,13 +200,6 @@ impl Entry {
     }
 }
 
-impl Flight {
-    /// Whether its runtime must have stopped driving it: then no call should wait for it.
-    pub(in super::super) fn is_overdue(&self) -> bool {
-        SystemClock::new().now().has_reached(self.overdue_from)
-    }
-}
-
 impl Pending {
     fn has_flight(&self) -> bool {
         self.current.is_some() || self.queued.is_some()
@@ -231,19 +208,19 @@ impl Pending {
 
 impl State {
     /// The flight that a call can join, unless it is overdue.
-    pub(in super::super) fn current_flight(&self) -> Option<&Flight> {
+    pub(crate) fn current_flight(&self) -> Option<&Flight> {
         let flight = self.pending.as_ref()?.current.as_ref();
         flight.filter(|flight| !flight.is_overdue())
     }
 
     /// The forced flight that starts next, unless it is overdue.
-    pub(in super::super) fn queued_flight(&self) -> Option<&Flight> {
+    pub(crate) fn queued_flight(&self) -> Option<&Flight> {
         let flight = self.pending.as_ref()?.queued.as_ref();
         flight.filter(|flight| !flight.is_overdue())
     }
 
     /// Adds a flight that starts at once, or when the current one has ended.
-    pub(in super::super) fn add_flight(&mut self, flight: Flight, is_queued: bool) {
+    pub(crate) fn add_flight(&mut self, flight: Flight, is_queued: bool) {
         let pending = self.pending();
         let position = if is_queued {
             &mut pending.queued
@@ -254,7 +231,7 @@ impl State {
     }
 
     /// The queued flight `id` starts: from now on it is the one that calls can join.
-    pub(in super::super) fn start_queued(&mut self, id: u64) {
+    pub(crate) fn start_queued(&mut self, id: u64) {
         let pending = self.pending();
         if let Some(queued) = pending.queued.take_if(|queued| queued.id == id) {
             pending.current = Some(queued);
@@ -262,7 +239,7 @@ impl State {
         self.settle();
     }
 
-    pub(in super::super) fn failure(&self) -> Option<&Failure> {
+    fn failure(&self) -> Option<&Failure> {
         self.pending.as_ref()?.failure.as_ref()
     }
 
@@ -305,12 +282,19 @@ impl State {
     }
 
     /// The remembered error to return now.
-    pub(in super::super) fn remembered(&self, now: Moment) -> Option<Error> {
+    pub(crate) fn remembered(&self, now: Moment) -> Option<Error> {
         self.failure()?.error(now)
     }
 
+    /// The remembered error, if it is to be returned to a call that would start a flight now.
+    pub(crate) fn refusal(&self, is_forced: bool, now: Moment) -> Option<Error> {
+        let failure = self.failure()?;
+        let must_wait = !is_forced || failure.holds_forced_calls(now);
+        must_wait.then(|| failure.error(now)).flatten()
+    }
+
     /// Whether a token in its window may be refreshed now.
-    pub(in super::super) fn allows_refresh(&self, now: Moment) -> bool {
+    pub(crate) fn allows_refresh(&self, now: Moment) -> bool {
         self.current_flight().is_none()
             && self
                 .failure()
@@ -322,17 +306,13 @@ impl State {
 mod tests {
     use super::*;
     use crate::{
-        request::Parameters,
-        time::ManualClock,
-        token::{Freshness, Granted, Key, Source},
+        request::{Parameters, Target},
+        time::{Clock, ManualClock},
+        token::{Freshness, Granted, Source},
     };
 
     fn admitted(secret: &str, now: Moment) -> Admitted {
-        let key = Key {
-            audience: "api".into(),
-            scopes: Scopes::none(),
-            parameters: Parameters::none(),
-        };
+        let target = Target::new("api".into(), Scopes::none(), Parameters::none());
         let grant = Granted {
             scopes: Scopes::none(),
             scopes_are_reported: false,
@@ -341,7 +321,7 @@ mod tests {
         };
         let freshness = Freshness::new(now, Duration::from_secs(3600), 0.0);
         Admitted {
-            token: Token::new(secret, key, grant, freshness).map(Arc::new),
+            token: Token::new(secret, target, grant, freshness).map(Arc::new),
             error: None,
             resets: false,
         }

@@ -7,7 +7,7 @@ use std::{
 
 use foldhash::fast::RandomState;
 
-use super::Entry;
+use super::entry::Entry;
 use crate::{scope::Scopes, time::Moment};
 
 /// Removes one entry from a full list: of those that no call holds, the one whose token ends first. One

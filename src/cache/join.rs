@@ -6,88 +6,26 @@
 //! - However the task ends (a result, a panic, a runtime that is shut down), its entry is free again and
 //!   its waiters get an outcome.
 
-mod fetch_task;
-
 use std::{
     sync::{Arc, MutexGuard, atomic::Ordering},
     time::Duration,
 };
 
-use tokio::{runtime::Handle, select, sync::SetOnce};
+use arc_swap::Guard;
+use tokio::runtime::Handle;
 
 use super::{
-    Guard, TokenCache,
-    deadline::NO_RUNTIME,
-    index::Pinned,
-    lock,
-    slot::{Flight, SlotEntry, State},
+    deadline::NO_RUNTIME, fetch_task::FetchTask, pinned::Pinned, settings::RefreshAhead,
+    token_cache::TokenCache,
 };
-use fetch_task::FetchTask;
-
 use crate::{
-    endpoint::FlightRuntime,
-    error::{Error, Unavailable, UnavailableReason},
-    request::CacheMode,
+    error::Error,
+    request::{CacheMode, Urgency},
+    session::Principal,
+    slot::{Flight, FlightResult, SlotEntry, State, lock},
     time::{Clock, Moment, SystemClock},
     token::Token,
 };
-
-/// What a flight ends with, for every call that waited for it.
-pub(crate) type Outcome = Result<Arc<Token>, Error>;
-
-/// The result of a flight: set once, and read by every call that waits for it.
-#[derive(Clone)]
-pub(crate) struct FlightResult(Arc<Shared>);
-
-struct Shared {
-    id: u64,
-    outcome: SetOnce<Outcome>,
-    runtime: FlightRuntime,
-}
-
-impl FlightResult {
-    fn new(id: u64, runtime: &Handle) -> Self {
-        Self(Arc::new(Shared {
-            id,
-            outcome: SetOnce::new(),
-            runtime: FlightRuntime::new(runtime.clone()),
-        }))
-    }
-
-    /// Waits for the end of the flight, however long that takes.
-    pub(super) async fn wait(&self) -> &Outcome {
-        self.0.outcome.wait().await
-    }
-
-    /// Waits for the end of the flight; `None` if it is on another runtime, and that one is stalled.
-    pub(super) async fn outcome(&self) -> Option<Outcome> {
-        if self.0.runtime.is_current() {
-            return Some(self.wait().await.clone());
-        }
-        // On the heap: this future is larger, and ten thousand callers may hold one.
-        let outcome = async {
-            select! {
-                biased;
-                outcome = self.wait() => Some(outcome.clone()),
-                () = self.0.runtime.stalled() => None,
-            }
-        };
-        Box::pin(outcome).await
-    }
-
-    pub(super) fn id(&self) -> u64 {
-        self.0.id
-    }
-
-    fn is_set(&self) -> bool {
-        self.0.outcome.initialized()
-    }
-
-    fn notify(&self, outcome: Outcome) {
-        // The first outcome stands: waiters may have read it already.
-        let _late = self.0.outcome.set(outcome);
-    }
-}
 
 /// What a call that found no token has to do.
 pub(super) enum Join {
@@ -103,7 +41,12 @@ pub(super) enum Join {
 
 impl TokenCache {
     /// Finds a flight for a call that found no token, or starts one.
-    pub(super) fn join(self: &Arc<Self>, slot_entry: &SlotEntry, mode: CacheMode) -> Join {
+    pub(super) fn join(
+        self: &Arc<Self>,
+        principal: &Principal,
+        slot_entry: &SlotEntry,
+        mode: CacheMode,
+    ) -> Join {
         let now = self.clock.now();
         let Some(state) = slot_entry.entry().state() else {
             return Join::Closed;
@@ -123,11 +66,11 @@ impl TokenCache {
             self.counters.remembered.fetch_add(1, Ordering::Relaxed);
             return Join::Refused(error);
         }
-        let kind = Kind {
+        let urgency = Urgency {
             is_forced,
-            is_background: false,
+            in_background: false,
         };
-        match self.start(slot_entry, state, kind) {
+        match self.start(principal, slot_entry, state, urgency) {
             Start::Started(flight) => Join::Waiting(flight),
             Start::NoRuntime => Join::Refused(Error::request(NO_RUNTIME)),
             Start::Closed => Join::Closed,
@@ -137,6 +80,7 @@ impl TokenCache {
     /// Starts the refresh of a token in its window, unless one is under way or has just failed.
     pub(super) fn refresh_in_background(
         self: &Arc<Self>,
+        principal: &Principal,
         slot_entry: &SlotEntry,
         token: &Arc<Token>,
         now: Moment,
@@ -146,11 +90,11 @@ impl TokenCache {
         };
         let is_current = Arc::ptr_eq(&slot_entry.entry().current(), token);
         if is_current && self.may_refresh(&state, now) {
-            let kind = Kind {
+            let urgency = Urgency {
                 is_forced: false,
-                is_background: true,
+                in_background: true,
             };
-            self.start(slot_entry, state, kind);
+            self.start(principal, slot_entry, state, urgency);
         }
     }
 
@@ -168,27 +112,10 @@ impl TokenCache {
 
     /// Whether a token is good enough for a call that is about to join a flight.
     fn is_good_enough(&self, token: &Token, state: &State, now: Moment) -> bool {
-        use super::RefreshAhead;
         let waits_in_window = self.settings.refresh_ahead == RefreshAhead::Inline;
         token.freshness.is_fresh(now)
             || (token.freshness.is_usable(now)
                 && !(waits_in_window && self.may_refresh(state, now)))
-    }
-
-    /// The remembered failure of this key, or the pause that the issuer asked for on all keys.
-    fn refusal(&self, state: &State, is_forced: bool, now: Moment) -> Option<Error> {
-        let must_wait =
-            |failure: &super::backoff::Failure| !is_forced || failure.holds_forced_calls(now);
-        let remembered = || {
-            state.failure().filter(|failure| must_wait(failure))?;
-            state.remembered(now)
-        };
-        let held = || {
-            let wait = self.throttle.wait(now)?;
-            let error = Unavailable::new(UnavailableReason::RateLimited).with_retry_after(wait);
-            Some(Error::Unavailable(error))
-        };
-        remembered().or_else(held)
     }
 
     /// When so many flights one after the other must have ended, by the system clock.
@@ -199,39 +126,40 @@ impl TokenCache {
 
     /// The runtime of this thread. Without one, a background refresh uses the runtime of the last flight;
     /// a call that waits must not, since it would depend on another thread driving that runtime.
-    fn runtime(&self, kind: Kind) -> Option<Handle> {
+    fn runtime(&self, urgency: Urgency) -> Option<Handle> {
         let mut last = lock(&self.runtime);
         match Handle::try_current() {
             Ok(current) => {
                 *last = Some(current.clone());
                 Some(current)
             }
-            Err(_outside) => last.clone().filter(|_| kind.is_background),
+            Err(_outside) => last.clone().filter(|_| urgency.in_background),
         }
     }
 
     /// Starts a task that makes the request and publishes its outcome, whatever happens to it.
     fn start(
         self: &Arc<Self>,
+        principal: &Principal,
         slot_entry: &SlotEntry,
         mut state: MutexGuard<'_, State>,
-        kind: Kind,
+        urgency: Urgency,
     ) -> Start {
-        let Some(runtime) = self.runtime(kind) else {
+        let Some(runtime) = self.runtime(urgency) else {
             return Start::NoRuntime;
         };
-        let Some(pinned) = Pinned::new(&self.index, slot_entry.slot()) else {
+        let Some(pinned) = Pinned::new(principal, slot_entry.slot()) else {
             return Start::Closed;
         };
         let result = FlightResult::new(self.next_sequence(), &runtime);
         let before = state
             .current_flight()
-            .filter(|current| current.is_forced && kind.is_forced)
+            .filter(|current| current.is_forced && urgency.is_forced)
             .map(|current| current.result.clone());
         let is_queued = before.is_some();
         let flight = Flight {
             id: result.id(),
-            is_forced: kind.is_forced,
+            is_forced: urgency.is_forced,
             overdue_from: self.overdue_after(if is_queued { 2 } else { 1 }),
             result: result.clone(),
         };
@@ -240,10 +168,10 @@ impl TokenCache {
         let fetch_task = FetchTask {
             cache: Arc::clone(self),
             slot_entry: slot_entry.clone(),
-            _pinned: pinned,
+            pinned,
             id: result.id(),
             sequence: 0,
-            kind,
+            urgency,
             result: result.clone(),
         };
         // A runtime that has ended drops the task inside `spawn`, and the drop takes this lock.
@@ -265,12 +193,6 @@ fn joinable(state: &State, is_forced: bool) -> Option<FlightResult> {
 
 /// How much later than its limit a flight may end on a busy machine before it counts as lost.
 const GRACE: Duration = Duration::from_secs(1);
-
-#[derive(Clone, Copy, Debug)]
-struct Kind {
-    is_forced: bool,
-    is_background: bool,
-}
 
 enum Start {
     Started(FlightResult),

@@ -4,17 +4,13 @@ use std::{pin::pin, sync::Arc};
 
 use arc_swap::Guard;
 
-use super::{
-    RefreshAhead, TokenCache, deadline,
-    flight::Join,
-    key::KeyRef,
-    slot::{Slot, SlotEntry},
-};
+use super::{deadline, join::Join, key::KeyRef, settings::RefreshAhead, token_cache::TokenCache};
 use crate::{
     error::{Error, NotCached},
     flow::resumable,
     request::{CacheMode, Details},
     session::Principal,
+    slot::{Slot, SlotEntry},
     token::{AccessToken, Source},
 };
 
@@ -27,7 +23,7 @@ impl TokenCache {
     ) -> Result<AccessToken, Error> {
         details.check()?;
         if details.mode == CacheMode::Only {
-            return Err(Error::NotCached(NotCached::new(details.audience.clone())));
+            return Err(Error::NotCached(NotCached::new(details.audience().clone())));
         }
         let limit = details.timeout.unwrap_or(self.settings.wait_timeout);
         let work = pin!(self.fetch_without_limit(principal, details));
@@ -42,20 +38,21 @@ impl TokenCache {
     ) -> Result<AccessToken, Error> {
         self.ensure_signed_in(principal, details).await?;
         let key = KeyRef::of(principal, details);
-        let pinned = self.index.pin(&key, &details.audience);
-        if let Some(superset) = pinned.stale_superset(details) {
+        let pinned = self.index.pin(&key, details.audience());
+        let slot = pinned.slot();
+        if let Some(superset) = slot.stale_superset(details, self.clock.now()) {
             self.forget_outdated_failure(principal, &superset).await;
-            match self.join_flight(&superset, details).await {
-                Some(Ok(token)) if token.token().reports(&details.scopes) => return Ok(token),
+            match self.join_flight(principal, &superset, details).await {
+                Some(Ok(token)) if token.token().reports(details.scopes()) => return Ok(token),
                 // The larger scope set is refused now; the smaller one may still be granted.
                 Some(Ok(_) | Err(Error::Denied(_) | Error::Consent(_))) | None => {}
                 Some(Err(error)) => return Err(error),
             }
         }
         loop {
-            let slot_entry = pinned.entry_for(&details.scopes, self.clock.now());
+            let slot_entry = slot.entry_for(details.scopes(), self.clock.now());
             self.forget_outdated_failure(principal, &slot_entry).await;
-            if let Some(outcome) = self.join_flight(&slot_entry, details).await {
+            if let Some(outcome) = self.join_flight(principal, &slot_entry, details).await {
                 return outcome;
             }
         }
@@ -74,7 +71,7 @@ impl TokenCache {
         if !open.slots().is_empty() {
             return Ok(());
         }
-        match sessions.ensure_signed_in(open, &details.asked()).await {
+        match sessions.ensure_signed_in(open, &details.target.asked).await {
             Ok(()) => Ok(()),
             Err(error) => Err(resumable(error, &self.endpoint, open, None, false).await),
         }
@@ -111,10 +108,11 @@ impl TokenCache {
     /// Joins a flight and waits for it; `None` if the entry was evicted in the meantime.
     async fn join_flight(
         self: &Arc<Self>,
+        principal: &Principal,
         slot_entry: &SlotEntry,
         details: &Details,
     ) -> Option<Result<AccessToken, Error>> {
-        let join = self.join(slot_entry, details.mode);
+        let join = self.join(principal, slot_entry, details.mode);
         Some(match join {
             Join::Closed => return None,
             Join::Token(token) => Ok(AccessToken::new(token, Source::Cache)),
@@ -141,7 +139,7 @@ impl TokenCache {
             return None;
         }
         let key = KeyRef::of(principal, details);
-        let (scopes, now) = (&details.scopes, self.clock.now());
+        let (scopes, now) = (details.scopes(), self.clock.now());
         let read = |slot: &Arc<Slot>| slot.usable(scopes, details.exact_scopes, now);
         let (_, token) = self.index.with_slot(&key, read)?;
         Some(AccessToken::new(Guard::into_inner(token), Source::Cache))

@@ -1,4 +1,4 @@
-//! Which slots of the cache belong to one principal.
+//! Which slots of the cache's map belong to one principal.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -8,10 +8,10 @@ use std::{
 
 use foldhash::fast::RandomState;
 
-use super::lock;
+use super::locked::lock;
 use crate::{request::Parameters, scope::Audience};
 
-/// Which slots of the cache belong to one principal, by what they are asked for.
+/// Which slots of the cache's map belong to one principal, by what they are asked for.
 ///
 /// The cache fills it: as long as it is locked, it names just those that the cache has. So what concerns one
 /// person visits their slots and no others.
@@ -35,20 +35,22 @@ impl SlotNames {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Names> {
         lock(&self.0)
     }
+}
 
+impl Names {
     /// Whether there is no slot at all.
     pub(crate) fn is_empty(&self) -> bool {
-        match &*self.lock() {
-            Names::Few(few) => few.is_empty(),
-            Names::Many(many) => many.is_empty(),
+        match self {
+            Self::Few(few) => few.is_empty(),
+            Self::Many(many) => many.is_empty(),
         }
     }
 
     /// All of them.
     pub(crate) fn all(&self) -> Vec<(Audience, Parameters)> {
-        match &*self.lock() {
-            Names::Few(few) => few.clone(),
-            Names::Many(many) => many
+        match self {
+            Self::Few(few) => few.clone(),
+            Self::Many(many) => many
                 .iter()
                 .flat_map(|(audience, all)| all.iter().map(|one| (audience.clone(), one.clone())))
                 .collect(),
@@ -57,24 +59,20 @@ impl SlotNames {
 
     /// Those of one audience, by their parameters.
     pub(crate) fn of(&self, audience: &Audience) -> Vec<Parameters> {
-        match &*self.lock() {
-            Names::Few(few) => few
+        match self {
+            Self::Few(few) => few
                 .iter()
                 .filter(|(other, _)| other == audience)
                 .map(|(_, parameters)| parameters.clone())
                 .collect(),
-            Names::Many(many) => many.get(audience).into_iter().flatten().cloned().collect(),
+            Self::Many(many) => many.get(audience).into_iter().flatten().cloned().collect(),
         }
     }
-}
 
-impl Names {
     /// Adds one that is not there.
     pub(crate) fn add(&mut self, audience: &Audience, parameters: &Parameters) {
         if let Self::Few(few) = self {
             if few.len() < MANY {
-                // A million people have one or three each: what a vector sets aside would add up.
-                few.reserve_exact(1);
                 few.push((audience.clone(), parameters.clone()));
                 return;
             }
@@ -132,15 +130,16 @@ mod tests {
                 names.lock().add(audience, &none);
                 names.lock().add(audience, &some);
             }
-            assert_eq!(names.all().len(), 2 * count);
-            assert_eq!(names.of(&all[1]).len(), 2);
+            assert_eq!(names.lock().all().len(), 2 * count);
+            assert_eq!(names.lock().of(&all[1]).len(), 2);
             names.lock().remove(&all[1], &none);
-            assert_eq!(names.of(&all[1]), std::slice::from_ref(&some));
+            assert_eq!(names.lock().of(&all[1]), std::slice::from_ref(&some));
             names.lock().add(&all[1], &none);
             for audience in &all {
                 names.lock().remove(audience, &none);
                 names.lock().remove(audience, &some);
             }
+            let names = names.lock();
             assert!(names.is_empty() && names.of(&all[0]).is_empty());
         }
     }
