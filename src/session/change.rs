@@ -43,8 +43,6 @@ pub(crate) struct SignOut {
     pub(crate) ends: Vec<SignInId>,
     /// When the person signed out, by the wall clock, in milliseconds since the Unix epoch.
     pub(crate) since: u64,
-    /// What was revoked already, or is about to be.
-    pub(crate) revoked: Vec<Secret>,
 }
 
 /// A redemption of this refresh token is about to be sent.
@@ -167,7 +165,7 @@ impl Change {
 }
 
 impl SignOut {
-    fn apply(&mut self, session: &mut Option<Session>, target: &mut Target<'_>) -> Applied {
+    fn apply(&self, session: &mut Option<Session>, target: &mut Target<'_>) -> Applied {
         let Some(found) = session else {
             // A record that is gone may come back, as on a share that was not mounted: then it must find this.
             let last = self.ends.last().copied().unwrap_or_default();
@@ -188,15 +186,10 @@ impl SignOut {
         let is_its_own = self.ends.contains(&found.sign_in) || !holds(Rule::SignOutEndsItsOwn);
         if !is_its_own {
             let parts = signed_in.tokens_of(&self.ends);
-            return self.end_parts(parts, session, target);
+            return end_parts(parts, session, target);
         }
-        for token in signed_in.refresh_tokens() {
-            let is_revoked = self.revoked.iter().any(|one| is_same(one, token));
-            if !is_revoked {
-                self.revoked.push(token.clone());
-                target.to_revoke.push(token.clone());
-            }
-        }
+        let tokens = signed_in.refresh_tokens().cloned();
+        target.to_revoke.extend(tokens);
         let since = self.since.max(found.since + 1);
         *found = Session::tombstone(found.sign_in, since);
         took(Transition::SignOutEntered);
@@ -204,29 +197,23 @@ impl SignOut {
     }
 }
 
-impl SignOut {
-    /// Another sign-in is in force, and keeps families of the one that this ends.
-    fn end_parts(
-        &mut self,
-        parts: Vec<Secret>,
-        session: &mut Option<Session>,
-        target: &mut Target<'_>,
-    ) -> Applied {
-        let signed_in = session.as_mut().and_then(|found| found.signed_in.as_mut());
-        let Some(signed_in) = signed_in.filter(|_| !parts.is_empty()) else {
-            took(Transition::SignOutOvertaken);
-            return Applied::Overtaken;
-        };
-        for token in parts {
-            signed_in.end_family(&token);
-            if !self.revoked.iter().any(|one| is_same(one, &token)) {
-                self.revoked.push(token.clone());
-                target.to_revoke.push(token);
-            }
-        }
-        took(Transition::SignOutOfParts);
-        Applied::Entered
+/// Another sign-in is in force, and keeps families of the ones that a sign-out ends.
+fn end_parts(
+    parts: Vec<Secret>,
+    session: &mut Option<Session>,
+    target: &mut Target<'_>,
+) -> Applied {
+    let signed_in = session.as_mut().and_then(|found| found.signed_in.as_mut());
+    let Some(signed_in) = signed_in.filter(|_| !parts.is_empty()) else {
+        took(Transition::SignOutOvertaken);
+        return Applied::Overtaken;
+    };
+    for token in parts {
+        signed_in.end_family(&token);
+        target.to_revoke.push(token);
     }
+    took(Transition::SignOutOfParts);
+    Applied::Entered
 }
 
 impl MarkAttempt {

@@ -169,6 +169,8 @@ impl Sessions {
             }
             Decision::Refuse(error) => return Err(error.found_in(current.in_force().0)),
             Decision::Lost { .. } => {
+                // Once the lock is lost, one of them may be on its way to the process that holds it now.
+                self.ensure_held(lock).await?;
                 took(Transition::AnswersLost);
                 let audience = &wanted.target.asked.audience;
                 tracing::warn!(%audience, "the answers to the refresh token were lost, a sign-in is needed");
@@ -202,13 +204,9 @@ impl Sessions {
         let Some(marked) = self.mark(open, plan, loaded).await? else {
             return Ok(Some(Round::Again));
         };
-        if let Some(lock) = lock
-            && holds(Rule::CheckLockBeforeSending)
-            && !self.is_held(lock).await
-        {
-            took(Transition::LockLost);
+        if let Err(lost) = self.ensure_held(lock).await {
             self.unmark(open, plan, marked, false).await;
-            return Err(lock_lost());
+            return Err(lost);
         }
         // Nothing is awaited from here on until it is sent.
         if !plan.is_timely(self.issuer.dialect(), self.now()) {
@@ -218,10 +216,18 @@ impl Sessions {
         self.send(open, wanted, plan, marked).await
     }
 
-    async fn is_held(&self, lock: &SessionLock) -> bool {
+    /// Asks whether the lock is held at this moment: then no other process has redeemed since it was taken.
+    async fn ensure_held(&self, lock: Option<&SessionLock>) -> Result<(), Error> {
+        let Some(lock) = lock.filter(|_| holds(Rule::CheckLock)) else {
+            return Ok(());
+        };
         let asking = lock.is_held();
         let held = within(&*self.environment, self.store_timeout, asking).await;
-        held.unwrap_or(false)
+        if held == Some(true) {
+            return Ok(());
+        }
+        took(Transition::LockLost);
+        Err(lock_lost())
     }
 
     /// Marks the token as about to be redeemed; nothing if the session has changed meanwhile.
@@ -494,7 +500,7 @@ fn check_account(wanted: &Wanted, known: &Account, id_token: Option<&Secret>) ->
 }
 
 fn lock_lost() -> Error {
-    let what = "the lock of the session's family was lost before its refresh token was sent";
+    let what = "the lock of the session's family was lost before its refresh token could be sent";
     Error::Store(StoreError::new(StoreErrorKind::Locked, what))
 }
 

@@ -136,12 +136,14 @@ impl SignIn {
         });
         let before = session.take();
         let since = before.as_ref().map_or(0, |before| before.since);
+        let ended = before.as_ref().map_or(0, |before| self.ended(before));
         let sign_in = before.as_ref().filter(|_| order == Order::Beside);
         let sign_in = sign_in.map_or(self.id, |before| before.sign_in);
         let before = before.and_then(|before| before.signed_in);
         *session = Some(Session {
             sign_in,
             since: self.since.max(since),
+            ended,
             signed_in: Some(self.replacing(before, target.now)),
         });
         Applied::Entered
@@ -184,13 +186,22 @@ impl SignIn {
 
     /// Whether both count: the same person has signed in for other APIs, which have refresh tokens of their own.
     fn stands_beside(&self, found: &Session) -> bool {
-        let Some(found) = found.signed_in.as_ref().filter(|_| self.is_beside) else {
+        let is_over = self.since <= found.ended;
+        let may_stand = self.is_beside && !is_over;
+        let Some(found) = found.signed_in.as_ref().filter(|_| may_stand) else {
             return false;
         };
         let own = |family: &&Family| family.audience == self.family.audience;
         let is_older = |family: &Family| self.after.contains(&family.sign_in);
         let is_newest = found.families.iter().filter(own).all(is_older);
         found.account.is_surely(&self.account) && is_newest
+    }
+
+    /// When the session before this person's ended, where `before` is there, as [`Session::ended`].
+    fn ended(&self, before: &Session) -> u64 {
+        let signed_in = before.signed_in.as_ref();
+        let is_same = signed_in.is_some_and(|known| !known.account.is_other_than(&self.account));
+        if is_same { before.ended } else { before.since }
     }
 
     /// Another sign-in or a sign-out came later. The refresh token is of no use: what a sign-out has overtaken is

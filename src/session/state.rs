@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    change::{Applied, Change, SignOut, Target},
+    change::{Applied, Change, SignOut, Target, is_same},
     record::{KeptToken, Session, SignInId, SignedIn},
     rules::{Rule, holds},
 };
@@ -50,7 +50,7 @@ pub(crate) struct State {
     /// Access tokens that an API has refused, or that are to be forgotten.
     rejected: VecDeque<Secret>,
     ages: VecDeque<Age>,
-    to_revoke: Vec<Secret>,
+    revocations: Revocations,
 }
 
 struct Pending {
@@ -78,6 +78,27 @@ struct Age {
     audience: String,
     requested_at: u64,
     on_both_clocks: Moment,
+}
+
+/// Refresh tokens that are of no use any more.
+#[derive(Default)]
+struct Revocations {
+    /// Those that are to be revoked.
+    queued: Vec<Secret>,
+    /// Those that were queued while something is pending: a sign-out meets them each time that it is applied.
+    known: Vec<Secret>,
+}
+
+impl Revocations {
+    /// Each is revoked once.
+    fn queue(&mut self, tokens: Vec<Secret>) {
+        for token in tokens {
+            if !self.known.iter().any(|known| is_same(known, &token)) {
+                self.known.push(token.clone());
+                self.queued.push(token);
+            }
+        }
+    }
 }
 
 impl Pending {
@@ -179,9 +200,10 @@ impl State {
             }
             applied.stays_pending() || is_later
         });
-        self.to_revoke.append(&mut to_revoke);
+        self.revocations.queue(to_revoke);
         if self.pending.is_empty() {
             self.base = None;
+            self.revocations.known.clear();
         }
         current
     }
@@ -195,12 +217,14 @@ impl State {
         now: Moment,
     ) -> (Current, Applied) {
         let mut current = self.current(loaded, now);
+        let mut to_revoke = Vec::new();
         let mut target = Target {
             version: loaded.version,
             now,
-            to_revoke: &mut self.to_revoke,
+            to_revoke: &mut to_revoke,
         };
         let applied = change.apply(&mut current.session, &mut target);
+        self.revocations.queue(to_revoke);
         (current, applied)
     }
 
@@ -278,14 +302,10 @@ impl State {
         }
         let known = self.pending.iter();
         let known = known.flat_map(|pending| pending.change.refresh_tokens());
-        let revoked: Vec<Secret> = known.cloned().collect();
-        self.to_revoke.extend(revoked.iter().cloned());
+        let known: Vec<Secret> = known.cloned().collect();
+        self.revocations.queue(known);
         let since = now.wall_milliseconds().max(self.since + 1);
-        self.push(Change::SignOut(SignOut {
-            ends,
-            since,
-            revoked,
-        }));
+        self.push(Change::SignOut(SignOut { ends, since }));
         self.seen.in_force = SignInId::UNKNOWN;
         self.seen.count += 1;
     }
@@ -310,7 +330,7 @@ impl State {
 
     /// Refresh tokens that are to be revoked; told once.
     pub(crate) fn take_to_revoke(&mut self) -> Vec<Secret> {
-        std::mem::take(&mut self.to_revoke)
+        std::mem::take(&mut self.revocations.queued)
     }
 
     /// The sign-ins that this process has seen in force, pending ones included; the last one last.
@@ -357,10 +377,14 @@ impl State {
             let current = self.current(loaded, now);
             self.note(loaded.version, current.session.as_ref(), now);
             self.base = self.has_pending().then(|| Arc::clone(loaded));
-        } else if loaded.version != self.seen.version {
+            return true;
+        }
+        // What is not the last thing that was seen was there all the same.
+        self.know(loaded.session.as_ref());
+        if loaded.version != self.seen.version {
             self.seen.is_in_doubt = true;
         }
-        is_last
+        false
     }
 
     fn note(&mut self, version: Option<Version>, session: Option<&Session>, now: Moment) {
@@ -372,12 +396,20 @@ impl State {
         (self.seen.in_force, self.seen.version) = (in_force, version);
         self.seen.at = Some(now);
         self.seen.is_in_doubt = false;
-        self.since = self.since.max(session.map_or(0, |session| session.since));
-        let signed_in = session.and_then(|session| session.signed_in.as_ref());
-        for family in signed_in.iter().flat_map(|signed_in| &signed_in.families) {
+        self.know(session);
+    }
+
+    /// What a person does here from now on comes after this session and each of its sign-ins.
+    fn know(&mut self, session: Option<&Session>) {
+        let Some(session) = session else {
+            return;
+        };
+        self.since = self.since.max(session.since);
+        let signed_in = session.signed_in.iter();
+        for family in signed_in.flat_map(|signed_in| &signed_in.families) {
             self.saw_sign_in(family.sign_in);
         }
-        self.saw_sign_in(in_force);
+        self.saw_sign_in(session.in_force());
     }
 
     /// When the session was last seen, or looked for.
@@ -457,3 +489,6 @@ const REJECTED: usize = 16;
 
 /// How many ages are remembered: twice as many as a record has tokens.
 const AGES: usize = 128;
+
+#[cfg(test)]
+mod tests;

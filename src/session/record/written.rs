@@ -268,6 +268,7 @@ mod tests {
         Session {
             sign_in: SignInId(7),
             since: 0,
+            ended: 0,
             signed_in: Some(SignedIn {
                 account: Account::default(),
                 id_token: None,
