@@ -15,7 +15,7 @@ use crate::{
     store::SessionRecord,
 };
 
-/// What a store holds of one session in which somebody is signed in; never a token.
+/// What a store holds of one session in which a person is signed in; never a token.
 ///
 /// From [`People::sessions`](crate::People::sessions).
 #[derive(Clone)]
@@ -87,7 +87,7 @@ impl fmt::Debug for SessionInfo {
 }
 
 impl Sessions {
-    /// The sessions of this issuer and application in which somebody is signed in, as the store has them.
+    /// The sessions of this issuer and application in which a person is signed in, as the store has them.
     pub(crate) async fn list(self: &Arc<Self>) -> Result<Vec<SessionInfo>, Error> {
         let sessions = Arc::clone(self);
         self.outlive(async move {

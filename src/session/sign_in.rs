@@ -1,32 +1,21 @@
 //! A sign-in as a change of the session: what it replaces, and what of the session before it stays.
 
-use std::collections::BTreeMap;
-
 use super::{
     change::{Applied, Target},
-    record::{Coverage, Family, KeptToken, Session, SignInId, SignedIn, granted},
+    login_tokens::LoginTokens,
+    record::{Coverage, Family, KeptToken, Session, SignInId, SignedIn},
     rules::{Rule, holds},
     transition::{Transition, took},
 };
 use crate::{
     account::Account,
     dialect::{AudienceRule, TokenFamily},
-    endpoint::TokenReply,
     error::Asked,
     request::Parameters,
     scope::Scopes,
     secret::Secret,
     time::Moment,
 };
-
-/// What the issuer answered at the end of a sign-in, and what was asked for.
-pub(crate) struct LoginTokens {
-    pub(crate) reply: TokenReply,
-    /// What the prompt asked for; the reply's token is for the first.
-    pub(crate) asked: Vec<Asked>,
-    pub(crate) identity_scopes: Scopes,
-    pub(crate) account: Account,
-}
 
 /// When a sign-in came, beside what is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +69,7 @@ impl SignIn {
             same_person,
             is_beside,
             token: first.and_then(kept),
-            family: Family::new(audience, login.reply.refresh_token.clone(), covers(&login)),
+            family: Family::new(audience, login.reply.refresh_token.clone(), login.covers()),
             id_token: login.reply.id_token.filter(Self::is_kept),
             account: login.account,
             identity_scopes: login.identity_scopes,
@@ -318,41 +307,3 @@ impl SignIn {
 
 /// In bytes: with the rest of the URL that it goes into, what usual servers take.
 const ID_TOKEN_MAX: usize = 4096;
-
-/// What the person has consented to, by audience.
-///
-/// The reply speaks of the first audience's token; some issuers list everything that was consented to.
-fn covers(login: &LoginTokens) -> BTreeMap<String, Coverage> {
-    let identity = &login.identity_scopes;
-    let reported = granted(&login.reply).map(|reported| reported.difference(identity));
-    let first = login.asked.first();
-    // Only a scope that the first audience did not ask for tells that others are listed too.
-    let lists_all = reported.as_ref().is_some_and(|reported| {
-        let beyond = first.map_or_else(Scopes::none, |first| reported.difference(&first.scopes));
-        let others = login.asked.iter().skip(1);
-        others
-            .flat_map(|asked| &asked.scopes)
-            .any(|scope| beyond.contains(scope.as_str()))
-    });
-    let mut covers = BTreeMap::new();
-    for (position, asked) in login.asked.iter().enumerate() {
-        let missing = |reported: &Scopes| asked.scopes.difference(reported);
-        let coverage = match &reported {
-            Some(reported) if position == 0 => {
-                let own = if lists_all {
-                    asked.scopes.difference(&missing(reported))
-                } else {
-                    reported.clone()
-                };
-                Coverage::new(&own, &missing(reported))
-            }
-            Some(reported) if lists_all => {
-                let own = asked.scopes.difference(&missing(reported));
-                Coverage::new(&own, &Scopes::none())
-            }
-            _ => Coverage::new(&asked.scopes, &Scopes::none()),
-        };
-        covers.insert(asked.audience.to_string(), coverage);
-    }
-    covers
-}

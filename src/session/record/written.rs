@@ -59,7 +59,7 @@ impl Session {
         }
         let envelope: Envelope<Self> =
             serde_json::from_slice(record.as_bytes()).map_err(|_unshown| Unusable::Damaged)?;
-        // A file that was copied to another's name must not sign anybody in there.
+        // A file that was copied to another's name must sign no person in there.
         let is_ours = envelope.issuer == key.issuer()
             && envelope.client_id == key.client_id()
             && envelope.session == key.session();

@@ -31,7 +31,7 @@ struct Session {
     /// How often anything that a person does has begun or ended.
     changes: u64,
     under_way: usize,
-    /// Whether what is under way overlaps: then its order is nobody's to say.
+    /// Whether what is under way overlaps: then its order is not known.
     is_muddled: bool,
     /// Calls that were given up, and may be carried out still.
     lingering: Vec<(ProcessId, Instant)>,
@@ -47,8 +47,8 @@ struct Session {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Expected {
     #[default]
-    Nobody,
-    /// Somebody is signed in, and these sign-ins have to yield tokens.
+    SignedOut,
+    /// A person is signed in, and these sign-ins have to yield tokens.
     SignedIn(Vec<usize>),
     Unclear,
 }
@@ -134,7 +134,7 @@ impl People {
         &self.sessions[session].expected
     }
 
-    /// Changes whenever somebody begins or ends something; nothing while anything is under way.
+    /// Changes whenever a person begins or ends something; nothing while anything is under way.
     pub(super) fn quiet_since(&self, session: usize) -> Option<u64> {
         let session = &self.sessions[session];
         let is_quiet = session.under_way == 0 && session.lingering.is_empty();
@@ -218,7 +218,7 @@ impl People {
         let is_sure = is_done && unwritten.is_empty();
         self.end(session, |_| {
             if is_sure {
-                Expected::Nobody
+                Expected::SignedOut
             } else {
                 Expected::Unclear
             }
@@ -304,7 +304,7 @@ impl People {
         self.sign_ins.iter().filter(unkept).count()
     }
 
-    /// Whether anybody has stopped waiting for a sign-in, which may be written still.
+    /// Whether a caller has stopped waiting for a sign-in, which may be written still.
     pub(super) fn was_given_up(&self, session: usize) -> bool {
         let mut own = self.sign_ins.iter().filter(|it| it.session == session);
         own.any(|sign_in| sign_in.ended.is_none())
@@ -320,7 +320,7 @@ impl People {
             .max()
     }
 
-    /// Whether anybody has begun to sign in since then.
+    /// Whether a person has begun to sign in since then.
     pub(super) fn has_signed_in_since(&self, session: usize, since: Instant) -> bool {
         let mut own = self.sign_ins.iter().filter(|it| it.session == session);
         own.any(|sign_in| sign_in.began >= since)

@@ -46,7 +46,7 @@ impl ModelStore {
         }
     }
 
-    /// Has `act` done where the store works, whoever stops waiting for it.
+    /// Has `act` done where the store works, also if its caller stops waiting for it.
     async fn carry<T: Send + 'static>(
         &self,
         plan: Plan,

@@ -7,7 +7,7 @@ use crate::{
     endpoint::TokenReply,
     error::Asked,
     scope::{Audience, Scopes},
-    session::sign_in::{LoginTokens, SignIn},
+    session::{login_tokens::LoginTokens, sign_in::SignIn},
 };
 
 /// So many seconds after the clocks started.

@@ -200,7 +200,7 @@ impl Caller {
     }
 }
 
-/// Whether somebody else was let in where only the same person may be.
+/// Whether another person was let in where only the same one may be.
 fn is_impostor(state: &State, process: ProcessId, signing: &Signing, how: SignInEnd) -> bool {
     let is_in = matches!(how, SignInEnd::Kept | SignInEnd::OnlyHere);
     let Expected::SignedIn(known) = state.people.expected(signing.session) else {
@@ -231,7 +231,7 @@ fn same_persons(state: &State, signing: &Signing) -> bool {
             };
             known.iter().all(is_same)
         }
-        Expected::Nobody | Expected::Unclear => true,
+        Expected::SignedOut | Expected::Unclear => true,
     }
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn check_signed_in(world: &World) {
         last.and_then(|last| last.ended).map(|(_, how)| how)
     });
     if how != Some(SignInEnd::Kept) {
-        world.violate(format!("nobody can sign in any more: {how:?}"));
+        world.violate(format!("a person cannot sign in any more: {how:?}"));
     }
 }
 

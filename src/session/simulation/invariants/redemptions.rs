@@ -240,7 +240,7 @@ pub(crate) fn check_revoked(world: &World, name: TokenName) {
         let is_excused =
             had_ended || was_lost || family.is_mixed_up || is_misdated(world, state, session);
         let is_wanted = is_signed_out || is_replaced || was_refused || is_excused;
-        (!is_wanted).then(|| format!("{name} is revoked, and nobody has signed out"))
+        (!is_wanted).then(|| format!("{name} is revoked, and its person has not signed out"))
     });
     if let Some(wrong) = wrong {
         world.violate(wrong);

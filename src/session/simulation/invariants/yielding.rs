@@ -1,4 +1,4 @@
-//! Nobody is sent to sign in who need not be.
+//! No person is sent to sign in who need not be.
 
 use std::time::Duration;
 
@@ -89,7 +89,7 @@ pub(crate) fn check_account(
             return None;
         }
         match (state.people.expected(asking.session), account) {
-            (Expected::Nobody, Some(_)) if !state.people.was_given_up(asking.session) => {
+            (Expected::SignedOut, Some(_)) if !state.people.was_given_up(asking.session) => {
                 Some(format!("{} signed in, after a sign-out", who()))
             }
             (Expected::SignedIn(_), None) => Some(format!("{} signed out, after a sign-in", who())),
