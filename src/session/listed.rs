@@ -59,9 +59,10 @@ impl SessionInfo {
 
     fn of(name: &str, session: Session) -> Option<Self> {
         let signed_in = session.signed_in?;
-        let tokens_end = signed_in.tokens.iter().map(|kept| {
-            let end = UNIX_EPOCH + Duration::from_millis(kept.ends_at());
-            (Audience::from(kept.audience.as_str()), end)
+        let tokens_end = signed_in.tokens.iter().filter_map(|kept| {
+            // A record may say anything, and not every system knows every date.
+            let end = UNIX_EPOCH.checked_add(Duration::from_millis(kept.ends_at()))?;
+            Some((Audience::from(kept.audience.as_str()), end))
         });
         Some(Self {
             name: name.to_owned(),
