@@ -234,7 +234,7 @@ impl Sessions {
                 let token = SessionToken::from(reply);
                 Ok(Some(Round::Token(token, committed.sign_in)))
             }
-            Applied::SignedOut | Applied::Waits => Err(Error::signed_out(&wanted.asked)),
+            Applied::SignedOut => Err(Error::signed_out(&wanted.asked)),
             _ => Ok(Some(Round::Again)),
         }
     }

@@ -91,6 +91,11 @@ impl Applied {
         matches!(self, Self::Entered | Self::EnteredAside)
     }
 
+    /// Whether something else counts in its place.
+    pub(crate) fn has_given_way(self) -> bool {
+        matches!(self, Self::EnteredAside | Self::Overtaken)
+    }
+
     /// Whether it may come to something later.
     pub(crate) fn stays_pending(self) -> bool {
         self.is_entered() || self == Self::Waits
@@ -106,6 +111,14 @@ pub(crate) struct Target<'a> {
     pub(crate) to_revoke: &'a mut Vec<Secret>,
 }
 
+impl Target<'_> {
+    /// There is no record. It may come back as it was, as on a share that was not mounted: then what belongs into it
+    /// enters, whatever stands in its place until then.
+    pub(super) fn is_gone(&self) -> bool {
+        self.version.is_none()
+    }
+}
+
 impl Change {
     /// Makes `session` what it is with this change, if the change still counts.
     pub(crate) fn apply(
@@ -119,7 +132,15 @@ impl Change {
             Self::Mark(mark) => mark.apply(session),
             Self::Unmark(unmark) => unmark.apply(session, target),
             Self::Rotation(rotation) => rotation.apply(session, target),
-            Self::End { refused } => end(refused, session),
+            Self::End { refused } => end(refused, session, target),
+        }
+    }
+
+    /// Whether `record` shows that it has entered, whatever else is pending.
+    pub(crate) fn has_entered(&self, record: Option<&Session>) -> bool {
+        match self {
+            Self::SignIn(sign_in) => record.is_some_and(|record| sign_in.has_entered(record)),
+            _ => false,
         }
     }
 
@@ -209,10 +230,6 @@ impl MarkAttempt {
 
 impl Unmark {
     fn apply(&self, session: &mut Option<Session>, target: &Target<'_>) -> Applied {
-        if session.is_none() {
-            took(Transition::UnmarkWaits);
-            return Applied::Waits;
-        }
         let marked = family_of(session, &self.redeemed)
             .filter(|family| family.mark.as_ref().is_some_and(|mark| mark.has(self.id)));
         let may_still_come = self.late_write == LateWrite::Over(target.version);
@@ -230,6 +247,10 @@ impl Unmark {
                 took(Transition::UnmarkWaits);
                 Applied::Waits
             }
+            None if target.is_gone() => {
+                took(Transition::RecordGone);
+                Applied::Waits
+            }
             None => {
                 took(Transition::UnmarkOvertaken);
                 Applied::Overtaken
@@ -238,13 +259,17 @@ impl Unmark {
     }
 }
 
-fn end(refused: &Secret, session: &mut Option<Session>) -> Applied {
+fn end(refused: &Secret, session: &mut Option<Session>, target: &Target<'_>) -> Applied {
     let signed_in = session.as_mut().and_then(|found| found.signed_in.as_mut());
     let holds_it = |it: &&mut SignedIn| {
         let mut families = it.families.iter();
         families.any(|it| it.holds(refused) || !holds(Rule::EndOnlyTheRefused))
     };
     let Some(signed_in) = signed_in.filter(holds_it) else {
+        if target.is_gone() {
+            took(Transition::RecordGone);
+            return Applied::Waits;
+        }
         took(Transition::EndOvertaken);
         return Applied::Overtaken;
     };

@@ -27,7 +27,8 @@ impl Sessions {
     /// # Errors
     ///
     /// [`Error::Store`] with the account where the session could not be kept: it counts in this process
-    /// then, and is written when the store takes it.
+    /// then, and is written when the store takes it. [`Error::Request`] where the person has signed out, or another
+    /// sign-in has come later, while this one was under way.
     pub(crate) async fn sign_in(
         self: &Arc<Self>,
         open: &Arc<OpenSession>,
@@ -79,6 +80,9 @@ impl Sessions {
             Some(error) => Err(error.of_account(&account)),
             None if committed.applied == Applied::SignedOut => {
                 Err(Error::request("the person has signed out while signing in"))
+            }
+            None if committed.applied.has_given_way() => {
+                Err(Error::request("another sign-in has come later"))
             }
             None => Ok(account),
         }

@@ -127,7 +127,8 @@ impl Sessions {
             };
             match self.round(open, wanted, locked, loaded).await? {
                 Some(Round::Token(token, sign_in)) => return Ok(Some((token, sign_in))),
-                Some(Round::Again) => {}
+                // Another process has changed what this one found: it may hold the lock by now.
+                Some(Round::Again) => self.ensure_held(locked.1).await?,
                 None => return Ok(None),
             }
         }

@@ -32,14 +32,14 @@ impl Rotation {
     /// The account and the sign-in are the record's: a rotation changes one family.
     pub(super) fn apply(&self, session: &mut Option<Session>, target: &mut Target<'_>) -> Applied {
         let Some(found) = session else {
-            took(Transition::RotationWaits);
+            took(Transition::RecordGone);
             return Applied::Waits;
         };
         // A record that is gone, and that this process has signed out of before: it may come back.
-        let is_gone = target.version.is_none() && found.sign_in != self.sign_in;
+        let is_gone = target.is_gone() && found.sign_in != self.sign_in;
         let Some(signed_in) = &mut found.signed_in else {
             if is_gone {
-                took(Transition::RotationWaits);
+                took(Transition::RecordGone);
                 return Applied::Waits;
             }
             target.to_revoke.extend(self.rotated.clone());
@@ -95,6 +95,10 @@ impl Rotation {
             *replaced = rotated.clone();
             took(Transition::RotationOfReplaced);
             return Applied::EnteredAside;
+        }
+        if target.is_gone() {
+            took(Transition::RecordGone);
+            return Applied::Waits;
         }
         took(Transition::RotationOvertaken);
         let mut families = signed_in.families.iter();

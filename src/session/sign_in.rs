@@ -97,19 +97,12 @@ impl SignIn {
         target: &mut Target<'_>,
     ) -> Applied {
         let found = session.as_ref();
-        if let Some(found) = found.filter(|found| found.sign_in == self.id) {
-            took(Transition::SignInFound);
-            if found.signed_in.is_some() {
-                return Applied::Found;
-            }
+        if found.is_some_and(|found| found.sign_in == self.id) {
+            took(Transition::SignInSignedOut);
             target.to_revoke.extend(self.refresh_token().cloned());
             return Applied::SignedOut;
         }
         let known = found.and_then(|found| found.signed_in.as_ref());
-        if known.is_some_and(|known| known.families.iter().any(|it| it.sign_in == self.id)) {
-            took(Transition::SignInFound);
-            return Applied::Found;
-        }
         let is_other = known.is_some_and(|known| self.account.may_be_other_than(&known.account));
         if is_other && self.same_person && holds(Rule::SamePersonSignsIn) {
             took(Transition::SignInOfOther);
@@ -137,6 +130,14 @@ impl SignIn {
             signed_in: Some(self.replacing(before, target.now)),
         });
         Applied::Entered
+    }
+
+    /// Whether it is a part of the session that `record` is.
+    pub(super) fn has_entered(&self, record: &Session) -> bool {
+        let is_own = |family: &Family| family.sign_in == self.id;
+        record.signed_in.as_ref().is_some_and(|signed_in| {
+            record.sign_in == self.id || signed_in.families.iter().any(is_own)
+        })
     }
 
     /// The store was asked to take it and has not said yes: what is found from now on may have come later.
@@ -199,18 +200,16 @@ impl SignIn {
     /// came of the same grant, and that may be a good session.
     fn give_way(&self, session: &mut Option<Session>, target: &mut Target<'_>) -> Applied {
         took(Transition::SignInOvertaken);
-        let Some(refresh_token) = self.refresh_token().cloned() else {
-            return Applied::Overtaken;
-        };
+        let refresh_token = self.refresh_token().cloned();
         let found = session.as_mut().and_then(|found| found.signed_in.as_mut());
         let Some(signed_in) = found else {
-            target.to_revoke.push(refresh_token);
+            target.to_revoke.extend(refresh_token);
             return Applied::SignedOut;
         };
-        if signed_in.replace(refresh_token) {
+        if refresh_token.is_some_and(|token| signed_in.replace(token)) {
             Applied::EnteredAside
         } else {
-            Applied::Found
+            Applied::Overtaken
         }
     }
 

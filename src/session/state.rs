@@ -11,6 +11,7 @@ use super::{
     loaded::{Current, Loaded},
     record::{Session, SignInId},
     rules::{Rule, holds},
+    transition::{Transition, took},
 };
 use crate::{secret::Secret, store::Version, time::Moment};
 
@@ -96,6 +97,8 @@ impl State {
             ahead: Vec::new(),
         };
         let (mut to_revoke, mut of_later) = (Vec::new(), Vec::new());
+        self.pending
+            .retain(|pending| !has_entered(&pending.change, loaded));
         let last = self.pending.last().map(|pending| pending.number);
         self.pending.retain_mut(|pending| {
             // Over nothing a sign-out has nothing to say of what came after it.
@@ -141,6 +144,9 @@ impl State {
         now: Moment,
     ) -> (Current, Applied) {
         let mut current = self.current(loaded, now);
+        if has_entered(change, loaded) {
+            return (current, Applied::Found);
+        }
         let mut to_revoke = Vec::new();
         let mut target = Target {
             version: loaded.version,
@@ -366,6 +372,15 @@ impl State {
     pub(crate) fn stop_serving(&mut self) -> bool {
         self.serving.take().is_some()
     }
+}
+
+/// Whether the record shows that `change` has entered: what is pending beside it may hide that.
+fn has_entered(change: &Change, loaded: &Loaded) -> bool {
+    let has_entered = change.has_entered(loaded.session.as_ref());
+    if has_entered {
+        took(Transition::SignInFound);
+    }
+    has_entered
 }
 
 /// So many sign-ins are remembered.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     executor::{Instant, ProcessId},
-    tokens::Mentions,
+    tokens::{Mentions, TokenName},
 };
 use crate::time::Moment;
 
@@ -14,6 +14,8 @@ pub(super) struct People {
     pub(super) sign_ins: Vec<SignIn>,
     pub(super) sign_outs: Vec<SignOut>,
     loads: BTreeMap<(ProcessId, usize), Load>,
+    /// The last refresh token of each family that a process has read.
+    read: BTreeMap<(ProcessId, usize), usize>,
     /// Refresh token families that a process has read of, or signed in with.
     known: BTreeMap<(ProcessId, usize), Vec<usize>>,
     /// When an access token ends, each time that a process has handed it out.
@@ -123,6 +125,7 @@ impl People {
             sign_ins: Vec::new(),
             sign_outs: Vec::new(),
             loads: BTreeMap::new(),
+            read: BTreeMap::new(),
             known: BTreeMap::new(),
             ends: BTreeMap::new(),
             rejected: BTreeSet::new(),
@@ -275,6 +278,10 @@ impl People {
 
     pub(super) fn loaded(&mut self, process: ProcessId, load: Load) {
         let known = self.known.entry((process, load.session)).or_default();
+        for name in load.mentions.iter().flat_map(|it| &it.refresh) {
+            let serial = self.read.entry((process, name.family)).or_default();
+            *serial = name.serial.max(*serial);
+        }
         if let Some(mentions) = &load.mentions {
             known.extend(mentions.refresh.iter().map(|name| name.family));
             known.sort_unstable();
@@ -287,6 +294,12 @@ impl People {
             }
         }
         self.loads.insert((process, load.session), load);
+    }
+
+    /// Whether a process has read of this refresh token, or of one after it.
+    pub(super) fn has_read(&self, process: ProcessId, name: TokenName) -> bool {
+        let read = self.read.get(&(process, name.family));
+        read.is_some_and(|serial| *serial >= name.serial)
     }
 
     /// Whether a sign-out was asked of this process that may not be written yet.

@@ -178,6 +178,7 @@ impl ModelStore {
             let is_refused_away = world.with(|state| state.shelf.is_away)
                 && (replacing.is_some() || !world.settings.takes_while_away);
             if is_refused_away {
+                world.with(|state| state.process(process).hindered_at.insert(session, now));
                 return Err(StoreError::new(
                     StoreErrorKind::Io,
                     "there is no such folder",
