@@ -3,10 +3,12 @@
 //! What a session *is* is never stored in this process: it is the record that was loaded, with this
 //! process's pending changes applied to it ([`state`], [`change`]: pure). A write is one
 //! compare-and-set; where it is superseded, the record is loaded and the changes are applied again.
-//! [`driver`] asks the store and [`redemption`] the issuer; both run on the client's own runtime
-//! ([`background`]), so that an answer outlives whoever asked for it.
+//! [`driver`] asks the store and [`attempt`] the issuer; both run on the client's own runtime
+//! ([`background`]), so that an answer outlives its caller.
 
+mod access_tokens;
 mod announced;
+mod attempt;
 mod background;
 mod change;
 mod decision;
@@ -14,6 +16,9 @@ mod driver;
 mod environment;
 mod issuer;
 mod listed;
+mod loaded;
+mod loading;
+mod login_tokens;
 mod open;
 mod open_sessions;
 mod person;
@@ -22,6 +27,7 @@ mod prompt;
 mod record;
 mod redemption;
 mod refused;
+mod rotation;
 mod rules;
 mod sign_in;
 #[cfg(test)]
@@ -43,12 +49,12 @@ pub(crate) use announced::CachedTokens;
 pub(crate) use environment::{Environment, Issuer, Machine};
 pub(crate) use issuer::issuer_of;
 pub use listed::SessionInfo;
+pub(crate) use login_tokens::LoginTokens;
 pub(crate) use open::OpenSession;
 pub(crate) use open_sessions::OpenSessions;
 pub(crate) use principal::Principal;
 pub(crate) use prompt::{PromptRequest, PromptTurn};
 pub(crate) use record::SignedIn;
-pub(crate) use sign_in::LoginTokens;
 use tokio::sync::{oneshot, watch};
 
 use crate::{
@@ -60,6 +66,9 @@ use crate::{
 };
 
 /// The sessions of all people who use one application.
+///
+/// What is known of one session stands in its [`OpenSession`]; here is what they share. The store and the issuer are
+/// asked in work that outlives its caller, each store call with a time limit, and no lock is held over an await.
 pub(crate) struct Sessions {
     issuer_url: String,
     client_id: String,
@@ -193,7 +202,7 @@ impl Sessions {
         outcome.await.unwrap_or_else(abandoned)
     }
 
-    /// Runs `work` to its end; nobody waits for it but [`close`](Self::close).
+    /// Runs `work` to its end; [`close`](Self::close) alone waits for it.
     fn spawn(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
         self.follow_changes();
         self.under_way.send_modify(|count| *count += 1);

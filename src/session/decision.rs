@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::{
     Wanted,
+    loaded::Current,
     record::{Coverage, Family, FamilyId, KeptToken, Mark, MarkedRequest, SignInId, SignedIn},
     rules::{Rule, holds},
-    state::{Current, State},
+    state::State,
     transition::{Transition, took},
 };
 use crate::{
@@ -127,7 +128,7 @@ impl State {
     ) -> Option<(KeptToken, Moment)> {
         let mut tokens = signed_in.tokens.iter();
         let kept = tokens.find(|kept| kept.is_for(&wanted.target))?;
-        let requested_at = self.requested_at(kept, now)?;
+        let requested_at = self.access_tokens.requested_at(kept, now)?;
         let is_good = match Freshness::new(requested_at, kept.lifetime(), 0.0).phase(now) {
             Phase::Stale => false,
             // A forced call wants a request that starts after it, by any process.
@@ -135,7 +136,7 @@ impl State {
             Phase::Fresh => true,
             Phase::Window => !wanted.replaces_usable,
         };
-        let is_adopted = is_good && !self.has_rejected(&kept.access_token);
+        let is_adopted = is_good && !self.access_tokens.has_rejected(&kept.access_token);
         is_adopted.then(|| (kept.clone(), requested_at))
     }
 }

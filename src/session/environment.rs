@@ -30,7 +30,7 @@ pub(crate) trait Environment: fmt::Debug + Send + Sync + 'static {
     fn now(&self) -> Moment;
     /// Ends after `duration`. It is awaited in work that was spawned here.
     fn sleep(&self, duration: Duration) -> Boxed<'static, ()>;
-    /// Runs `work` to its end, whoever stops waiting for it.
+    /// Runs `work` to its end, also if its caller stops waiting for it.
     fn spawn(&self, work: Boxed<'static, ()>);
     /// Runs `work` for as long as there is nothing else to wait for.
     fn spawn_daemon(&self, work: Boxed<'static, ()>);

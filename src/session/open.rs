@@ -9,9 +9,10 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
+    loaded::Loaded,
     open_sessions::Registration,
     prompt::{PromptRequest, PromptTurn, Prompts},
-    state::{Loaded, State},
+    state::State,
 };
 use crate::{error::Error, scope::Audience, slot::SessionSlots};
 
@@ -31,6 +32,10 @@ struct Known {
     prompts: Prompts,
 }
 
+/// What the session's one mutex guards; each step over it is a whole transition.
+///
+/// There is a queue for as long as a redemption waits in it, and a load for as long as it is under way: one that
+/// began before the last thing was seen is joined by no later caller.
 #[derive(Default)]
 pub(super) struct Inner {
     pub(super) state: State,
@@ -110,7 +115,7 @@ impl OpenSession {
 
     /// Takes note of an access token that an API has refused, or that is to be forgotten.
     pub(crate) fn reject(&self, access_token: &str) {
-        self.state(|state| state.reject(access_token));
+        self.state(|state| state.access_tokens.reject(access_token));
     }
 
     /// Waits until the person of this session is not prompted for something else.

@@ -44,7 +44,7 @@ pub(crate) struct Session {
     #[serde(default)]
     pub(crate) since: u64,
     /// When the session before this person's ended, as `since`; zero if there was none, or if that is not known. A
-    /// sign-in of before that is over, whoever's it is, also where its API has a refresh token of its own.
+    /// sign-in that came before is over, also where its API has a refresh token of its own.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) ended: u64,
     /// Nothing once the person has signed out: then the record is a tombstone.

@@ -142,6 +142,7 @@ impl Caller {
         Asking {
             process: self.process,
             session,
+            began: self.world.now(),
             audience: audience.to_owned(),
             quiet_since,
         }

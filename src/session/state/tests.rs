@@ -7,7 +7,7 @@ use crate::{
     endpoint::TokenReply,
     error::Asked,
     scope::{Audience, Scopes},
-    session::sign_in::{LoginTokens, SignIn},
+    session::{login_tokens::LoginTokens, rotation::Rotation, sign_in::SignIn},
 };
 
 /// So many seconds after the clocks started.
@@ -122,4 +122,68 @@ fn it_stands_beside_none_that_came_after_a_sign_out_or_another_persons_session()
         hers
     });
     assert_eq!(after_another_api, [SignInId(3), SignInId(9)]);
+}
+
+/// The first refresh token of the record was redeemed.
+fn rotation(record: &Loaded) -> Change {
+    let family = &record.signed_in().unwrap().families[0];
+    Change::Rotation(Box::new(Rotation {
+        redeemed: Secret::from("rt-1"),
+        attempt: 1,
+        sign_in: SignInId(1),
+        family: family.id(),
+        rotated: Some(Secret::from("rt-1-rotated")),
+        granted: None,
+        token: None,
+    }))
+}
+
+/// The refresh tokens that are in use where `loaded` is the record.
+fn in_use(state: &mut State, loaded: &Loaded) -> Vec<String> {
+    let current = state.current(loaded, at(20));
+    let families = current.signed_in().map(|signed_in| &signed_in.families);
+    let families = families.into_iter().flatten();
+    let tokens = families.filter_map(|family| family.refresh_token.as_ref());
+    tokens.map(|token| token.expose().to_owned()).collect()
+}
+
+#[test]
+fn what_meets_no_record_comes_to_it_when_it_is_back() {
+    let absent = Arc::new(Loaded::absent(0));
+    let record = written(1, &absent, sign_in(1, ("alice", "bank"), 1), 1);
+    let end = Change::End {
+        refused: Secret::from("rt-1"),
+    };
+    for (mut change, expected) in [
+        (rotation(&record), &["rt-1-rotated", "rt-2"][..]),
+        (end, &["rt-2"][..]),
+    ] {
+        let mut state = State::default();
+        state.saw(0, &record, at(1));
+        // The store looks empty, and the person signs in for another API meanwhile.
+        let mut other = sign_in(2, ("alice", "mail"), 2);
+        other.may_have_entered();
+        state.hold_pending(other, &absent, at(2));
+        let (_, applied) = state.current_with(&mut change, &absent, at(3));
+        assert_eq!(applied, Applied::Waits);
+        state.hold_pending(change, &absent, at(3));
+        assert_eq!(in_use(&mut state, &absent), ["rt-2"]);
+        assert_eq!(state.take_to_revoke().len(), 0);
+        assert_eq!(in_use(&mut state, &record), expected);
+    }
+}
+
+#[test]
+fn a_sign_in_that_the_record_shows_has_entered_although_another_one_is_pending() {
+    let (mut state, absent) = (State::default(), Arc::new(Loaded::absent(0)));
+    // Of two at one time the first was given up last.
+    for id in [2, 1] {
+        let mut change = sign_in(id, ("alice", "bank"), id);
+        change.may_have_entered();
+        state.hold_pending(change, &absent, at(3));
+    }
+    // It was written late, and another process has rotated its refresh token.
+    let record = written(1, &absent, sign_in(1, ("alice", "bank"), 1), 1);
+    let record = written(2, &record, rotation(&record), 4);
+    assert_eq!(in_use(&mut state, &record), ["rt-2"]);
 }
