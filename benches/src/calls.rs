@@ -91,14 +91,19 @@ fn cases(runtime: &Arc<Runtime>, api: &Endpoint) -> Result<Vec<Case>> {
             async move { Ok(intelliauth::send(&client, &api, request).await?) }
         })
     };
-    Ok(vec![
+    #[cfg_attr(
+        not(feature = "peers"),
+        expect(unused_mut, reason = "without peers there is nothing to add")
+    )]
+    let mut cases = vec![
         (Group::Limit, BY_HAND, by_hand),
         (Group::Limit, EMPTY, empty),
         (Group::Ours, OURS, ours),
         (Group::Ours, SEND, send),
-        #[cfg(feature = "peers")]
-        (Group::Peer, azure::NAME, azure::calls(runtime, http, url)?),
-    ])
+    ];
+    #[cfg(feature = "peers")]
+    cases.push((Group::Peer, azure::NAME, azure::calls(runtime, http, url)?));
+    Ok(cases)
 }
 
 fn through(runtime: &Arc<Runtime>, http: ClientWithMiddleware, url: &str) -> Loop {
