@@ -94,7 +94,7 @@
 //! what the API says, and [`Client::after_refusal`] decides: repeat the call once with the token that it
 //! returns, take the answer as it is, or do what the [`Error`] says. Fifty calls that fail together make one
 //! request. With the features `reqwest`, `reqwest-middleware` and `tower` a call is one line, and this is
-//! done in it: see [`guide::calls`].
+//! done in it: see [`guide::calls`]. Of an API that describes itself [`discover`] finds the issuer.
 //!
 //! # The hot path
 //!
@@ -232,7 +232,9 @@ pub use client::{
     DEFAULT_WAIT_TIMEOUT, People, Session, SignedOut,
 };
 pub use dialect::{AudienceParameter, Dialect, TokenFamily};
-pub use endpoint::{ClientAuthentication, Connections, Revocation};
+pub use endpoint::{
+    ClientAuthentication, Connections, ProtectedResource, ResourceDiscovery, Revocation, discover,
+};
 pub use error::{
     ConsentRequired, Denied, DeniedReason, Error, InvalidRequest, IssuerAnswer, LoginRequired,
     NotCached, ProtocolViolation, StepUpRequired, StoreError, StoreErrorKind, Unavailable,

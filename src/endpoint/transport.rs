@@ -2,6 +2,7 @@
 
 mod connections;
 mod line;
+mod public;
 mod settings;
 
 use std::{sync::Arc, time::Duration};
@@ -18,6 +19,8 @@ use crate::{
 pub use connections::Connections;
 use connections::Pool;
 use line::Line;
+pub(super) use public::{NotPublic, is_public};
+use settings::Kind;
 pub(crate) use settings::{Fault, HttpSettings, Proxy};
 
 /// How one client's requests get to its issuer. Clones share connections, where they keep any.
@@ -50,6 +53,27 @@ impl Transport {
             pool: connections.pool(issuer, settings)?,
             line: Arc::default(),
             keeps_connections: true,
+            clock,
+        })
+    }
+
+    /// The way to a host that is asked once, over a connection that is not kept; to its public addresses alone,
+    /// if that is wanted.
+    pub(super) fn to(
+        host: &Issuer,
+        settings: &HttpSettings,
+        is_public_only: bool,
+        clock: TimeSource,
+    ) -> Result<Self, Fault> {
+        let mut kind = Kind::new(host, settings);
+        if is_public_only {
+            kind = kind.public_only();
+        }
+        kind.check()?;
+        Ok(Self {
+            pool: Arc::new(Pool::new(kind)),
+            line: Arc::default(),
+            keeps_connections: false,
             clock,
         })
     }

@@ -91,7 +91,7 @@ struct Home {
 }
 
 impl Pool {
-    fn new(kind: Kind) -> Self {
+    pub(super) fn new(kind: Kind) -> Self {
         Self {
             kind,
             homes: Mutex::default(),

@@ -2,6 +2,7 @@
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
+use super::public::PublicNames;
 use crate::endpoint::issuer::Issuer;
 
 /// What the builder lets a user set about HTTP.
@@ -40,6 +41,8 @@ pub(crate) type Fault = (&'static str, String, &'static str);
 pub(super) struct Kind {
     settings: HttpSettings,
     issuer_location: IssuerLocation,
+    /// Whether names lead to public addresses alone.
+    is_public_only: bool,
 }
 
 /// Where the issuer is.
@@ -62,6 +65,15 @@ impl Kind {
         Self {
             settings: settings.clone(),
             issuer_location,
+            is_public_only: false,
+        }
+    }
+
+    /// The same for a host that another party has named.
+    pub(super) fn public_only(self) -> Self {
+        Self {
+            is_public_only: true,
+            ..self
         }
     }
 
@@ -91,7 +103,10 @@ impl Kind {
             .pool_idle_timeout(KEPT_FOR)
             .http2_keep_alive_interval(PING_AFTER)
             .http2_keep_alive_timeout(PING_TIMEOUT);
-        let builder = self.proxied(builder)?;
+        let mut builder = self.proxied(builder)?;
+        if self.is_public_only {
+            builder = builder.dns_resolver(PublicNames);
+        }
         let certificates = certificates(&self.settings.root_certificates)?;
         let builder = match self.issuer_location {
             // A machine without certificates will do.
