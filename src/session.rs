@@ -23,6 +23,7 @@ mod record;
 mod redemption;
 mod refused;
 mod rules;
+mod session_name;
 mod sign_in;
 #[cfg(test)]
 mod simulation;
