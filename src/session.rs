@@ -29,6 +29,7 @@ mod redemption;
 mod refused;
 mod rotation;
 mod rules;
+mod session_name;
 mod sign_in;
 #[cfg(test)]
 mod simulation;

@@ -61,7 +61,8 @@ impl TokenCache {
         key: KeyRef<'_>,
         on_stale: OnStale,
     ) -> Option<Guard<Arc<Token>>> {
-        self.index.with_slot(&key, |slot| {
+        let principal = key.principal;
+        self.index.with_slot(&key, move |slot| {
             slot.pins().touch();
             let token = slot.unscoped().current();
             let now = self.clock.now();
@@ -69,7 +70,7 @@ impl TokenCache {
                 return Some(token);
             }
             let slot_entry = || SlotEntry::unscoped(slot);
-            self.serve_stale(key.principal, token, now, on_stale, slot_entry)
+            self.serve_stale(principal, token, now, on_stale, slot_entry)
         })
     }
 
@@ -79,13 +80,14 @@ impl TokenCache {
         details: &Details,
         on_stale: OnStale,
     ) -> Option<Guard<Arc<Token>>> {
-        self.index.with_slot(key, |slot| {
+        let principal = key.principal;
+        self.index.with_slot(key, move |slot| {
             slot.pins().touch();
             let token = slot.scoped_token(details.scopes());
             let now = self.clock.now();
             match token {
                 Some(token) if token.is_hit(now) => Some(token),
-                _ => self.get_superset(key.principal, slot, details, now, on_stale),
+                _ => self.get_superset(principal, slot, details, now, on_stale),
             }
         })
     }

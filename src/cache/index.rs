@@ -75,8 +75,7 @@ impl Index {
                     }
                 }
                 Principal::Session(open) => {
-                    let slot = open.slots().find(key.audience);
-                    if let Some(slot) = slot.as_ref().and_then(|slot| slot.as_ref()) {
+                    if let Some(slot) = open.slots().find(key.audience) {
                         return read(slot);
                     }
                 }
@@ -171,7 +170,10 @@ impl Index {
         match key.principal {
             Principal::Session(open) => {
                 let mut slots = open.slots().lock();
-                if !slots.remove(slot) && unmap() {
+                if slots.is_first(slot) {
+                    // Its session may keep it for good; it must not keep its tokens.
+                    slot.clear(u64::MAX);
+                } else if unmap() {
                     slots.mapped.remove(slot.audience(), key.parameters);
                 }
             }

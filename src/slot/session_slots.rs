@@ -1,11 +1,9 @@
 //! The slots of one session: the first few, which the session leads to itself, and the names of the others.
 
 use std::sync::{
-    Arc, MutexGuard,
+    Arc, MutexGuard, OnceLock,
     atomic::{AtomicU32, Ordering},
 };
-
-use arc_swap::{ArcSwapOption, Guard};
 
 use super::{
     Slot,
@@ -21,18 +19,20 @@ use crate::scope::Audience;
 ///
 /// - A slot without parameters is in `first` or in the cache's map, and never in both; one with parameters is
 ///   in the map.
-/// - The slots in the map are named in `mapped`. Its lock is held over each change of all three, so that a
-///   key has one slot.
+/// - A cell of `first` is written once: an evicted slot stays in it, empty, and is never returned. So the
+///   later slots of a session that outlives its first ones are in the map.
+/// - The slots in the map are named in `mapped`. Its lock is held over each change of all that, so that a key
+///   has one slot.
 /// - What concerns one person visits their slots and no others.
 #[derive(Default)]
 pub(crate) struct SessionSlots {
     /// A byte for each of `first`: what its audience's name is mixed to, or zero where there is no slot.
     tags: AtomicU32,
-    first: [ArcSwapOption<Slot>; FIRST],
+    first: [OnceLock<Arc<Slot>>; FIRST],
     mapped: SlotNames,
 }
 
-/// Nearly every person has so few; each costs eight bytes for all of them.
+/// Nearly every person has so few; each costs sixteen bytes for all of them.
 const FIRST: usize = 4;
 
 /// The slots of a session, which no other thread changes as long as this lives.
@@ -44,15 +44,16 @@ pub(crate) struct LockedSlots<'a> {
 impl SessionSlots {
     /// The slot of `audience` without parameters, if it is one of the first.
     #[inline]
-    pub(crate) fn find(&self, audience: &str) -> Option<Guard<Option<Arc<Slot>>>> {
+    pub(crate) fn find(&self, audience: &str) -> Option<&Arc<Slot>> {
         let tags = self.tags.load(Ordering::Acquire).to_le_bytes();
         let wanted = tag(audience);
-        for (tag, place) in tags.iter().zip(&self.first) {
-            if *tag == wanted {
-                let slot = place.load();
-                if slot.as_ref().is_some_and(|slot| slot.is_called(audience)) {
-                    return Some(slot);
-                }
+        for (tag, cell) in tags.iter().zip(&self.first) {
+            if *tag == wanted
+                && let Some(slot) = cell.get()
+                && slot.is_called(audience)
+                && !slot.pins().is_retired()
+            {
+                return Some(slot);
             }
         }
         None
@@ -69,60 +70,48 @@ impl SessionSlots {
     /// Whether there is no slot at all.
     pub(crate) fn is_empty(&self) -> bool {
         let locked = self.lock();
-        self.tags.load(Ordering::Relaxed) == 0 && locked.mapped.is_empty()
+        locked.present().next().is_none() && locked.mapped.is_empty()
     }
 }
 
 impl LockedSlots<'_> {
     /// Adds a slot that is not there; false if it belongs into the map.
     pub(crate) fn add(&mut self, slot: &Arc<Slot>) -> bool {
-        let mut tags = self.tags();
-        let free = tags.iter().position(|tag| *tag == 0);
-        let Some(position) = free.filter(|_| slot.parameters().is_empty()) else {
+        if !slot.parameters().is_empty() {
             return false;
-        };
-        self.slots.first[position].store(Some(Arc::clone(slot)));
-        tags[position] = tag(slot.audience().as_str());
-        self.set_tags(tags);
-        true
+        }
+        let mut tags = self.slots.tags.load(Ordering::Relaxed).to_le_bytes();
+        for (tag_of_cell, cell) in tags.iter_mut().zip(&self.slots.first) {
+            if cell.set(Arc::clone(slot)).is_ok() {
+                *tag_of_cell = tag(slot.audience().as_str());
+                let tags = u32::from_le_bytes(tags);
+                self.slots.tags.store(tags, Ordering::Release);
+                return true;
+            }
+        }
+        false
     }
 
-    /// Removes this very slot; false if it is not one of the first.
-    pub(crate) fn remove(&mut self, slot: &Arc<Slot>) -> bool {
-        let is_it = |place: &ArcSwapOption<Slot>| {
-            let there = place.load();
-            there.as_ref().is_some_and(|there| Arc::ptr_eq(there, slot))
-        };
-        let Some(position) = self.slots.first.iter().position(is_it) else {
-            return false;
-        };
-        let mut tags = self.tags();
-        tags[position] = 0;
-        self.set_tags(tags);
-        self.slots.first[position].store(None);
-        true
+    /// Whether this very slot is one of the first. Once retired it is never returned again.
+    pub(crate) fn is_first(&self, slot: &Arc<Slot>) -> bool {
+        let mut cells = self.slots.first.iter();
+        cells.any(|cell| cell.get().is_some_and(|there| Arc::ptr_eq(there, slot)))
     }
 
-    /// Those of the first that are there.
+    /// Those of the first that were not evicted.
     pub(crate) fn first(&self) -> Vec<Arc<Slot>> {
-        let slots = self.slots.first.iter();
-        slots.filter_map(ArcSwapOption::load_full).collect()
+        self.present().cloned().collect()
     }
 
     /// Those of the first that are for `audience`.
     pub(crate) fn of(&self, audience: &Audience) -> Vec<Arc<Slot>> {
-        let mut slots = self.first();
-        slots.retain(|slot| slot.audience() == audience);
-        slots
+        let such = |slot: &&Arc<Slot>| slot.audience() == audience;
+        self.present().filter(such).cloned().collect()
     }
 
-    fn tags(&self) -> [u8; FIRST] {
-        self.slots.tags.load(Ordering::Relaxed).to_le_bytes()
-    }
-
-    fn set_tags(&self, tags: [u8; FIRST]) {
-        let tags = u32::from_le_bytes(tags);
-        self.slots.tags.store(tags, Ordering::Release);
+    fn present(&self) -> impl Iterator<Item = &Arc<Slot>> {
+        let slots = self.slots.first.iter().filter_map(OnceLock::get);
+        slots.filter(|slot| !slot.pins().is_retired())
     }
 }
 
@@ -144,11 +133,11 @@ mod tests {
 
     fn is_found(slots: &SessionSlots, slot: &Arc<Slot>) -> bool {
         let found = slots.find(slot.audience().as_str());
-        found.is_some_and(|found| Arc::ptr_eq(found.as_ref().unwrap(), slot))
+        found.is_some_and(|found| Arc::ptr_eq(found, slot))
     }
 
     #[test]
-    fn the_first_slots_are_found_and_one_that_was_removed_makes_room_for_another() {
+    fn the_first_slots_are_found_until_they_are_evicted_and_further_ones_belong_into_the_map() {
         let slots = SessionSlots::default();
         let all: Vec<_> = (0..=FIRST)
             .map(|n| slot(&format!("api{n}"), Parameters::none()))
@@ -156,17 +145,16 @@ mod tests {
         let (first, further) = all.split_at(FIRST);
         assert!(first.iter().all(|slot| slots.lock().add(slot)));
         assert!(first.iter().all(|slot| is_found(&slots, slot)));
-        assert!(!slots.lock().add(&further[0]), "it belongs into the map");
-        assert!(!slots.lock().remove(&further[0]));
-        assert!(slots.lock().remove(&first[1]));
-        assert!(!is_found(&slots, &first[1]));
-        assert!(slots.lock().add(&further[0]) && is_found(&slots, &further[0]));
+        assert!(!slots.lock().add(&further[0]));
+        assert!(slots.lock().is_first(&first[1]) && !is_found(&slots, &further[0]));
         assert_eq!(slots.lock().of(first[0].audience()).len(), 1);
-        let left = slots.lock().first();
-        for slot in left {
-            assert!(slots.lock().remove(&slot));
+        for (left, slot) in (0..FIRST).rev().zip(first) {
+            assert!(slot.pins().retire());
+            assert!(!is_found(&slots, slot));
+            assert_eq!(slots.lock().first().len(), left);
         }
         assert!(slots.is_empty());
+        assert!(!slots.lock().add(&first[0]), "a cell is written once");
     }
 
     #[test]
