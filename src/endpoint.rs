@@ -57,9 +57,6 @@ use retry::RetryPolicy;
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     transport: Transport,
-    /// Opens a new connection for each request, for refresh tokens and codes: over a kept connection that
-    /// has ended silently, a token that can be used once could be lost.
-    unpooled: Transport,
     discovery: Arc<Discovery>,
     keys: KeySource,
     credentials: Credentials,
@@ -120,7 +117,6 @@ impl Endpoint {
         Self {
             keys,
             discovery,
-            unpooled: transport.without_pool(),
             transport,
             credentials: Credentials {
                 client_id: settings.client_id,
@@ -164,10 +160,7 @@ impl Endpoint {
     }
 
     async fn try_token(&self, grant: &Grant<'_>) -> Result<TokenReply, Error> {
-        let (transport, how) = (
-            self.transport(grant.kind.is_single_use()),
-            self.reading(grant),
-        );
+        let (transport, how) = (&self.transport, self.reading(grant));
         let metadata = self
             .discovery
             .metadata(transport, how, Member::Token)
@@ -191,16 +184,14 @@ impl Endpoint {
     /// Reads the metadata if it is not known, so that what fails later was sent to the token endpoint.
     pub(crate) async fn ensure_discovered(&self, in_background: bool) -> Result<(), Error> {
         let how = self.unforced(in_background);
-        let metadata = self
-            .discovery
-            .metadata(self.transport(true), how, Member::Token);
+        let metadata = self.discovery.metadata(&self.transport, how, Member::Token);
         let discovered = metadata.await.map(|_| ());
         discovered.map_err(|error| error.of_issuer(self.issuer()))
     }
 
     /// Asks whether the issuer answers at this moment, over a new connection.
     pub(crate) async fn probe(&self) -> Result<(), Error> {
-        self.discovery.probe(self.transport(true)).await
+        self.discovery.probe(&self.transport).await
     }
 
     fn unforced(&self, in_background: bool) -> Reading {
@@ -227,14 +218,6 @@ impl Endpoint {
     /// What tokens have to name as their audience.
     pub(crate) fn audiences(&self) -> &AudienceRule {
         &self.audiences
-    }
-
-    fn transport(&self, is_single_use: bool) -> &Transport {
-        if is_single_use {
-            &self.unpooled
-        } else {
-            &self.transport
-        }
     }
 
     fn reading(&self, grant: &Grant<'_>) -> Reading {

@@ -58,15 +58,6 @@ pub(crate) enum GrantKind<'a> {
 }
 
 impl GrantKind<'_> {
-    /// Whether it presents what can be used once: then it gets a new connection, since a kept one may have
-    /// ended silently.
-    pub(super) fn is_single_use(&self) -> bool {
-        matches!(
-            self,
-            Self::AuthorizationCode { .. } | Self::RefreshToken { .. }
-        )
-    }
-
     pub(super) fn replay(&self) -> Replay {
         match self {
             Self::ClientCredentials => Replay::Safe,

@@ -46,7 +46,7 @@ impl Post<'_> {
             *slot = Some(sent);
         }
         let asked = &self.grant.target.asked;
-        let transport = self.endpoint.transport(self.grant.kind.is_single_use());
+        let transport = &self.endpoint.transport;
         let answer = transport.send(request, wire::TOKEN_LIMIT).await;
         let answer = answer.map_err(|error| error.about(asked))?;
         if let GrantKind::RefreshToken { rotated, .. } = &self.grant.kind
