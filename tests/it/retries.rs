@@ -8,7 +8,7 @@ use wiremock::{Mock, ResponseTemplate, matchers};
 use crate::{
     flows::{reason, with_assertion},
     support::{
-        CLIENT_ID, CLIENT_SECRET, DISCOVERY_PATH, HANGS, Server, TOKEN_PATH,
+        CLIENT_ID, CLIENT_SECRET, DISCOVERY_PATH, HANGS, Server,
         leak::Recorder,
         raw::{ClosedPort, RawServer, answer},
     },

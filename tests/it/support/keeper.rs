@@ -103,19 +103,21 @@ impl Serving {
                 request,
             };
             if answers(arrival) {
-                self.answer(asked.as_deref())?;
+                self.answer(&asked)?;
             }
         }
         None
     }
 
-    fn answer(&self, audience: Option<&str>) -> Option<()> {
+    fn answer(&self, asked: &Asked) -> Option<()> {
         let issuer = format!("http://{}", self.address);
-        let body = match audience {
-            Some(audience) => json!({
+        let body = match asked {
+            Asked::Token(audience) => json!({
                 "access_token": format!("token-for-{audience}"), "token_type": "Bearer", "expires_in": 300,
             }),
-            None => json!({"issuer": issuer, "token_endpoint": format!("{issuer}/token")}),
+            Asked::Metadata => {
+                json!({"issuer": issuer, "token_endpoint": format!("{issuer}/token")})
+            }
         };
         let body = body.to_string();
         let answer = format!(
@@ -127,8 +129,15 @@ impl Serving {
     }
 }
 
-/// The audience that a POST names, and nothing for a GET; nothing at all if the connection has ended.
-fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Option<String>> {
+/// What a request is for.
+enum Asked {
+    Metadata,
+    /// A token for this audience.
+    Token(String),
+}
+
+/// The next request; nothing if the connection has ended.
+fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
     let (mut line, mut length, mut is_post) = (String::new(), 0, None);
     loop {
         line.clear();
@@ -146,11 +155,12 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Option<String>> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
+    if !is_post? {
+        return Some(Asked::Metadata);
+    }
     let mut pairs = url::form_urlencoded::parse(&body);
     let audience = pairs.find(|(name, _)| name == "audience");
-    Some(is_post?.then(|| {
-        audience
-            .map(|(_, value)| value.into_owned())
-            .unwrap_or_default()
-    }))
+    Some(Asked::Token(
+        audience.map_or_else(String::new, |(_, value)| value.into_owned()),
+    ))
 }
