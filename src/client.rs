@@ -28,7 +28,7 @@ use crate::{
     error::Error,
     flow::Flow,
     refusal::Refusal,
-    request::{Details, TokenRequest},
+    request::TokenRequest,
     scope::Audience,
     session::Principal,
     source::{AfterRefusal, TokenSource},
@@ -208,15 +208,8 @@ impl Client {
     pub async fn after_unauthorized(&self, rejected: &AccessToken) -> Result<AccessToken, Error> {
         let token = rejected.token();
         self.cache.reject(&self.principal, token)?;
-        // What a narrowed token was asked for would be refused; its caller named what it holds.
-        let scopes = if token.is_narrowed {
-            &token.granted
-        } else {
-            &token.asked
-        };
-        let details = Details::for_key(&token.audience, scopes, &token.parameters);
         // Exactly these: whether its caller would take a broader token is not known here.
-        let request = TokenRequest::from(details).exact_scopes();
+        let request = TokenRequest::from(token.target_again()).exact_scopes();
         self.get_access_token(request).await
     }
 

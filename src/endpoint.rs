@@ -12,6 +12,7 @@ mod grant;
 mod issuer;
 pub(crate) mod keys;
 mod post;
+mod resource;
 mod retry;
 mod revoke;
 mod secret_source;
@@ -30,6 +31,7 @@ pub(crate) use discovery::GivenEndpoints;
 pub(crate) use flight_runtime::FlightRuntime;
 pub(crate) use grant::{Grant, GrantKind};
 pub(crate) use issuer::{Issuer, is_allowed_endpoint, without_credentials};
+pub use resource::{ProtectedResource, ResourceDiscovery, discover};
 pub(crate) use retry::Replay;
 pub use revoke::Revocation;
 pub(crate) use secret_source::SecretSource;
@@ -43,6 +45,7 @@ use crate::{
     scope::Scopes,
     secret::Secret,
     time::{Moment, TimeSource},
+    token::{Source, TokenResponse},
 };
 use client_authentication::Credentials;
 use discovery::{Discovery, Member, Metadata, Reading};
@@ -54,9 +57,6 @@ use retry::RetryPolicy;
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     transport: Transport,
-    /// Opens a new connection for each request, for refresh tokens and codes: over a kept connection that
-    /// has ended silently, a token that can be used once could be lost.
-    unpooled: Transport,
     discovery: Arc<Discovery>,
     keys: KeySource,
     credentials: Credentials,
@@ -93,6 +93,19 @@ pub(crate) struct TokenReply {
     pub(crate) requested_at: Moment,
 }
 
+impl From<TokenReply> for TokenResponse {
+    fn from(reply: TokenReply) -> Self {
+        Self {
+            access_token: reply.access_token,
+            lifetime: reply.lifetime,
+            scopes: reply.scopes,
+            requested_at: Some(reply.requested_at),
+            resets: false,
+            came_from: Source::Issuer,
+        }
+    }
+}
+
 impl Endpoint {
     pub(crate) fn new(transport: Transport, settings: EndpointSettings) -> Self {
         let retries = RetryPolicy::new(settings.retries);
@@ -104,7 +117,6 @@ impl Endpoint {
         Self {
             keys,
             discovery,
-            unpooled: transport.without_pool(),
             transport,
             credentials: Credentials {
                 client_id: settings.client_id,
@@ -148,10 +160,7 @@ impl Endpoint {
     }
 
     async fn try_token(&self, grant: &Grant<'_>) -> Result<TokenReply, Error> {
-        let (transport, how) = (
-            self.transport(grant.kind.is_single_use()),
-            self.reading(grant),
-        );
+        let (transport, how) = (&self.transport, self.reading(grant));
         let metadata = self
             .discovery
             .metadata(transport, how, Member::Token)
@@ -164,8 +173,8 @@ impl Endpoint {
             outcome = self.request(grant, &newer).await;
         }
         tracing::debug!(
-            audience = %grant.asked.audience,
-            scopes = %grant.asked.scopes,
+            audience = %grant.target.asked.audience,
+            scopes = %grant.target.asked.scopes,
             outcome = outcome.as_ref().map_or_else(Error::kind, |_| "token"),
             "token request answered"
         );
@@ -175,16 +184,14 @@ impl Endpoint {
     /// Reads the metadata if it is not known, so that what fails later was sent to the token endpoint.
     pub(crate) async fn ensure_discovered(&self, in_background: bool) -> Result<(), Error> {
         let how = self.unforced(in_background);
-        let metadata = self
-            .discovery
-            .metadata(self.transport(true), how, Member::Token);
+        let metadata = self.discovery.metadata(&self.transport, how, Member::Token);
         let discovered = metadata.await.map(|_| ());
         discovered.map_err(|error| error.of_issuer(self.issuer()))
     }
 
     /// Asks whether the issuer answers at this moment, over a new connection.
     pub(crate) async fn probe(&self) -> Result<(), Error> {
-        self.discovery.probe(self.transport(true)).await
+        self.discovery.probe(&self.transport).await
     }
 
     fn unforced(&self, in_background: bool) -> Reading {
@@ -213,18 +220,10 @@ impl Endpoint {
         &self.audiences
     }
 
-    fn transport(&self, is_single_use: bool) -> &Transport {
-        if is_single_use {
-            &self.unpooled
-        } else {
-            &self.transport
-        }
-    }
-
     fn reading(&self, grant: &Grant<'_>) -> Reading {
         Reading {
             policy: self.policy(grant),
-            is_forced: grant.is_forced,
+            is_forced: grant.urgency.is_forced,
         }
     }
 
@@ -237,7 +236,7 @@ impl Endpoint {
             grant.kind,
             GrantKind::DeviceCode { .. } | GrantKind::RefreshToken { .. }
         );
-        if grant.in_background || is_single {
+        if grant.urgency.in_background || is_single {
             RetryPolicy::NEVER
         } else {
             self.retries
@@ -283,12 +282,12 @@ impl Endpoint {
     ) -> impl Iterator<Item = (&'a str, &'a str)> {
         let names = self.dialect.audience_parameter.names();
         // A sign-in that names no API has none to send.
-        let is_named = !grant.asked.audience.as_str().is_empty();
+        let is_named = !grant.target.asked.audience.as_str().is_empty();
         let audience = names
             .iter()
             .filter(move |_| is_named)
-            .map(|name| (*name, grant.asked.audience.as_str()));
-        audience.chain(grant.parameters.iter())
+            .map(|name| (*name, grant.target.asked.audience.as_str()));
+        audience.chain(grant.target.parameters.iter())
     }
 }
 

@@ -3,20 +3,19 @@
 mod client_credentials;
 mod refresh_token;
 
-use std::{error::Error as StdError, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{error::Error as StdError, fmt, future::Future, pin::Pin, sync::Arc};
 
 pub use client_credentials::ClientCredentials;
 pub(crate) use refresh_token::{RefreshToken, resumable};
 
 use crate::{
-    endpoint::{Endpoint, Grant, GrantKind, Replay, TokenReply},
-    error::{Asked, DeniedReason, Error, Unavailable, UnavailableReason},
-    request::Parameters,
+    endpoint::{Endpoint, Grant, GrantKind, Replay},
+    error::{DeniedReason, Error, Unavailable, UnavailableReason},
+    request::{Target, Urgency},
     scope::{Audience, Scopes},
     secret::Secret,
     session::Principal,
-    time::Moment,
-    token::Source,
+    token::TokenResponse,
 };
 
 /// A way to obtain an access token for an audience.
@@ -81,11 +80,9 @@ impl<F: Flow> BoxedFlow for F {
 #[derive(Clone, Copy)]
 pub struct FlowContext<'a> {
     pub(crate) endpoint: &'a Arc<Endpoint>,
-    pub(crate) asked: &'a Asked,
-    pub(crate) parameters: &'a Parameters,
+    pub(crate) target: &'a Target,
+    pub(crate) urgency: Urgency,
     pub(crate) principal: &'a Principal,
-    pub(crate) in_background: bool,
-    pub(crate) is_forced: bool,
     /// Whether the cache has a token that is still usable.
     pub(crate) replaces_usable: bool,
 }
@@ -93,17 +90,17 @@ pub struct FlowContext<'a> {
 impl<'a> FlowContext<'a> {
     /// The API that the token has to be for.
     pub fn audience(&self) -> &'a Audience {
-        &self.asked.audience
+        &self.target.asked.audience
     }
 
     /// The scopes that were named; none means whatever the issuer gives by itself.
     pub fn scopes(&self) -> &'a Scopes {
-        &self.asked.scopes
+        &self.target.asked.scopes
     }
 
     /// The extra parameters of the request, names and values.
     pub fn parameters(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.parameters.iter()
+        self.target.parameters.iter()
     }
 
     /// On whose behalf: the name of the client's [partition](crate::Client::partition), or nothing for
@@ -124,7 +121,7 @@ impl<'a> FlowContext<'a> {
 
     /// Whether no caller waits for this: a refresh ahead of time.
     pub fn is_background_refresh(&self) -> bool {
-        self.in_background
+        self.urgency.in_background
     }
 
     /// A token request with a grant of your own (RFC 6749 section 4.5).
@@ -142,12 +139,12 @@ impl<'a> FlowContext<'a> {
 
     /// The error of a flow whose source refuses, so that asking again does not help.
     pub fn denied(&self) -> Error {
-        Error::denied(self.asked, DeniedReason::AccessDenied)
+        Error::denied(&self.target.asked, DeniedReason::AccessDenied)
     }
 
     /// The error of a flow that needs a person to sign in first.
     pub fn login_required(&self) -> Error {
-        Error::login_required(self.asked)
+        Error::login_required(&self.target.asked)
     }
 
     /// The error of a flow whose source gave no usable answer: it is tried again after a while.
@@ -168,10 +165,8 @@ impl<'a> FlowContext<'a> {
     {
         Grant {
             kind,
-            asked: self.asked,
-            parameters: self.parameters,
-            in_background: self.in_background,
-            is_forced: self.is_forced,
+            target: self.target,
+            urgency: self.urgency,
         }
     }
 }
@@ -232,62 +227,5 @@ impl ExtensionGrant<'_> {
             .token(&self.cx.grant(kind))
             .await
             .map(TokenResponse::from)
-    }
-}
-
-/// The token that a [`Flow`] has obtained.
-#[derive(Debug)]
-pub struct TokenResponse {
-    pub(crate) access_token: Secret,
-    pub(crate) lifetime: Option<Duration>,
-    pub(crate) scopes: Option<Scopes>,
-    /// The instant before it was asked for; the start of the flight where a flow does not know.
-    pub(crate) requested_at: Option<Moment>,
-    /// Whether the session was another sign-in's before: nothing of that is handed out any more.
-    pub(crate) resets: bool,
-    /// Where it was: with the issuer, or in a session's store.
-    pub(crate) came_from: Source,
-}
-
-impl TokenResponse {
-    /// A token from a source of your own.
-    pub fn new(access_token: impl Into<Secret>) -> Self {
-        Self {
-            access_token: access_token.into(),
-            lifetime: None,
-            scopes: None,
-            requested_at: None,
-            resets: false,
-            came_from: Source::Issuer,
-        }
-    }
-
-    /// How long it is valid, from before it was asked for; at most a day is believed.
-    ///
-    /// Without it, a JWT's `exp − iat` counts, else five minutes.
-    #[must_use]
-    pub fn lifetime(mut self, lifetime: Duration) -> Self {
-        self.lifetime = Some(lifetime);
-        self
-    }
-
-    /// What it allows, if the source said so.
-    #[must_use]
-    pub fn scopes(mut self, scopes: Scopes) -> Self {
-        self.scopes = Some(scopes);
-        self
-    }
-}
-
-impl From<TokenReply> for TokenResponse {
-    fn from(reply: TokenReply) -> Self {
-        Self {
-            access_token: reply.access_token,
-            lifetime: reply.lifetime,
-            scopes: reply.scopes,
-            requested_at: Some(reply.requested_at),
-            resets: false,
-            came_from: Source::Issuer,
-        }
     }
 }

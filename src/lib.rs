@@ -94,7 +94,7 @@
 //! what the API says, and [`Client::after_refusal`] decides: repeat the call once with the token that it
 //! returns, take the answer as it is, or do what the [`Error`] says. Fifty calls that fail together make one
 //! request. With the features `reqwest`, `reqwest-middleware` and `tower` a call is one line, and this is
-//! done in it: see [`guide::calls`].
+//! done in it: see [`guide::calls`]. Of an API that describes itself [`discover`] finds the issuer.
 //!
 //! # The hot path
 //!
@@ -216,6 +216,7 @@ pub mod resource_server;
 mod scope;
 mod secret;
 mod session;
+mod slot;
 mod source;
 mod store;
 #[cfg(feature = "test-util")]
@@ -231,13 +232,15 @@ pub use client::{
     DEFAULT_WAIT_TIMEOUT, People, Session, SignedOut,
 };
 pub use dialect::{AudienceParameter, Dialect, TokenFamily};
-pub use endpoint::{ClientAuthentication, Connections, Revocation};
+pub use endpoint::{
+    ClientAuthentication, Connections, ProtectedResource, ResourceDiscovery, Revocation, discover,
+};
 pub use error::{
     ConsentRequired, Denied, DeniedReason, Error, InvalidRequest, IssuerAnswer, LoginRequired,
     NotCached, ProtocolViolation, StepUpRequired, StoreError, StoreErrorKind, Unavailable,
     UnavailableReason, Violation,
 };
-pub use flow::{ClientCredentials, ExtensionGrant, Flow, FlowContext, TokenResponse};
+pub use flow::{ClientCredentials, ExtensionGrant, Flow, FlowContext};
 #[cfg(any(feature = "reqwest", feature = "tower"))]
 pub use http::Api;
 #[cfg(feature = "reqwest-middleware")]
@@ -264,7 +267,7 @@ pub use store::{
     SessionLock, SessionRecord, SessionStore, StoreChange, StoreChanges, Version, VersionError,
 };
 pub use time::{Clock, ManualClock, Moment, SystemClock};
-pub use token::{AccessToken, Source, TokenRef};
+pub use token::{AccessToken, Source, TokenRef, TokenResponse};
 
 /// The code in `README.md` is compiled.
 #[cfg(doctest)]

@@ -99,6 +99,12 @@ impl Refusal {
         self
     }
 
+    /// Whether an answer may be one at all: of any other nothing is read.
+    #[cfg(any(feature = "reqwest", feature = "tower"))]
+    pub(crate) fn is_one(status: StatusCode, headers: &HeaderMap) -> bool {
+        matches!(status.as_u16(), 401 | 403) || grpc_status(headers).is_some()
+    }
+
     /// The same for a set of scopes.
     #[cfg(any(feature = "reqwest", feature = "tower"))]
     pub(crate) fn allow(mut self, scopes: &Scopes) -> Self {

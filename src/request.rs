@@ -53,12 +53,29 @@ pub enum CacheMode {
     Refresh,
 }
 
-/// Everything a request says; the part that is a key is compared as a structure.
+/// What a token is asked for, and so where it is cached within its principal: compared as a structure.
+///
+/// One type from the caller to the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// What an error names of it.
+    pub(crate) asked: Asked,
+    pub(crate) parameters: Parameters,
+}
+
+/// How a token is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Urgency {
+    /// Whether the caller wants no remembered failure, and no token from before.
+    pub(crate) is_forced: bool,
+    /// Whether no caller waits for this: then nothing is retried.
+    pub(crate) in_background: bool,
+}
+
+/// Everything a request says.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Details {
-    pub(crate) audience: Audience,
-    pub(crate) scopes: Scopes,
-    pub(crate) parameters: Parameters,
+    pub(crate) target: Target,
     pub(crate) exact_scopes: bool,
     pub(crate) mode: CacheMode,
     pub(crate) timeout: Option<Duration>,
@@ -80,7 +97,7 @@ impl<'a> TokenRequest<'a> {
     /// [`Error::Request`].
     pub fn scope(self, scope: impl AsRef<str>) -> Self {
         self.with(|details| match scope.as_ref().parse::<Scopes>() {
-            Ok(scopes) => details.scopes = details.scopes.union(&scopes),
+            Ok(scopes) => details.target.asked.scopes = details.scopes().union(&scopes),
             Err(error) => details.problem = Some(format!("scope {:?}: {error}", scope.as_ref())),
         })
     }
@@ -113,7 +130,7 @@ impl<'a> TokenRequest<'a> {
             if is_reserved(&name) {
                 details.problem = Some(format!("parameter `{name}` is set by the client itself"));
             }
-            details.parameters = details.parameters.with(name, value);
+            details.target.parameters = details.parameters().with(name, value);
         })
     }
 
@@ -126,14 +143,14 @@ impl<'a> TokenRequest<'a> {
     pub fn audience(&self) -> &str {
         match &self.0 {
             Repr::Audience(audience) => audience,
-            Repr::Borrowed(details) => details.audience.as_str(),
-            Repr::Owned(details) => details.audience.as_str(),
+            Repr::Borrowed(details) => details.audience().as_str(),
+            Repr::Owned(details) => details.audience().as_str(),
         }
     }
 
     /// The scopes that were named; none means whatever the issuer gives by itself.
     pub fn named_scopes(&self) -> &Scopes {
-        self.details().map_or(&NO_SCOPES, |details| &details.scopes)
+        self.details().map_or(&NO_SCOPES, Details::scopes)
     }
 
     /// The details, unless this is an audience alone.
@@ -162,31 +179,52 @@ impl<'a> TokenRequest<'a> {
     }
 }
 
-impl Details {
-    fn new(audience: Audience) -> Self {
+impl Target {
+    pub(crate) fn new(audience: Audience, scopes: Scopes, parameters: Parameters) -> Self {
         Self {
-            audience,
-            scopes: Scopes::none(),
-            parameters: Parameters::default(),
-            exact_scopes: false,
-            mode: CacheMode::Prefer,
-            timeout: None,
-            problem: None,
+            asked: Asked { audience, scopes },
+            parameters,
         }
     }
 
-    /// The same request, as the cache makes it on its own behalf.
-    pub(crate) fn for_key(audience: &Audience, scopes: &Scopes, parameters: &Parameters) -> Self {
+    /// The same API and parameters, with these scopes.
+    pub(crate) fn with_scopes(&self, scopes: Scopes) -> Self {
+        Self::new(self.asked.audience.clone(), scopes, self.parameters.clone())
+    }
+}
+
+/// Without extra parameters.
+impl From<Asked> for Target {
+    fn from(asked: Asked) -> Self {
         Self {
-            scopes: scopes.clone(),
-            parameters: parameters.clone(),
-            ..Self::new(audience.clone())
+            asked,
+            parameters: Parameters::none(),
         }
+    }
+}
+
+impl Details {
+    fn new(audience: Audience) -> Self {
+        Target::new(audience, Scopes::none(), Parameters::none()).into()
+    }
+
+    pub(crate) fn audience(&self) -> &Audience {
+        &self.target.asked.audience
+    }
+
+    #[inline]
+    pub(crate) fn scopes(&self) -> &Scopes {
+        &self.target.asked.scopes
+    }
+
+    #[inline]
+    pub(crate) fn parameters(&self) -> &Parameters {
+        &self.target.parameters
     }
 
     /// Refuses what could never be answered, before anything is sent.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let audience = self.audience.as_str();
+        let audience = self.audience().as_str();
         if let Some(problem) = &self.problem {
             return Err(Error::request(problem.clone()));
         }
@@ -208,11 +246,17 @@ impl Details {
     pub(crate) fn is_sound(&self) -> bool {
         self.problem.is_none()
     }
+}
 
-    pub(crate) fn asked(&self) -> Asked {
-        Asked {
-            audience: self.audience.clone(),
-            scopes: self.scopes.clone(),
+/// A request for it, as the cache makes it on its own behalf.
+impl From<Target> for Details {
+    fn from(target: Target) -> Self {
+        Self {
+            target,
+            exact_scopes: false,
+            mode: CacheMode::Prefer,
+            timeout: None,
+            problem: None,
         }
     }
 }
@@ -223,9 +267,9 @@ impl fmt::Debug for TokenRequest<'_> {
         debug.field("audience", &self.audience());
         if let Some(details) = self.details() {
             debug
-                .field("scopes", &details.scopes)
+                .field("scopes", details.scopes())
                 .field("cache_mode", &details.mode);
-            debug.field("parameters", &details.parameters);
+            debug.field("parameters", details.parameters());
         }
         debug.finish_non_exhaustive()
     }
@@ -284,15 +328,15 @@ mod tests {
             .scope("y")
             .scope("x x")
             .into_details();
-        assert_eq!(one.scopes, other.scopes);
+        assert_eq!(one.scopes(), other.scopes());
     }
 
     #[test]
     fn a_borrowed_request_is_changed_without_touching_the_original() {
         let original = TokenRequest::new("a").scope("x");
         let changed = TokenRequest::from(&original).scope("y");
-        assert_eq!(original.details().unwrap().scopes.to_string(), "x");
-        assert_eq!(changed.details().unwrap().scopes.to_string(), "x y");
+        assert_eq!(original.details().unwrap().scopes().to_string(), "x");
+        assert_eq!(changed.details().unwrap().scopes().to_string(), "x y");
     }
 
     #[test]

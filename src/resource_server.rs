@@ -39,13 +39,20 @@
 //! 500 and says why in the log: it is never open. [`AuthenticateLayer::optional`] lets requests
 //! without a token through as well, and `Option<Claims>` says which they are.
 //!
-//! A service of gRPC (tonic) is answered in its own way by [`AuthenticateLayer::grpc`] and
-//! [`RequireLayer::grpc`]: `grpc-status` 16 for 401, 7 for 403, and the challenge beside it.
+//! The layers fit services with any body. A request of gRPC (tonic) is answered in its own way: `grpc-status` 16
+//! for 401, 7 for 403, a `grpc-message`, and the challenge beside it.
 //!
 //! # With axum
 //!
 //! With the feature `axum` there is a [`ProtectedRouter`], which takes no route without a requirement,
 //! and the extractors [`Claims`] and [`Permitted`].
+//!
+//! # An API that describes itself
+//!
+//! [`VerifierBuilder::resource`] names the API's own URL. Then a [`ProtectedRouter`] publishes at
+//! `/.well-known/oauth-protected-resource` (RFC 9728) which issuer's tokens it takes and which scopes its routes
+//! need, and every challenge says where that is, and which scopes the request needs. A client that knew nothing
+//! but the URL goes on from there: [`discover`](crate::discover).
 //!
 //! # What is answered
 //!
@@ -56,6 +63,7 @@
 //! | a token in the header and another in the query | 400, `error="invalid_request"` |
 //! | a token without a scope that the route needs | 403, `error="insufficient_scope"`, `scope` with all that it needs |
 //! | a sign-in that was too weak | 401, `error="insufficient_user_authentication"` (RFC 9470) |
+//! | any of them, where the API describes itself | the same, with `resource_metadata` (RFC 9728); a 401 with `scope` |
 //! | keys that cannot be had | 503 with `Retry-After` |
 //!
 //! # Numbers
@@ -78,14 +86,17 @@
 //! It does not ask the issuer whether a token was revoked: that would be a request per request, and tokens are
 //! short-lived. It takes no opaque tokens, no encrypted ones, and none that are bound to a key (`cnf`).
 
-mod answers;
+mod answer;
 #[cfg(feature = "axum")]
 mod axum;
 mod bearer;
+mod body;
 mod builder;
 mod challenge;
 mod claims;
+mod extensions;
 mod layer;
+mod metadata;
 mod refusal;
 mod requirement;
 mod rules;
@@ -95,11 +106,12 @@ mod verifier;
 #[cfg(feature = "axum")]
 pub use self::axum::{Permission, Permitted, ProtectedRouter, Route, RouteError};
 pub use self::{
-    answers::{Answers, Grpc, Text},
+    body::GuardedBody,
     builder::{SetupError, VerifierBuilder},
     challenge::Challenge,
     claims::{AssuranceLevel, Claims},
     layer::{Authenticate, AuthenticateLayer, Require, RequireLayer},
+    metadata::ResourceMetadata,
     refusal::{InvalidToken, KeysUnavailable, VerifyError},
     requirement::{
         Requirement, RequirementError, Shortfall, require_all, require_any, require_level,

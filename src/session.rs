@@ -3,10 +3,12 @@
 //! What a session *is* is never stored in this process: it is the record that was loaded, with this
 //! process's pending changes applied to it ([`state`], [`change`]: pure). A write is one
 //! compare-and-set; where it is superseded, the record is loaded and the changes are applied again.
-//! [`driver`] asks the store and [`redemption`] the issuer; both run on the client's own runtime
-//! ([`background`]), so that an answer outlives whoever asked for it.
+//! [`driver`] asks the store and [`attempt`] the issuer; both run on the client's own runtime
+//! ([`background`]), so that an answer outlives its caller.
 
+mod access_tokens;
 mod announced;
+mod attempt;
 mod background;
 mod change;
 mod decision;
@@ -14,6 +16,9 @@ mod driver;
 mod environment;
 mod issuer;
 mod listed;
+mod loaded;
+mod loading;
+mod login_tokens;
 mod open;
 mod open_sessions;
 mod person;
@@ -22,11 +27,12 @@ mod prompt;
 mod record;
 mod redemption;
 mod refused;
+mod rotation;
 mod rules;
+mod session_name;
 mod sign_in;
 #[cfg(test)]
 mod simulation;
-mod slot_names;
 mod state;
 mod transition;
 
@@ -44,26 +50,26 @@ pub(crate) use announced::CachedTokens;
 pub(crate) use environment::{Environment, Issuer, Machine};
 pub(crate) use issuer::issuer_of;
 pub use listed::SessionInfo;
+pub(crate) use login_tokens::LoginTokens;
 pub(crate) use open::OpenSession;
 pub(crate) use open_sessions::OpenSessions;
 pub(crate) use principal::Principal;
 pub(crate) use prompt::{PromptRequest, PromptTurn};
 pub(crate) use record::SignedIn;
-pub(crate) use sign_in::LoginTokens;
-pub(crate) use slot_names::SlotNames;
 use tokio::sync::{oneshot, watch};
 
 use crate::{
-    error::{Asked, Error, UnavailableReason},
-    request::Parameters,
-    scope::Scopes,
+    error::{Error, UnavailableReason},
+    request::{Target, Urgency},
     secret::Secret,
     store::{BoxedStore, SessionKey, StoreChanges},
     time::Moment,
-    token::Source,
 };
 
 /// The sessions of all people who use one application.
+///
+/// What is known of one session stands in its [`OpenSession`]; here is what they share. The store and the issuer are
+/// asked in work that outlives its caller, each store call with a time limit, and no lock is held over an await.
 pub(crate) struct Sessions {
     issuer_url: String,
     client_id: String,
@@ -96,25 +102,11 @@ pub(crate) struct SessionSettings {
 /// What a flight asks of a session.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
-    pub(crate) asked: Asked,
-    pub(crate) parameters: Parameters,
-    pub(crate) is_forced: bool,
-    pub(crate) in_background: bool,
+    pub(crate) target: Target,
+    pub(crate) urgency: Urgency,
     /// Whether there is a token that still does: then one like it is no gain.
     pub(crate) replaces_usable: bool,
     pub(crate) departed: Moment,
-}
-
-/// An access token of a session.
-#[derive(Debug)]
-pub(crate) struct SessionToken {
-    pub(crate) access_token: Secret,
-    pub(crate) lifetime: Option<Duration>,
-    pub(crate) scopes: Option<Scopes>,
-    pub(crate) requested_at: Moment,
-    /// Whether the session was another sign-in's before: nothing of that is handed out any more.
-    pub(crate) resets: bool,
-    pub(crate) came_from: Source,
 }
 
 /// Counts what is under way for as long as it lives.
@@ -211,7 +203,7 @@ impl Sessions {
         outcome.await.unwrap_or_else(abandoned)
     }
 
-    /// Runs `work` to its end; nobody waits for it but [`close`](Self::close).
+    /// Runs `work` to its end; [`close`](Self::close) alone waits for it.
     fn spawn(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
         self.follow_changes();
         self.under_way.send_modify(|count| *count += 1);

@@ -1,6 +1,7 @@
 //! An access token, and what of it may be shown.
 
 mod freshness;
+mod response;
 
 use std::{
     fmt, ptr,
@@ -10,14 +11,16 @@ use std::{
 
 use arc_swap::Guard;
 use bytes::Bytes;
+use bytestring::ByteString;
 use http::HeaderValue;
 
 pub(crate) use freshness::{Freshness, Phase};
+pub use response::TokenResponse;
 
 use crate::{
     error::Error,
     jwt::UnverifiedClaims,
-    request::Parameters,
+    request::{Parameters, Target},
     scope::{Audience, Scopes},
     secret::Wiped,
     time::Moment,
@@ -78,7 +81,7 @@ macro_rules! facts {
 
             /// The API that the token is for.
             pub fn audience(&self) -> &Audience {
-                &self.token().audience
+                self.token().audience()
             }
 
             /// What the token allows: what the issuer reported, else what was asked for.
@@ -180,10 +183,11 @@ impl TokenRef {
 /// What is cached: the token, ready for use, and all that decides who may have it.
 pub(crate) struct Token {
     pub(crate) header: HeaderValue,
-    pub(crate) audience: Audience,
-    /// The scopes and parameters it was fetched with: where it is cached.
-    pub(crate) asked: Scopes,
-    pub(crate) parameters: Parameters,
+    /// The header's text behind its scheme. It shares the header's bytes, and is known to be a text: the
+    /// secret of one token among a million is in no cache of the processor, and is not read to be found.
+    secret: ByteString,
+    /// What it was fetched for: where it is cached.
+    pub(crate) target: Target,
     pub(crate) granted: Scopes,
     pub(crate) scopes_are_reported: bool,
     pub(crate) audience_is_checked: bool,
@@ -198,7 +202,7 @@ impl Token {
     /// A token with the text `secret`; `None` if that is not a valid header value.
     pub(crate) fn new(
         secret: &str,
-        key: Key,
+        target: Target,
         grant: Granted,
         freshness: Freshness,
     ) -> Option<Self> {
@@ -206,14 +210,15 @@ impl Token {
         text.push_str(SCHEME);
         text.push_str(secret);
         let bytes = Bytes::from_owner(Wiped::new(text));
+        let secret = ByteString::try_from(bytes.slice(SCHEME.len()..)).ok()?;
         let mut header = HeaderValue::from_maybe_shared(bytes).ok()?;
         header.set_sensitive(true);
-        let is_narrowed = grant.scopes_are_reported && !grant.scopes.is_superset(&key.scopes);
+        let is_narrowed =
+            grant.scopes_are_reported && !grant.scopes.is_superset(&target.asked.scopes);
         Some(Self {
             header,
-            audience: key.audience,
-            asked: key.scopes,
-            parameters: key.parameters,
+            secret,
+            target,
             granted: grant.scopes,
             scopes_are_reported: grant.scopes_are_reported,
             audience_is_checked: grant.audience_is_checked,
@@ -227,9 +232,8 @@ impl Token {
     pub(crate) fn nothing() -> Self {
         Self {
             header: HeaderValue::from_static(""),
-            audience: Audience::from(""),
-            asked: Scopes::none(),
-            parameters: Parameters::default(),
+            secret: ByteString::new(),
+            target: Target::new(Audience::from(""), Scopes::none(), Parameters::none()),
             granted: Scopes::none(),
             scopes_are_reported: false,
             audience_is_checked: false,
@@ -239,10 +243,22 @@ impl Token {
         }
     }
 
-    /// The header's text behind its scheme: kept once, for a million tokens may be cached.
     pub(crate) fn secret(&self) -> &str {
-        let secret = self.header.as_bytes().get(SCHEME.len()..);
-        std::str::from_utf8(secret.unwrap_or_default()).unwrap_or_default()
+        &self.secret
+    }
+
+    pub(crate) fn audience(&self) -> &Audience {
+        &self.target.asked.audience
+    }
+
+    /// What to ask for to get another like it, whatever it was narrowed to.
+    pub(crate) fn target_again(&self) -> Target {
+        // What a narrowed token was asked for would be refused; its caller named what it holds.
+        if self.is_narrowed {
+            self.target.with_scopes(self.granted.clone())
+        } else {
+            self.target.clone()
+        }
     }
 
     /// Whether it answers a call for what it was fetched for, with nothing else to do.
@@ -260,17 +276,9 @@ impl Token {
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Token")
-            .field("audience", &self.audience)
+            .field("audience", self.audience())
             .finish_non_exhaustive()
     }
-}
-
-/// Where a token is cached within its principal.
-#[derive(Clone, Debug)]
-pub(crate) struct Key {
-    pub(crate) audience: Audience,
-    pub(crate) scopes: Scopes,
-    pub(crate) parameters: Parameters,
 }
 
 /// What the issuer granted, and how that is known.
@@ -291,11 +299,7 @@ mod tests {
     use crate::time::{Clock, ManualClock};
 
     fn token(secret: &str) -> Option<Token> {
-        let key = Key {
-            audience: "api".into(),
-            scopes: "a b".parse().unwrap(),
-            parameters: Parameters::default(),
-        };
+        let target = Target::new("api".into(), "a b".parse().unwrap(), Parameters::none());
         let grant = Granted {
             scopes: "a".parse().unwrap(),
             scopes_are_reported: true,
@@ -303,7 +307,7 @@ mod tests {
             audience_is_checked: true,
         };
         let freshness = Freshness::new(ManualClock::new().now(), Duration::from_secs(60), 0.0);
-        Token::new(secret, key, grant, freshness)
+        Token::new(secret, target, grant, freshness)
     }
 
     #[test]

@@ -115,3 +115,90 @@ fn a_client_that_is_built_sets_up_no_tls() {
     // The system's certificates alone take several times as much.
     assert!(built.bytes_total < 128 * 1024, "{} B", built.bytes_total);
 }
+
+/// The last of the middlewares: there is no network below it.
+struct Answering;
+
+/// Hands everything on.
+struct Empty;
+
+type Answer<'a> = std::pin::Pin<
+    Box<dyn Future<Output = reqwest_middleware::Result<reqwest::Response>> + Send + 'a>,
+>;
+
+impl reqwest_middleware::Middleware for Answering {
+    fn handle<'a, 'b, 'c, 'd>(
+        &'a self,
+        _: reqwest::Request,
+        _: &'b mut http::Extensions,
+        _: reqwest_middleware::Next<'c>,
+    ) -> Answer<'d>
+    where
+        'a: 'd,
+        'b: 'd,
+        'c: 'd,
+        Self: 'd,
+    {
+        use reqwest::ResponseBuilderExt as _;
+        let url = "https://api.example/".parse().unwrap();
+        let answer = http::Response::builder().url(url).body("").unwrap();
+        Box::pin(async { Ok(answer.into()) })
+    }
+}
+
+impl reqwest_middleware::Middleware for Empty {
+    fn handle<'a, 'b, 'c, 'd>(
+        &'a self,
+        request: reqwest::Request,
+        extensions: &'b mut http::Extensions,
+        next: reqwest_middleware::Next<'c>,
+    ) -> Answer<'d>
+    where
+        'a: 'd,
+        'b: 'd,
+        'c: 'd,
+        Self: 'd,
+    {
+        Box::pin(async move { next.run(request, extensions).await })
+    }
+}
+
+#[test]
+fn a_call_through_the_middleware_allocates_one_copy_of_its_request_and_nothing_else() {
+    let plain = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
+    let through = |middleware: std::sync::Arc<dyn reqwest_middleware::Middleware>| {
+        let http = reqwest_middleware::ClientBuilder::new(plain.clone());
+        http.with_arc(middleware).with(Answering).build()
+    };
+    let ours = client.middleware().api("https://api.example", BANKING);
+    let (empty, ours) = (
+        through(std::sync::Arc::new(Empty)),
+        through(std::sync::Arc::new(ours)),
+    );
+    let request = || plain.get("https://api.example/").header("accept", "*/*");
+    let runtime = runtime();
+    let called = |http: &reqwest_middleware::ClientWithMiddleware| {
+        let request = request().build().unwrap();
+        runtime.block_on(http.execute(request)).unwrap();
+    };
+    called(&ours);
+    let copied = {
+        let request = request().build().unwrap();
+        // The header that is put in is a clone, and a map that is full already grows for it.
+        measure(|| {
+            let mut copy = request.try_clone().unwrap();
+            let value = http::HeaderValue::from_static("Bearer x");
+            copy.headers_mut().insert("authorization", value);
+        })
+        .count_total
+    };
+    let (empty, ours) = (
+        allocations(|| called(&empty)),
+        allocations(|| called(&ours)),
+    );
+    assert!(
+        ours <= empty + CALLS as u64 * copied,
+        "{ours} {empty} {copied}"
+    );
+}

@@ -23,7 +23,7 @@ pub(crate) const OWNED: &str = "ArcSwap load, coarse clock, owned";
 pub(crate) const MAP_BORROW: &str = "lock-free map, load, coarse clock";
 pub(crate) const MAP_OWNED: &str = "lock-free map, load, coarse clock, owned";
 pub(crate) const HEADER: &str = "HeaderValue clone";
-pub(crate) const CROWD: &str = "lock-free map of everybody in random order, load, coarse clock";
+pub(crate) const CROWD: &str = "lock-free map of all people in random order, load, coarse clock";
 
 pub(crate) fn plans() -> Vec<Plan> {
     let plan = |name, build| Plan {
@@ -55,7 +55,7 @@ pub(crate) fn borrow() -> Result<Loop> {
     Ok(repeat(move || fresh(&cell)))
 }
 
-/// Many people with some tokens each in one bare map, met in random order; its keys are kept by whoever calls.
+/// Many people with some tokens each in one bare map, met in random order; its keys are kept by the caller.
 pub(crate) fn crowd(people: usize, apis: usize) -> Result<Loop> {
     type Key = (Arc<str>, usize);
     let map: HashMap<Key, Cell, RandomState> = HashMap::default();

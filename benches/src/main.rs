@@ -1,6 +1,8 @@
 //! What a cached call costs: `cargo xtask bench --help` tells more.
 
 mod allocator;
+#[cfg(feature = "calls")]
+mod calls;
 mod case;
 mod endpoint;
 mod fence;
@@ -52,8 +54,8 @@ fn run() -> Result<()> {
             let results = results::measure(&options)?;
             print!("{}", table::of(&results));
             #[cfg_attr(
-                not(feature = "verify"),
-                expect(unused_mut, reason = "only verifying adds to them")
+                not(any(feature = "calls", feature = "verify")),
+                expect(unused_mut, reason = "only what is left out adds to them")
             )]
             let (mut rows, mut goals) = (results.rows(), goals::of(&results));
             #[cfg(feature = "verify")]
@@ -62,6 +64,13 @@ fn run() -> Result<()> {
                 print!("{}", verify::table(&verified));
                 rows.extend(verified.rows());
                 goals.extend(verified.goals());
+            }
+            #[cfg(feature = "calls")]
+            {
+                let called = calls::measure(&options)?;
+                print!("{}", calls::table(&called));
+                rows.extend(calls::rows(&called));
+                goals.extend(calls::goals(&called));
             }
             print!("{}", goals::table(&goals));
             let json = serde_json::to_string_pretty(&rows)? + "\n";

@@ -87,6 +87,8 @@ Without options everything is measured, in about seven minutes: close what else 
   million    1,000,000 pairs of session and audience: heap, time to insert, time to hit
   verify     the other end: a token verified, beside the bare check of its signature, and
              requests per second of an API with and without the layer
+  call       a whole call to an API on loopback: a hand-set header, an empty middleware,
+             ours, and azure_core's bearer policy
 
 Each ratio stands beside a limit that was measured in the same run: on another machine,
 or a busy one, times change and ratios hardly do. Counts do not change at all.

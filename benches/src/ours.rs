@@ -109,7 +109,7 @@ fn scoped(lab: &Lab) -> Result<Loop> {
 
 /// Tokens without an issuer: a hit is the same whoever minted what it finds.
 #[derive(Debug)]
-struct Mint;
+pub(crate) struct Mint;
 
 impl Flow for Mint {
     async fn acquire(&self, cx: FlowContext<'_>) -> Result<TokenResponse, Error> {

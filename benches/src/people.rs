@@ -31,8 +31,8 @@ use crate::{
 pub(crate) const SECTION: &str = "people";
 
 pub(crate) const HOT: &str = "one person of many, kept session, borrow";
-pub(crate) const KEPT: &str = "everybody in random order, kept sessions, borrow";
-pub(crate) const NAMED: &str = "everybody in random order, sessions by name, borrow";
+pub(crate) const KEPT: &str = "all people in random order, kept sessions, borrow";
+pub(crate) const NAMED: &str = "all people in random order, sessions by name, borrow";
 pub(crate) const STRANGER: &str = "a stranger's call";
 pub(crate) const SIGN_IN: &str = "a sign-in";
 pub(crate) const SIGN_OUT: &str = "a sign-out";
@@ -64,7 +64,7 @@ pub(crate) struct Act {
     pub(crate) beside_many: u64,
 }
 
-/// Everybody in turn, several times.
+/// All people in turn, several times.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rounds {
     pub(crate) people: usize,
@@ -168,7 +168,7 @@ fn hot(crowd: &Arc<Crowd>, person: usize) -> Loop {
     repeat(move || client.current(black_box(audience(0))))
 }
 
-/// Each slot of everybody, by a session that was kept.
+/// Each slot of all people, by a session that was kept.
 fn kept(crowd: &Arc<Crowd>, people: usize) -> Loop {
     let clients: Vec<_> = (0..people)
         .map(|person| crowd.client(&name(person)))
@@ -178,7 +178,7 @@ fn kept(crowd: &Arc<Crowd>, people: usize) -> Loop {
     })
 }
 
-/// Each slot of everybody, by the name of the session.
+/// Each slot of all people, by the name of the session.
 fn named(crowd: &Arc<Crowd>, people: usize) -> Loop {
     let names: Vec<String> = (0..people).map(name).collect();
     let crowd = Arc::clone(crowd);
@@ -290,7 +290,7 @@ pub(crate) fn fixed(case: &str, times: u64) -> Result<()> {
         drop(crowd.hold(&format!("other-{}", slot / APIS), slot % APIS));
     }
     for person in (0..actors).map(name) {
-        // Whoever signs in or out has slots of their own; a stranger has none.
+        // A person who signs in or out has slots of their own; a stranger has none.
         if act != STRANGER {
             (0..APIS).for_each(|api| drop(crowd.hold(&person, api)));
         }

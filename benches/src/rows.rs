@@ -19,6 +19,9 @@ pub(crate) struct Row {
     pub(crate) threads: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) median_ns: Option<f64>,
+    /// What a tenth of the rounds took at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tenth_ns: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) instructions: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,6 +37,7 @@ impl Row {
             name: format!("{section}: {name}"),
             threads: None,
             median_ns: None,
+            tenth_ns: None,
             instructions: None,
             allocations: None,
             requests: None,

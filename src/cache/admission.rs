@@ -6,38 +6,17 @@ use crate::{
     dialect::AudienceRule,
     endpoint::LIFETIME_MAX,
     error::{Asked, Denied, Error, UnavailableReason, Violation},
-    flow::TokenResponse,
     jwt::UnverifiedClaims,
-    request::Parameters,
+    request::Target,
     scope::Scopes,
+    slot::Admitted,
     time::Moment,
-    token::{Freshness, Granted, Key, Token},
+    token::{Freshness, Granted, Token, TokenResponse},
 };
-
-/// What a flight ends with: a token to cache, an error for the callers that waited, or both.
-#[derive(Debug)]
-pub(super) struct Admitted {
-    pub(super) token: Option<Arc<Token>>,
-    pub(super) error: Option<Error>,
-    /// Whether every earlier token has to be forgotten: the session is another person's now, or has ended.
-    pub(super) resets: bool,
-}
-
-impl From<Error> for Admitted {
-    fn from(error: Error) -> Self {
-        let resets = matches!(&error, Error::Login(login) if login.is_signed_out());
-        Self {
-            token: None,
-            error: Some(error),
-            resets,
-        }
-    }
-}
 
 /// What a response is checked against: what was asked for, and when.
 pub(super) struct Admission<'a> {
-    pub(super) asked: &'a Asked,
-    pub(super) parameters: &'a Parameters,
+    pub(super) target: &'a Target,
     pub(super) rule: &'a AudienceRule,
     pub(super) started: Moment,
     pub(super) received_at: Moment,
@@ -61,7 +40,7 @@ impl Admission<'_> {
             Ok(token) => {
                 let error = token
                     .is_narrowed
-                    .then(|| Error::Denied(Denied::narrowed(self.asked, &token.granted)));
+                    .then(|| Error::Denied(Denied::narrowed(self.asked(), &token.granted)));
                 Admitted {
                     token: Some(Arc::new(token)),
                     error,
@@ -80,24 +59,20 @@ impl Admission<'_> {
         let grant = Granted {
             came_from: response.came_from,
             scopes_are_reported: reported.is_some(),
-            scopes: reported.map_or_else(|| self.asked.scopes.clone(), |scopes| self.share(scopes)),
+            scopes: reported
+                .map_or_else(|| self.asked().scopes.clone(), |scopes| self.share(scopes)),
             audience_is_checked,
         };
         let requested_at = response.requested_at.unwrap_or(self.started);
         let freshness = Freshness::new(requested_at, lifetime, fastrand::f64());
-        let key = Key {
-            audience: self.asked.audience.clone(),
-            scopes: self.asked.scopes.clone(),
-            parameters: self.parameters.clone(),
-        };
-        Token::new(secret, key, grant, freshness)
+        Token::new(secret, self.target.clone(), grant, freshness)
             .ok_or_else(|| self.violation("its access token is not a valid header value"))
     }
 
     /// Shares the set that was asked for with the token, where both are equal.
     fn share(&self, scopes: Scopes) -> Scopes {
-        if scopes == self.asked.scopes {
-            self.asked.scopes.clone()
+        if scopes == self.asked().scopes {
+            self.asked().scopes.clone()
         } else {
             scopes
         }
@@ -105,7 +80,8 @@ impl Admission<'_> {
 
     /// Whether the token names its audience; an error if it names others.
     fn check_audience(&self, claims: Option<&UnverifiedClaims>) -> Result<bool, Error> {
-        let Some((claims, expected)) = claims.zip(self.rule.expected(&self.asked.audience)) else {
+        let Some((claims, expected)) = claims.zip(self.rule.expected(&self.asked().audience))
+        else {
             return Ok(false);
         };
         let found = claims.audiences();
@@ -117,7 +93,7 @@ impl Admission<'_> {
             expected: expected.clone(),
             found,
         };
-        Err(Error::protocol(Some(self.asked), violation))
+        Err(Error::protocol(Some(self.asked()), violation))
     }
 
     /// The lifetime that the reply names, else the token's own, else a cautious guess; at most a day.
@@ -140,8 +116,12 @@ impl Admission<'_> {
         Ok(lifetime)
     }
 
+    fn asked(&self) -> &Asked {
+        &self.target.asked
+    }
+
     fn violation(&self, problem: &str) -> Error {
-        Error::protocol(Some(self.asked), Violation::Reply(problem.to_owned()))
+        Error::protocol(Some(self.asked()), Violation::Reply(problem.to_owned()))
     }
 }
 

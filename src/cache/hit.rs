@@ -4,14 +4,11 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 
-use super::{
-    RefreshAhead, TokenCache,
-    key::KeyRef,
-    slot::{Slot, SlotEntry},
-};
+use super::{key::KeyRef, settings::RefreshAhead, token_cache::TokenCache};
 use crate::{
     request::{CacheMode, Details, Parameters, TokenRequest},
     session::Principal,
+    slot::{Slot, SlotEntry},
     time::Moment,
     token::{Phase, Token},
 };
@@ -51,7 +48,7 @@ impl TokenCache {
             CacheMode::Refresh => return None,
         };
         let key = KeyRef::of(principal, details);
-        if details.scopes.is_empty() {
+        if details.scopes().is_empty() {
             self.get_unscoped(key, on_stale)
         } else {
             self.get_scoped(&key, details, on_stale)
@@ -64,27 +61,17 @@ impl TokenCache {
         key: KeyRef<'_>,
         on_stale: OnStale,
     ) -> Option<Guard<Arc<Token>>> {
-        match self.index.fast_path(&key) {
-            Some(slot) => self.read_slot(slot, on_stale),
-            None => self
-                .index
-                .with_slot(&key, |slot| self.read_slot(slot, on_stale)),
-        }
-    }
-
-    #[inline]
-    fn read_slot(
-        self: &Arc<Self>,
-        slot: &Arc<Slot>,
-        on_stale: OnStale,
-    ) -> Option<Guard<Arc<Token>>> {
-        slot.touch();
-        let token = slot.unscoped().current();
-        let now = self.clock.now();
-        if token.is_hit(now) {
-            return Some(token);
-        }
-        self.serve_stale(token, now, on_stale, || SlotEntry::unscoped(slot))
+        let principal = key.principal;
+        self.index.with_slot(&key, move |slot| {
+            slot.pins().touch();
+            let token = slot.unscoped().current();
+            let now = self.clock.now();
+            if token.is_hit(now) {
+                return Some(token);
+            }
+            let slot_entry = || SlotEntry::unscoped(slot);
+            self.serve_stale(principal, token, now, on_stale, slot_entry)
+        })
     }
 
     fn get_scoped(
@@ -93,25 +80,23 @@ impl TokenCache {
         details: &Details,
         on_stale: OnStale,
     ) -> Option<Guard<Arc<Token>>> {
-        let read = |slot: &Arc<Slot>| {
-            slot.touch();
-            let token = slot.scoped_token(&details.scopes);
+        let principal = key.principal;
+        self.index.with_slot(key, move |slot| {
+            slot.pins().touch();
+            let token = slot.scoped_token(details.scopes());
             let now = self.clock.now();
             match token {
                 Some(token) if token.is_hit(now) => Some(token),
-                _ => self.get_superset(slot, details, now, on_stale),
+                _ => self.get_superset(principal, slot, details, now, on_stale),
             }
-        };
-        match self.index.fast_path(key) {
-            Some(slot) => read(slot),
-            None => self.index.with_slot(key, read),
-        }
+        })
     }
 
     /// The token of a handle, which holds its entry: nothing is looked up.
     #[inline]
     pub(crate) fn read_entry(
         self: &Arc<Self>,
+        principal: &Principal,
         slot_entry: &SlotEntry,
         on_stale: OnStale,
     ) -> Option<Guard<Arc<Token>>> {
@@ -120,12 +105,13 @@ impl TokenCache {
         if token.is_hit(now) {
             return Some(token);
         }
-        self.read_stale_entry(token, now, on_stale, slot_entry)
+        self.read_stale_entry(principal, token, now, on_stale, slot_entry)
     }
 
     #[cold]
     fn read_stale_entry(
         self: &Arc<Self>,
+        principal: &Principal,
         token: Guard<Arc<Token>>,
         now: Moment,
         on_stale: OnStale,
@@ -134,7 +120,7 @@ impl TokenCache {
         if token.is_narrowed {
             return None;
         }
-        self.serve_stale(token, now, on_stale, || slot_entry.clone())
+        self.serve_stale(principal, token, now, on_stale, || slot_entry.clone())
     }
 
     /// The token fetched for exactly these scopes, else the one with the smallest reported grant that has
@@ -142,22 +128,24 @@ impl TokenCache {
     #[cold]
     fn get_superset(
         self: &Arc<Self>,
+        principal: &Principal,
         slot: &Arc<Slot>,
         details: &Details,
         now: Moment,
         on_stale: OnStale,
     ) -> Option<Guard<Arc<Token>>> {
-        let (slot_entry, token) = slot.usable(&details.scopes, details.exact_scopes, now)?;
+        let (slot_entry, token) = slot.usable(details.scopes(), details.exact_scopes, now)?;
         if token.freshness.is_fresh(now) {
             return Some(token);
         }
-        self.serve_stale(token, now, on_stale, move || slot_entry)
+        self.serve_stale(principal, token, now, on_stale, move || slot_entry)
     }
 
     /// What to do with a token that is no longer fresh.
     #[cold]
     fn serve_stale(
         self: &Arc<Self>,
+        principal: &Principal,
         token: Guard<Arc<Token>>,
         now: Moment,
         on_stale: OnStale,
@@ -168,7 +156,7 @@ impl TokenCache {
             _ if !token.freshness.is_usable(now) => None,
             _ if on_stale == OnStale::Keep => Some(token),
             RefreshAhead::Background if is_due => {
-                self.refresh_in_background(&slot_entry(), &token, now);
+                self.refresh_in_background(principal, &slot_entry(), &token, now);
                 Some(token)
             }
             RefreshAhead::Inline if is_due && on_stale == OnStale::Refresh => {

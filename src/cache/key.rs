@@ -1,4 +1,4 @@
-//! What makes two requests meet in one slot.
+//! What makes two requests meet in one slot, and whose slot that is.
 
 use std::{
     hash::{Hash, Hasher},
@@ -7,10 +7,11 @@ use std::{
 
 use papaya::Equivalent;
 
-use super::slot::Slot;
 use crate::{
     request::{Details, Parameters},
     session::Principal,
+    slot::{Evictable, Pins, Slot},
+    time::Moment,
 };
 
 /// The key of a slot, borrowed: principal, audience and extra parameters.
@@ -35,10 +36,16 @@ impl<'a> KeyRef<'a> {
         }
     }
 
+    /// Whether it is the application's, without parameters.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        *self.principal == Principal::Application && self.parameters.is_empty()
+    }
+
     /// The key of what `details` ask for on behalf of `principal`.
     #[inline]
     pub(super) fn of(principal: &'a Principal, details: &'a Details) -> Self {
-        Self::new(principal, details.audience.as_str(), &details.parameters)
+        Self::new(principal, details.audience().as_str(), details.parameters())
     }
 }
 
@@ -66,26 +73,55 @@ impl Hash for KeyRef<'_> {
     }
 }
 
-/// A slot in the index, which finds it by its key.
-pub(super) struct Indexed(pub(super) Arc<Slot>);
-
-impl PartialEq for Indexed {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.key() == other.0.key()
-    }
+/// A slot, and whose it is.
+#[derive(Clone)]
+pub(super) struct OwnedSlot {
+    pub(super) owner: Principal,
+    pub(super) slot: Arc<Slot>,
 }
 
-impl Eq for Indexed {}
-
-impl Hash for Indexed {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.key().hash(state);
+impl OwnedSlot {
+    pub(super) fn new(owner: &Principal, slot: &Arc<Slot>) -> Self {
+        Self {
+            owner: owner.clone(),
+            slot: Arc::clone(slot),
+        }
     }
-}
 
-impl Equivalent<Indexed> for KeyRef<'_> {
     #[inline]
-    fn equivalent(&self, indexed: &Indexed) -> bool {
-        *self == indexed.0.key()
+    pub(super) fn key(&self) -> KeyRef<'_> {
+        let audience = self.slot.audience().as_str();
+        KeyRef::new(&self.owner, audience, self.slot.parameters())
+    }
+}
+
+impl PartialEq for OwnedSlot {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for OwnedSlot {}
+
+impl Hash for OwnedSlot {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
+}
+
+impl Equivalent<OwnedSlot> for KeyRef<'_> {
+    #[inline]
+    fn equivalent(&self, other: &OwnedSlot) -> bool {
+        *self == other.key()
+    }
+}
+
+impl Evictable for OwnedSlot {
+    fn pins(&self) -> &Pins {
+        self.slot.pins()
+    }
+
+    fn is_remembered(&self, now: Moment) -> bool {
+        self.slot.has_live_failure(now)
     }
 }

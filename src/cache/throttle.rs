@@ -2,13 +2,7 @@
 
 use std::{sync::Mutex, time::Duration};
 
-use super::lock;
-use crate::{
-    request::Parameters,
-    scope::{Audience, Scopes},
-    session::Principal,
-    time::Moment,
-};
+use crate::{request::Target, session::Principal, slot::lock, time::Moment};
 
 /// The pause that holds for all keys of the issuer.
 ///
@@ -29,9 +23,7 @@ struct State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ThrottleKey {
     pub(super) principal: Principal,
-    pub(super) audience: Audience,
-    pub(super) scopes: Scopes,
-    pub(super) parameters: Parameters,
+    pub(super) target: Target,
 }
 
 /// Two keys within this time mean that the limit is the issuer's.
@@ -70,19 +62,21 @@ impl Throttle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::{Clock, ManualClock};
+    use crate::{
+        request::Parameters,
+        scope::Scopes,
+        time::{Clock, ManualClock},
+    };
 
     fn key(name: &str) -> ThrottleKey {
         ThrottleKey {
             principal: Principal::Application,
-            audience: name.into(),
-            scopes: Scopes::none(),
-            parameters: Parameters::none(),
+            target: Target::new(name.into(), Scopes::none(), Parameters::none()),
         }
     }
 
     #[test]
-    fn one_key_alone_holds_nobody_else() {
+    fn one_key_alone_holds_no_other() {
         let (clock, throttle) = (ManualClock::new(), Throttle::default());
         for _ in 0..3 {
             throttle.record(key("a"), clock.now(), Duration::from_secs(30));
@@ -102,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn two_keys_far_apart_hold_nobody() {
+    fn two_keys_far_apart_hold_no_other() {
         let (clock, throttle) = (ManualClock::new(), Throttle::default());
         throttle.record(key("a"), clock.now(), Duration::from_secs(30));
         clock.advance(Duration::from_secs(61));

@@ -6,11 +6,12 @@ use arc_swap::Guard;
 
 use super::Client;
 use crate::{
-    cache::{OnStale, Pinned, SlotEntry},
+    cache::{OnStale, Pinned},
     error::Error,
     refusal::Refusal,
     request::{CacheMode, Details, TokenRequest},
     scope::Audience,
+    slot::SlotEntry,
     source::{AfterRefusal, TokenSource},
     token::{AccessToken, Source, Token, TokenRef},
 };
@@ -131,7 +132,7 @@ impl AudienceHandle {
 
     /// The audience.
     pub fn audience(&self) -> &Audience {
-        &self.details.audience
+        self.details.audience()
     }
 
     #[inline]
@@ -139,12 +140,20 @@ impl AudienceHandle {
         if self.mode != CacheMode::Prefer {
             return self.get_by_mode();
         }
-        let own = self.client.cache.read_entry(&self.slot_entry, on_stale);
+        let own = self.read_entry(on_stale);
         if own.is_some() {
             own
         } else {
             self.get_superset(on_stale)
         }
+    }
+
+    #[inline]
+    fn read_entry(&self, on_stale: OnStale) -> Option<Guard<Arc<Token>>> {
+        let client = &self.client;
+        client
+            .cache
+            .read_entry(&client.principal, &self.slot_entry, on_stale)
     }
 
     /// For a handle that wants no request, or one at each call.
@@ -153,17 +162,14 @@ impl AudienceHandle {
         if self.mode == CacheMode::Refresh {
             return None;
         }
-        let own = self
-            .client
-            .cache
-            .read_entry(&self.slot_entry, OnStale::Keep);
-        own.or_else(|| self.get_superset(OnStale::Keep))
+        self.read_entry(OnStale::Keep)
+            .or_else(|| self.get_superset(OnStale::Keep))
     }
 
     /// Without a token of its own, a broader one of the same audience may answer.
     #[cold]
     fn get_superset(&self, on_stale: OnStale) -> Option<Guard<Arc<Token>>> {
-        if self.details.scopes.is_empty() {
+        if self.details.scopes().is_empty() {
             return None;
         }
         let (client, request) = (&self.client, TokenRequest::from(&*self.details));
@@ -175,7 +181,7 @@ impl fmt::Debug for AudienceHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AudienceHandle")
             .field("audience", self.audience())
-            .field("scopes", &self.details.scopes)
+            .field("scopes", self.details.scopes())
             .finish_non_exhaustive()
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     cache::TokenCache,
     error::{Asked, Error},
     login::{AuthorizationCode, LoginGrant, PendingLogin, SignIn},
-    request::{Details, Parameters, TokenRequest},
+    request::{Target, TokenRequest},
     session::{OpenSession, Principal, PromptRequest, Sessions},
     token::AccessToken,
 };
@@ -232,9 +232,5 @@ impl fmt::Debug for Session {
 }
 
 fn request(asked: &Asked) -> TokenRequest<'static> {
-    TokenRequest::from(Details::for_key(
-        &asked.audience,
-        &asked.scopes,
-        &Parameters::none(),
-    ))
+    TokenRequest::from(Target::from(asked.clone()))
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Asked, Error, Violation},
-    request::Parameters,
+    request::{Target, Urgency},
     secret::Secret,
 };
 
@@ -24,12 +24,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Grant<'a> {
     pub(crate) kind: GrantKind<'a>,
-    pub(crate) asked: &'a Asked,
-    pub(crate) parameters: &'a Parameters,
-    /// Whether no caller waits for this: then nothing is retried here.
-    pub(crate) in_background: bool,
-    /// Whether the caller wants no remembered failure.
-    pub(crate) is_forced: bool,
+    pub(crate) target: &'a Target,
+    pub(crate) urgency: Urgency,
 }
 
 /// What the grant adds to a token request.
@@ -62,15 +58,6 @@ pub(crate) enum GrantKind<'a> {
 }
 
 impl GrantKind<'_> {
-    /// Whether it presents what can be used once: then it gets a new connection, since a kept one may have
-    /// ended silently.
-    pub(super) fn is_single_use(&self) -> bool {
-        matches!(
-            self,
-            Self::AuthorizationCode { .. } | Self::RefreshToken { .. }
-        )
-    }
-
     pub(super) fn replay(&self) -> Replay {
         match self {
             Self::ClientCredentials => Replay::Safe,
@@ -109,14 +96,14 @@ pub(super) async fn reply(post: &Post<'_>, metadata: &Metadata) -> Result<Reply,
 async fn client_credentials(post: &Post<'_>, metadata: &Metadata) -> Result<Reply, Error> {
     let client = oauth_client(post, metadata)?;
     let mut request = client.exchange_client_credentials();
-    for scope in &post.grant.asked.scopes {
+    for scope in &post.grant.target.asked.scopes {
         request = request.add_scope(oauth2::Scope::new(scope.to_string()));
     }
     for (name, value) in post.endpoint.extra_parameters(post.grant) {
         request = request.add_extra_param(name, value);
     }
     let reply = request.request_async(post).await;
-    reply.map_err(|error| unwrap_error(error, post.grant.asked))
+    reply.map_err(|error| unwrap_error(error, &post.grant.target.asked))
 }
 
 /// RFC 6749 section 4.1.3, RFC 7636 section 4.5.
@@ -135,7 +122,7 @@ async fn authorization_code(
         request = request.add_extra_param(name, value);
     }
     let reply = request.request_async(post).await;
-    reply.map_err(|error| unwrap_error(error, post.grant.asked))
+    reply.map_err(|error| unwrap_error(error, &post.grant.target.asked))
 }
 
 /// RFC 6749 section 6.
@@ -148,14 +135,14 @@ async fn refresh(
     let client = oauth_client(post, metadata)?;
     let token = oauth2::RefreshToken::new(refresh_token.expose().to_owned());
     let mut request = client.exchange_refresh_token(&token);
-    for scope in post.grant.asked.scopes.iter().filter(|_| narrows) {
+    for scope in post.grant.target.asked.scopes.iter().filter(|_| narrows) {
         request = request.add_scope(oauth2::Scope::new(scope.to_string()));
     }
     for (name, value) in post.endpoint.extra_parameters(post.grant) {
         request = request.add_extra_param(name, value);
     }
     let reply = request.request_async(post).await;
-    reply.map_err(|error| unwrap_error(error, post.grant.asked))
+    reply.map_err(|error| unwrap_error(error, &post.grant.target.asked))
 }
 
 /// RFC 8628 section 3.4; `oauth2` has it only together with its own polling.
@@ -182,8 +169,8 @@ async fn extension(
 ) -> Result<Reply, Error> {
     let (endpoint, grant) = (post.endpoint, post.grant);
     let mut form = vec![("grant_type", Cow::Borrowed(grant_type))];
-    if !grant.asked.scopes.is_empty() {
-        form.push(("scope", Cow::Owned(grant.asked.scopes.to_string())));
+    if !grant.target.asked.scopes.is_empty() {
+        form.push(("scope", Cow::Owned(grant.target.asked.scopes.to_string())));
     }
     let extra = endpoint.extra_parameters(grant);
     form.extend(extra.map(|(name, value)| (name, value.into())));
@@ -202,7 +189,7 @@ async fn by_hand(
     let credentials = &post.endpoint.credentials;
     let request = credentials.request(post.method, metadata.token_endpoint()?, form, post.secret);
     let response = post.exchange(request).await?;
-    wire::read_normalised(response.body(), post.grant.asked)
+    wire::read_normalised(response.body(), &post.grant.target.asked)
 }
 
 fn oauth_client(post: &Post<'_>, metadata: &Metadata) -> Result<OauthClient, Error> {

@@ -29,8 +29,6 @@ pub(crate) struct KeySource(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     discovery: Arc<Discovery>,
-    /// Keeps no connection: with a request in eight minutes nothing is saved by one. One that went silent
-    /// would hold up the return of an issuer.
     transport: Transport,
     clock: TimeSource,
     known: ArcSwapOption<Known>,
@@ -90,7 +88,7 @@ impl KeySource {
     ) -> Self {
         Self(Arc::new(Shared {
             discovery,
-            transport: transport.without_pool(),
+            transport: transport.clone(),
             clock,
             known: ArcSwapOption::empty(),
             state: Mutex::default(),

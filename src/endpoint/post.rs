@@ -32,7 +32,7 @@ impl Post<'_> {
         loop {
             let outcome = self.exchange_once(request.clone()).await;
             if !attempts
-                .again(self.grant.asked.audience.as_str(), &outcome)
+                .again(self.grant.target.asked.audience.as_str(), &outcome)
                 .await
             {
                 return outcome;
@@ -45,8 +45,8 @@ impl Post<'_> {
         if let Ok(mut slot) = self.sent.lock() {
             *slot = Some(sent);
         }
-        let asked = self.grant.asked;
-        let transport = self.endpoint.transport(self.grant.kind.is_single_use());
+        let asked = &self.grant.target.asked;
+        let transport = &self.endpoint.transport;
         let answer = transport.send(request, wire::TOKEN_LIMIT).await;
         let answer = answer.map_err(|error| error.about(asked))?;
         if let GrantKind::RefreshToken { rotated, .. } = &self.grant.kind

@@ -71,11 +71,10 @@ fn may_retry(error: &Error, replay: Replay) -> bool {
         UnavailableReason::Interrupted
         | UnavailableReason::Issuer
         | UnavailableReason::UnusableBody => replay == Replay::Safe && !asked_for_patience,
-        // An issuer that is slow is asked no sooner for being asked twice. A kept connection, however, may
-        // have ended silently, and the next request gets another one.
-        UnavailableReason::Timeout => replay == Replay::Safe && unavailable.is_on_kept_connection(),
-        // After a 429 another request makes it worse.
-        UnavailableReason::RateLimited | UnavailableReason::Abandoned => false,
+        // An issuer that is slow is asked no sooner for being asked twice; after a 429 it gets worse.
+        UnavailableReason::Timeout
+        | UnavailableReason::RateLimited
+        | UnavailableReason::Abandoned => false,
     }
 }
 

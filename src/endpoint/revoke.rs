@@ -76,7 +76,7 @@ impl Endpoint {
 
     async fn try_revoke(&self, refresh_token: &Secret) -> Result<Revocation, Error> {
         // This may be a runtime that ends with its connections.
-        let transport = self.transport(true);
+        let transport = &self.transport;
         let metadata = self
             .discovery
             .metadata(transport, self.unforced(true), Member::Revocation)

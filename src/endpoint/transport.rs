@@ -1,7 +1,7 @@
 //! One request and its whole answer, within limits.
 
 mod connections;
-mod line;
+mod public;
 mod settings;
 
 use std::{sync::Arc, time::Duration};
@@ -16,16 +16,15 @@ use crate::{
 };
 
 pub use connections::Connections;
-use connections::Pool;
-use line::Line;
+use connections::Connector;
+pub(super) use public::{NotPublic, is_public};
+use settings::Kind;
 pub(crate) use settings::{Fault, HttpSettings, Proxy};
 
-/// How one client's requests get to its issuer. Clones share connections, where they keep any.
+/// How one client's requests get to its issuer: each over a connection of its own.
 #[derive(Clone, Debug)]
 pub(crate) struct Transport {
-    pool: Arc<Pool>,
-    line: Arc<Line>,
-    keeps_connections: bool,
+    connector: Arc<Connector>,
     clock: TimeSource,
 }
 
@@ -47,19 +46,24 @@ impl Transport {
         clock: TimeSource,
     ) -> Result<Self, Fault> {
         Ok(Self {
-            pool: connections.pool(issuer, settings)?,
-            line: Arc::default(),
-            keeps_connections: true,
+            connector: connections.connector(issuer, settings)?,
             clock,
         })
     }
 
-    /// The same with a new connection for each request.
-    pub(super) fn without_pool(&self) -> Self {
-        Self {
-            keeps_connections: false,
-            ..self.clone()
+    /// The way to a host that another party has named; to its public addresses alone, if that is wanted.
+    pub(super) fn to(
+        host: &Issuer,
+        settings: &HttpSettings,
+        is_public_only: bool,
+        clock: TimeSource,
+    ) -> Result<Self, Fault> {
+        let mut kind = Kind::new(host, settings);
+        if is_public_only {
+            kind = kind.public_only();
         }
+        let connector = Arc::new(Connector::new(kind)?);
+        Ok(Self { connector, clock })
     }
 
     /// Sends `request` once and reads the whole answer, up to `limit` bytes.
@@ -68,34 +72,7 @@ impl Transport {
         request: Request<Vec<u8>>,
         limit: usize,
     ) -> Result<Answer, Error> {
-        let kept = if self.keeps_connections && !self.line.is_shunned() {
-            self.pool.kept().map_err(unusable)?
-        } else {
-            None
-        };
-        let Some(kept) = kept else {
-            let unpooled = self.pool.unpooled().map_err(unusable)?;
-            return self.exchange(&unpooled, request, limit, false).await;
-        };
-        let outcome = self
-            .exchange(&kept, request, limit, self.line.is_warm())
-            .await;
-        match &outcome {
-            Ok(_) => self.line.answered(),
-            Err(error) if is_timeout(error) => self.line.was_silent(),
-            Err(_) => {}
-        }
-        outcome
-    }
-
-    async fn exchange(
-        &self,
-        http: &reqwest::Client,
-        request: Request<Vec<u8>>,
-        limit: usize,
-        is_warm: bool,
-    ) -> Result<Answer, Error> {
-        let unreached = |error| unreached(error, is_warm);
+        let http = self.connector.client().map_err(unusable)?;
         let request = reqwest::Request::try_from(request).map_err(unreached)?;
         let response = http.execute(request).await.map_err(unreached)?;
         let status = response.status();
@@ -147,7 +124,6 @@ async fn read_body(
     limit: usize,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut body = Zeroizing::new(Vec::with_capacity(EXPECTED_BODY));
-    let unreached = |error| unreached(error, false);
     while let Some(chunk) = response.chunk().await.map_err(unreached)? {
         if body.len() + chunk.len() > limit {
             return Err(Error::protocol(None, Violation::TooLarge(limit)));
@@ -183,7 +159,7 @@ fn grow(body: &mut Zeroizing<Vec<u8>>, more: usize) {
 }
 
 /// There is no complete answer: could it have arrived at the issuer?
-fn unreached(error: reqwest::Error, is_warm: bool) -> Error {
+fn unreached(error: reqwest::Error) -> Error {
     // A timeout while connecting is both: nothing was sent.
     let reason = if error.is_connect() || error.is_builder() {
         UnavailableReason::Connect
@@ -192,17 +168,7 @@ fn unreached(error: reqwest::Error, is_warm: bool) -> Error {
     } else {
         UnavailableReason::Interrupted
     };
-    let unavailable = Unavailable::caused_by(reason, error.without_url());
-    Error::Unavailable(if is_warm {
-        unavailable.on_kept_connection()
-    } else {
-        unavailable
-    })
-}
-
-fn is_timeout(error: &Error) -> bool {
-    matches!(error, Error::Unavailable(unavailable)
-        if unavailable.reason() == UnavailableReason::Timeout)
+    Error::Unavailable(Unavailable::caused_by(reason, error.without_url()))
 }
 
 /// What is wrong with this machine shows at the first request.

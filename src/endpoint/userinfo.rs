@@ -15,7 +15,7 @@ impl Endpoint {
         &self,
         access_token: &Secret,
     ) -> Result<Map<String, Value>, Error> {
-        let transport = self.transport(true);
+        let transport = &self.transport;
         let how = self.unforced(true);
         let metadata = self
             .discovery

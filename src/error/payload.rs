@@ -19,7 +19,7 @@ pub use store::{StoreError, StoreErrorKind};
 pub use unavailable::{Unavailable, UnavailableReason};
 
 /// What was asked for: the part of a request that an error repeats.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) audience: Audience,
     pub(crate) scopes: Scopes,

@@ -1,7 +1,7 @@
 //! The application acts for itself (RFC 6749 section 4.4).
 
-use super::{Flow, FlowContext, TokenResponse};
-use crate::{endpoint::GrantKind, error::Error};
+use super::{Flow, FlowContext};
+use crate::{endpoint::GrantKind, error::Error, token::TokenResponse};
 
 /// The client credentials grant: the application acts for itself, and no person is needed.
 ///

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 pub(crate) use resumable::resumable;
 
-use super::{Flow, FlowContext, TokenResponse};
+use super::{Flow, FlowContext};
 use crate::{
     error::{Error, UnavailableReason},
-    session::{SessionToken, Sessions, Wanted},
+    session::{Sessions, Wanted},
+    token::TokenResponse,
 };
 
 /// A person's tokens: from the session that a sign-in has left, without the person.
@@ -34,13 +35,20 @@ impl Flow for RefreshToken {
         for attempt in 1..=ATTEMPTS {
             let wanted = self.wanted(&cx);
             let error = match self.sessions.access_token(open, wanted).await {
-                Ok(token) => return Ok(TokenResponse::from(token)),
+                Ok(token) => return Ok(token),
                 Err(error) if error.person_needed().is_none() => return Err(error),
                 Err(error) => error,
             };
             let signed_in = self.sessions.signed_in(open).await.ok().flatten();
             let signed_in = signed_in.as_ref();
-            let error = resumable(error, cx.endpoint, open, signed_in, cx.in_background).await;
+            let error = resumable(
+                error,
+                cx.endpoint,
+                open,
+                signed_in,
+                cx.urgency.in_background,
+            )
+            .await;
             // They have acted since it was found: a caller that asked after that waits for this flight too.
             let has_acted = open.revision() != error.revision();
             if !has_acted || attempt == ATTEMPTS {
@@ -54,25 +62,10 @@ impl Flow for RefreshToken {
 impl RefreshToken {
     fn wanted(&self, cx: &FlowContext<'_>) -> Wanted {
         Wanted {
-            asked: cx.asked.clone(),
-            parameters: cx.parameters.clone(),
-            is_forced: cx.is_forced,
-            in_background: cx.in_background,
+            target: cx.target.clone(),
+            urgency: cx.urgency,
             replaces_usable: cx.replaces_usable,
             departed: self.sessions.now(),
-        }
-    }
-}
-
-impl From<SessionToken> for TokenResponse {
-    fn from(token: SessionToken) -> Self {
-        Self {
-            access_token: token.access_token,
-            lifetime: token.lifetime,
-            scopes: token.scopes,
-            requested_at: Some(token.requested_at),
-            resets: token.resets,
-            came_from: token.came_from,
         }
     }
 }

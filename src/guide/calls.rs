@@ -31,6 +31,14 @@
 //! costs one token request each half minute: then calls fail with
 //! [`DeniedReason::RejectedByApi`](crate::DeniedReason::RejectedByApi).
 //!
+//! # An API of which only the URL is known
+//!
+//! A server of the Model Context Protocol, say: its refusal says where it describes itself (RFC 9728), and
+//! [`discover`](crate::discover) reads there which issuers' tokens it takes, under which name, with which scopes.
+//! The address comes from another party, so it is asked with care: https, no redirect, public addresses, 64 KiB;
+//! and what it says has to be about that API. An API on this machine may describe itself on this machine. Which
+//! issuer to trust stays the program's decision.
+//!
 //! # Which scopes may be asked for
 //!
 //! Those that the call names, and those that are listed for the API (`Api::allow_scopes`,

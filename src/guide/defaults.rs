@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | connecting | 5 s | a host that is there answers in milliseconds | [`connect_timeout`](crate::ClientBuilder::connect_timeout) |
 //! | one request | 15 s | issuers that hash passwords slowly, or wake up, still make it | [`request_timeout`](crate::ClientBuilder::request_timeout) |
-//! | a kept connection | 30 s without use | token requests come in bursts, and what stands in between forgets idle connections | [`Connections`](crate::Connections) |
+//! | a connection | one request | what a server sends too much of never answers another request, and none is lost with a connection that has ended silently | |
 //! | a runtime that carries a flight for others | 1.5 s without a sign of life | then they do not wait for it | |
 //! | one flight | [20 s](crate::DEFAULT_FLIGHT_TIMEOUT) | discovery, retries and one slow request | [`flight_timeout`](crate::ClientBuilder::flight_timeout) |
 //! | one caller | [30 s](crate::DEFAULT_WAIT_TIMEOUT) | longer than a flight, so that its error is the flight's | [`wait_timeout`](crate::ClientBuilder::wait_timeout), [`timeout`](crate::TokenRequest::timeout) |

@@ -49,8 +49,7 @@
 //!
 //! # What is shared, and what is not
 //!
-//! Clients with equal time limits, proxy and certificates share connections; others that were given
-//! the same [`Connections`](crate::Connections) do not notice each other. A tenant whose issuer is slow holds
-//! up no other: after a timeout its own client makes new connections for a minute, and those of the
-//! others stay. An API with a `Verifier` for each tenant passes the same value to
+//! Clients with equal time limits, proxy and certificates share one set-up of TLS, and its memory of servers; others that
+//! were given the same [`Connections`](crate::Connections) do not notice each other. Each request has a connection of its
+//! own, so a tenant whose issuer is slow holds up no other. An API with a `Verifier` for each tenant passes the same value to
 //! `VerifierBuilder::connections`.

@@ -56,7 +56,8 @@ impl Api {
         }
     }
 
-    /// What may be asked for if it is missing: what was listed, and what is asked for anyway.
+    /// What may be asked for if it is missing: what was listed, and what is asked for anyway. What a call names
+    /// itself, its token was asked for.
     #[cfg(any(feature = "reqwest-middleware", feature = "tower"))]
     pub(super) fn may_be_asked_for(&self) -> Scopes {
         self.allowed.union(self.request.named_scopes())

@@ -80,7 +80,7 @@ pub(crate) async fn send_for<S: TokenSource>(
     if !from_api {
         return Ok(answer);
     }
-    match attempt.conclude(source, allowed, answer).await? {
+    match attempt.conclude(source, || allowed.clone(), answer).await? {
         Next::Answer(answer) => Ok(answer),
         Next::Repeat(request) => Ok(client.execute(request).await?),
     }
@@ -118,19 +118,20 @@ impl Attempt {
         Ok(Self { token, copy })
     }
 
-    /// Understands the answer of the API that the token went to.
+    /// Understands the answer of the API that the token went to. Which scopes may be asked for is a question
+    /// after a refusal alone.
     pub(super) async fn conclude<S: TokenSource>(
         self,
         source: &S,
-        allowed: &Scopes,
+        allowed: impl FnOnce() -> Scopes,
         answer: Response,
     ) -> Result<Next, CallError> {
-        let status = answer.status().as_u16();
-        if status != 401 && status != 403 {
+        if !Refusal::is_one(answer.status(), answer.headers()) {
             return Ok(Next::Answer(answer));
         }
+        let allowed = allowed();
         let (refusal, answer) = read(answer).await?;
-        let refusal = refusal.allow(allowed);
+        let refusal = refusal.allow(&allowed);
         let next = follow(source, &self.token, &refusal, self.copy.is_some()).await?;
         let Some((mut copy, next)) = self.copy.zip(next) else {
             return Ok(Next::Answer(answer));

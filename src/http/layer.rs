@@ -128,6 +128,19 @@ impl<S: TokenSource, R> TokenLayer<S, R> {
 }
 
 impl Shared {
+    /// What a request needs; nothing if it is to pass as it is.
+    fn wanted<'a, B>(
+        &'a self,
+        request: &Request<B>,
+        own: Option<&'a TokenRequest<'static>>,
+    ) -> Result<Option<&'a TokenRequest<'static>>, Error> {
+        let is_authorized = request.headers().contains_key(AUTHORIZATION);
+        if is_authorized || !self.covers(request.uri(), own.is_some())? {
+            return Ok(None);
+        }
+        self.api.wanted(own).map(Some)
+    }
+
     /// Whether the token goes where the request goes.
     fn covers(&self, uri: &Uri, is_claimed: bool) -> Result<bool, Error> {
         if let Some(problem) = &self.problem {
@@ -189,12 +202,17 @@ where
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
         Box::pin(async move {
-            let Some(token) = layer.begin(&mut request).await? else {
+            let own = request.extensions_mut().remove::<TokenRequest<'static>>();
+            let Some(wanted) = layer.shared.wanted(&request, own.as_ref())? else {
                 return inner.call(request).await.map_err(Into::into);
             };
+            let token = layer.source.get(TokenRequest::from(wanted)).await?;
             let copy = copy::<R, B>(&request);
             authorize(&mut request, &token);
             let answer = inner.call(request).await.map_err(Into::into)?;
+            if !Refusal::is_one(answer.status(), answer.headers()) {
+                return Ok(answer);
+            }
             let refusal = Refusal::new(answer.status(), answer.headers());
             let refusal = refusal.allow(&layer.shared.api.may_be_asked_for());
             let next = follow(&layer.source, &token, &refusal, copy.is_some()).await?;
@@ -207,21 +225,6 @@ where
                 .map_err(Into::into)?;
             inner.call(copy).await.map_err(Into::into)
         })
-    }
-}
-
-impl<S: TokenSource, R> TokenLayer<S, R> {
-    /// The token for a request; nothing if it is to pass as it is.
-    async fn begin<B>(&self, request: &mut Request<B>) -> Result<Option<AccessToken>, Error> {
-        if request.headers().contains_key(AUTHORIZATION) {
-            return Ok(None);
-        }
-        let own = request.extensions_mut().remove::<TokenRequest<'static>>();
-        if !self.shared.covers(request.uri(), own.is_some())? {
-            return Ok(None);
-        }
-        let wanted = self.shared.api.wanted(own.as_ref())?;
-        self.source.get(TokenRequest::from(wanted)).await.map(Some)
     }
 }
 

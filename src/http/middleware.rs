@@ -98,7 +98,7 @@ impl<S: TokenSource> TokenMiddleware<S> {
             return Ok(answer);
         }
         match attempt
-            .conclude(&self.source, &api.may_be_asked_for(), answer)
+            .conclude(&self.source, || api.may_be_asked_for(), answer)
             .await
         {
             Ok(call::Next::Answer(answer)) => Ok(answer),

@@ -9,6 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::json::Object;
 use crate::scope::Scopes;
 
 /// The claims of a JWT whose signature was not checked.
@@ -23,6 +24,9 @@ pub struct UnverifiedClaims {
 
 impl UnverifiedClaims {
     /// Reads the claims of a compact JWS; nothing if `token` is not one (an opaque token, a JWE).
+    ///
+    /// A JWS whose claims cannot be read, or of which two have one name (RFC 7519 section 4), has none: it
+    /// names no audience, so it is no token for any.
     pub(crate) fn read(token: &str) -> Option<Self> {
         let mut parts = token.split('.');
         let (header, claims, _signature) = (parts.next()?, parts.next()?, parts.next()?);
@@ -34,7 +38,7 @@ impl UnverifiedClaims {
         let is_profiled = typ.is_some_and(|typ| {
             ["at+jwt", "application/at+jwt"].contains(&typ.to_ascii_lowercase().as_str())
         });
-        let claims = decode(claims)?;
+        let claims = decode(claims).unwrap_or_default();
         Some(Self {
             claims,
             is_profiled,
@@ -102,6 +106,8 @@ impl fmt::Debug for UnverifiedClaims {
 
 fn decode(part: &str) -> Option<Map<String, Value>> {
     let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
+    // `serde_json` takes the last of two members with one name, another reader the first.
+    Object::strict(&bytes)?;
     serde_json::from_slice(&bytes).ok()
 }
 
@@ -158,9 +164,32 @@ mod tests {
             "..",
             &format!("{jws}.x.y"),
             &token("{}", "{}"),
-            &token(r#"{"alg":"x"}"#, "[]"),
         ] {
             assert!(UnverifiedClaims::read(opaque).is_none(), "{opaque}");
+        }
+    }
+
+    #[test]
+    fn a_jws_whose_claims_cannot_be_read_names_no_audience() {
+        let header = r#"{"alg":"RS256"}"#;
+        let nested = format!(
+            r#"{{"aud":"a","x":{}{}}}"#,
+            "[".repeat(200),
+            "]".repeat(200)
+        );
+        let standard = token(header, r#"{"aud":"a","x":"??>>~~"}"#).replace(['-', '_'], "+");
+        assert!(standard.contains('+'));
+        for unreadable in [
+            standard,
+            token(header, "[]"),
+            token(header, "\u{feff}{\"aud\":\"a\"}"),
+            token(header, r#"{"aud":"other","aud":"a"}"#),
+            token(header, r#"{"aud":"a","x":1e999}"#),
+            token(header, r#"{"aud":"a","x":"\ud800"}"#),
+            token(header, &nested),
+        ] {
+            let claims = UnverifiedClaims::read(&unreadable).unwrap();
+            assert!(claims.audiences().is_empty(), "{unreadable}");
         }
     }
 

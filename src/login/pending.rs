@@ -10,7 +10,7 @@ use super::{Authorization, identity};
 use crate::{
     endpoint::{Endpoint, Grant, GrantKind, TokenReply},
     error::{Asked, DeniedReason, Error, IssuerAnswer, Refusal, Violation},
-    request::Parameters,
+    request::{Target, Urgency},
     scope::{Audience, Scopes},
     secret::{self, Secret},
     session::LoginTokens,
@@ -204,17 +204,18 @@ impl PendingLogin {
         endpoint: &Arc<Endpoint>,
         code: &Secret,
     ) -> Result<TokenReply, Error> {
-        let parameters = Parameters::none();
+        let target = Target::from(asked.clone());
         let grant = Grant {
             kind: GrantKind::AuthorizationCode {
                 code,
                 verifier: &self.verifier,
                 redirect_uri: &self.redirect_uri,
             },
-            asked,
-            parameters: &parameters,
-            in_background: false,
-            is_forced: true,
+            target: &target,
+            urgency: Urgency {
+                is_forced: true,
+                in_background: false,
+            },
         };
         endpoint.token(&grant).await
     }

@@ -30,7 +30,7 @@ impl RequestedAccess {
         if let Err(error) = details.check() {
             self.problem = Some(error.to_string());
         }
-        self.ask(details.asked());
+        self.ask(details.target.asked);
     }
 
     /// Further scopes of the person's identity, separated by spaces.

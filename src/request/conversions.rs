@@ -1,6 +1,6 @@
 //! What can stand in the place of a [`TokenRequest`], and when two are the same.
 
-use super::{Details, Repr, TokenRequest};
+use super::{Details, Repr, Target, TokenRequest};
 use crate::scope::Audience;
 
 /// Two requests are equal if they say the same: audience, scopes, parameters, cache mode and time limit.
@@ -10,7 +10,7 @@ impl<'b> PartialEq<TokenRequest<'b>> for TokenRequest<'_> {
             (None, None) => self.audience() == other.audience(),
             (Some(one), Some(two)) => one == two,
             (Some(details), None) | (None, Some(details)) => {
-                *details == Details::new(details.audience.clone())
+                *details == Details::new(details.audience().clone())
                     && self.audience() == other.audience()
             }
         }
@@ -46,6 +46,12 @@ impl<'a> From<&'a Audience> for TokenRequest<'a> {
 impl From<Audience> for TokenRequest<'_> {
     fn from(audience: Audience) -> Self {
         Self(Repr::Owned(Box::new(Details::new(audience))))
+    }
+}
+
+impl From<Target> for TokenRequest<'_> {
+    fn from(target: Target) -> Self {
+        Self::from(Details::from(target))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
+    metadata::ResourceMetadata,
     rules::Rules,
     verified_tokens::VerifiedTokens,
     verifier::{Parts, Verifier},
@@ -17,6 +18,7 @@ use crate::{
 #[must_use]
 pub struct VerifierBuilder {
     rules: Rules,
+    resource: Option<String>,
     remembered: usize,
     http: HttpSettings,
     connections: Connections,
@@ -34,6 +36,7 @@ impl VerifierBuilder {
                 takes_scope_arrays: false,
                 takes_scp: false,
             },
+            resource: None,
             remembered: REMEMBERED,
             http: HttpSettings {
                 connect_timeout: Duration::from_secs(5),
@@ -51,6 +54,17 @@ impl VerifierBuilder {
     /// A token's own choice counts only if it is on this list and fits the key.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.rules.algorithms = algorithms.into_iter().collect();
+        self
+    }
+
+    /// The API's own URL as its callers write it (RFC 9728 section 1.2); by default the API does not describe
+    /// itself.
+    ///
+    /// Then a router publishes [`ResourceMetadata`], and challenges say where that is. Clients that go by it ask
+    /// the issuer for a token for this URL (RFC 8707): it is the audience too, unless the issuer knows the API by
+    /// another name.
+    pub fn resource(mut self, url: impl Into<String>) -> Self {
+        self.resource = Some(url.into());
         self
     }
 
@@ -131,6 +145,11 @@ impl VerifierBuilder {
             let fix = "allow at least one, or leave the default";
             return Err(wrong(("algorithms", "the list is empty".to_owned(), fix)));
         }
+        let resource = self.resource.as_deref();
+        let metadata = resource.map(|url| ResourceMetadata::new(url, &self.rules.issuer));
+        let metadata = metadata
+            .transpose()
+            .map_err(|(problem, fix)| wrong(("resource", problem, fix)))?;
         let keys = KeySource::new(
             &self.rules.issuer,
             &self.http,
@@ -140,6 +159,7 @@ impl VerifierBuilder {
         Ok(Verifier::new(Parts {
             keys: keys.map_err(wrong)?,
             rules: self.rules,
+            metadata,
             headers: Headers::default(),
             verified_tokens: VerifiedTokens::new(self.remembered.min(REMEMBERED_MAX)),
             clock: self.clock,

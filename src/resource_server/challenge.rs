@@ -7,10 +7,11 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use serde_json::{Value, json};
+use url::Url;
 
 use super::{
     refusal::{InvalidToken, VerifyError},
-    requirement::Shortfall,
+    requirement::{Requirement, Shortfall},
 };
 use crate::scope::{Scope, Scopes};
 
@@ -35,6 +36,8 @@ pub struct Challenge {
     authenticate: Option<String>,
     retry_after: Option<Duration>,
     body: Option<Value>,
+    /// The same in words, for gRPC.
+    message: String,
 }
 
 impl Challenge {
@@ -42,9 +45,10 @@ impl Challenge {
     pub fn missing_token() -> Self {
         Self {
             status: StatusCode::UNAUTHORIZED,
-            authenticate: Some("Bearer".to_owned()),
+            authenticate: Some(BARE.to_owned()),
             retry_after: None,
             body: None,
+            message: "there is no token".to_owned(),
         }
     }
 
@@ -100,6 +104,7 @@ impl Challenge {
             authenticate: None,
             retry_after: Some(retry_after),
             body: Some(json!({ "error": "temporarily_unavailable" })),
+            message: "tokens cannot be verified at present".to_owned(),
         }
     }
 
@@ -110,6 +115,7 @@ impl Challenge {
             authenticate: None,
             retry_after: None,
             body: Some(json!({ "error": "server_error" })),
+            message: "the API is put together wrongly".to_owned(),
         }
     }
 
@@ -122,13 +128,28 @@ impl Challenge {
             )),
             retry_after: None,
             body: Some(json!({ "error": error })),
+            message: why.to_owned(),
+        }
+    }
+
+    /// Says where the API describes itself (RFC 9728 section 5.1), and which scopes a token for this request
+    /// needs where that is not said yet. A URL as [`Url`] writes it has no quotes.
+    pub(super) fn described(self, metadata: &Url, requirement: Option<&Requirement>) -> Self {
+        let lacks_scope = self.status == StatusCode::UNAUTHORIZED;
+        let scopes = requirement.map(Requirement::scopes);
+        let scopes = scopes.filter(|scopes| lacks_scope && !scopes.is_empty());
+        let described = self.with_attribute("resource_metadata", metadata.as_str());
+        match scopes {
+            Some(scopes) => described.with_attribute("scope", &scopes.to_string()),
+            None => described,
         }
     }
 
     fn with_attribute(mut self, name: &str, value: &str) -> Self {
         if let Some(authenticate) = &mut self.authenticate {
+            let comma = if authenticate == BARE { "" } else { "," };
             // Writing into a `String` cannot fail.
-            let _ = write!(authenticate, r#", {name}="{value}""#);
+            let _ = write!(authenticate, r#"{comma} {name}="{value}""#);
         }
         self
     }
@@ -155,6 +176,10 @@ impl Challenge {
         let grpc = HeaderValue::from_static("application/grpc");
         headers.insert(CONTENT_TYPE, grpc);
         headers.insert("grpc-status", HeaderValue::from_static(status));
+        // All messages are texts of this crate, without what gRPC would have escaped.
+        if let Ok(message) = HeaderValue::try_from(self.message) {
+            headers.insert("grpc-message", message);
+        }
         if let Some(Ok(value)) = self.authenticate.map(HeaderValue::try_from) {
             headers.insert(WWW_AUTHENTICATE, value);
         }
@@ -193,3 +218,6 @@ impl From<VerifyError> for Challenge {
         }
     }
 }
+
+/// A challenge that says nothing more (RFC 6750 section 3.1).
+const BARE: &str = "Bearer";

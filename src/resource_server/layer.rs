@@ -2,7 +2,6 @@
 
 use std::{
     future::Future,
-    marker::PhantomData,
     mem,
     pin::Pin,
     sync::Arc,
@@ -14,26 +13,27 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    answers::{Answers, Grpc, Text},
+    answer::answer,
     bearer::{Credentials, credentials, is_preflight},
+    body::GuardedBody,
     challenge::Challenge,
     claims::Claims,
+    extensions::{Anonymous, Described, Preflight, claims, described},
     requirement::Requirement,
     verifier::Verifier,
 };
 
 /// Lets only requests with a good token through, and puts its [`Claims`] into their extensions.
 ///
-/// It fits services of requests and responses of the `http` crate whose body can be made of a text.
-///
-/// Services of gRPC are answered in their own way with [`grpc`](Self::grpc), whatever their bodies are.
+/// It fits services of requests and responses of the `http` crate, whatever their bodies are: those of the
+/// responses come out as [`GuardedBody`]. A request of gRPC (`content-type: application/grpc`) is answered
+/// as gRPC does.
 #[derive(Clone, Debug)]
-pub struct AuthenticateLayer<A = Text> {
+pub struct AuthenticateLayer {
     verifier: Verifier,
     requirement: Option<Arc<Requirement>>,
     passes_preflight: bool,
     is_optional: bool,
-    answers: PhantomData<fn() -> A>,
 }
 
 impl AuthenticateLayer {
@@ -43,24 +43,9 @@ impl AuthenticateLayer {
             requirement: None,
             passes_preflight: false,
             is_optional: false,
-            answers: PhantomData,
         }
     }
 
-    /// Answers as gRPC does: 200 with a `grpc-status`, and without a body.
-    #[must_use]
-    pub fn grpc(self) -> AuthenticateLayer<Grpc> {
-        AuthenticateLayer {
-            verifier: self.verifier,
-            requirement: self.requirement,
-            passes_preflight: self.passes_preflight,
-            is_optional: self.is_optional,
-            answers: PhantomData,
-        }
-    }
-}
-
-impl<A> AuthenticateLayer<A> {
     /// Requires something of every token too.
     #[must_use]
     pub fn requiring(mut self, requirement: Requirement) -> Self {
@@ -95,8 +80,8 @@ impl<A> AuthenticateLayer<A> {
     }
 }
 
-impl<S, A: Clone> Layer<S> for AuthenticateLayer<A> {
-    type Service = Authenticate<S, A>;
+impl<S> Layer<S> for AuthenticateLayer {
+    type Service = Authenticate<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
         Authenticate {
@@ -108,30 +93,21 @@ impl<S, A: Clone> Layer<S> for AuthenticateLayer<A> {
 
 /// The service that [`AuthenticateLayer`] makes.
 #[derive(Clone, Debug)]
-pub struct Authenticate<S, A = Text> {
+pub struct Authenticate<S> {
     inner: S,
-    layer: AuthenticateLayer<A>,
+    layer: AuthenticateLayer,
 }
 
-/// A request that was let through as a preflight, without claims.
-#[derive(Clone, Copy, Debug)]
-struct Preflight;
-
-/// A request that was let through without a token, where that is allowed.
-#[derive(Clone, Copy, Debug)]
-struct Anonymous;
-
 /// The future of both services.
-type Answering<R, E> = Pin<Box<dyn Future<Output = Result<Response<R>, E>> + Send>>;
+type Answering<R, E> = Pin<Box<dyn Future<Output = Result<Response<GuardedBody<R>>, E>> + Send>>;
 
-impl<S, A, B, R> Service<Request<B>> for Authenticate<S, A>
+impl<S, B, R> Service<Request<B>> for Authenticate<S>
 where
-    A: Answers<R>,
     S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
     S::Future: Send,
     B: Send + 'static,
 {
-    type Response = Response<R>;
+    type Response = Response<GuardedBody<R>>;
     type Error = S::Error;
     type Future = Answering<R, S::Error>;
 
@@ -144,17 +120,22 @@ where
         let mut inner = ready(&mut self.inner);
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            match layer.admit(&mut parts).await {
-                Ok(()) => inner.call(Request::from_parts(parts, body)).await,
-                Err(challenge) => Ok(A::answer(challenge)),
+            if let Err(challenge) = layer.admit(&mut parts).await {
+                let challenge = described(challenge, layer.requirement.as_deref(), &parts);
+                return Ok(answer(challenge, &parts.headers));
             }
+            let response = inner.call(Request::from_parts(parts, body)).await?;
+            Ok(response.map(GuardedBody::of_service))
         })
     }
 }
 
-impl<A> AuthenticateLayer<A> {
+impl AuthenticateLayer {
     /// Whether the request goes on; with its claims, if so.
     async fn admit(&self, parts: &mut request::Parts) -> Result<(), Challenge> {
+        if self.verifier.resource_metadata().is_some() {
+            parts.extensions.insert(Described(self.verifier.clone()));
+        }
         if self.passes_preflight && is_preflight(&parts.method, &parts.headers) {
             parts.extensions.insert(Preflight);
             return Ok(());
@@ -197,9 +178,8 @@ fn check(
 ///
 /// It stands behind an [`AuthenticateLayer`]; without one it answers 500 and says so in the log.
 #[derive(Clone, Debug)]
-pub struct RequireLayer<A = Text> {
+pub struct RequireLayer {
     requirement: Arc<Requirement>,
-    answers: PhantomData<fn() -> A>,
 }
 
 impl RequireLayer {
@@ -207,47 +187,35 @@ impl RequireLayer {
     pub fn new(requirement: Requirement) -> Self {
         Self {
             requirement: Arc::new(requirement),
-            answers: PhantomData,
-        }
-    }
-
-    /// Answers as gRPC does: see [`AuthenticateLayer::grpc`].
-    pub fn grpc(self) -> RequireLayer<Grpc> {
-        RequireLayer {
-            requirement: self.requirement,
-            answers: PhantomData,
         }
     }
 }
 
-impl<S, A> Layer<S> for RequireLayer<A> {
-    type Service = Require<S, A>;
+impl<S> Layer<S> for RequireLayer {
+    type Service = Require<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
         Require {
             inner,
             requirement: Arc::clone(&self.requirement),
-            answers: PhantomData,
         }
     }
 }
 
 /// The service that [`RequireLayer`] makes.
 #[derive(Clone, Debug)]
-pub struct Require<S, A = Text> {
+pub struct Require<S> {
     inner: S,
     requirement: Arc<Requirement>,
-    answers: PhantomData<fn() -> A>,
 }
 
-impl<S, A, B, R> Service<Request<B>> for Require<S, A>
+impl<S, B, R> Service<Request<B>> for Require<S>
 where
-    A: Answers<R>,
     S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
     S::Future: Send,
     B: Send + 'static,
 {
-    type Response = Response<R>;
+    type Response = Response<GuardedBody<R>>;
     type Error = S::Error;
     type Future = Answering<R, S::Error>;
 
@@ -266,43 +234,14 @@ where
             if !is_preflight {
                 let checked = claims(&parts).and_then(|claims| check(&requirement, claims, &parts));
                 if let Err(challenge) = checked {
-                    return Ok(A::answer(challenge));
+                    let challenge = described(challenge, Some(&requirement), &parts);
+                    return Ok(answer(challenge, &parts.headers));
                 }
             }
-            inner.call(Request::from_parts(parts, body)).await
+            let response = inner.call(Request::from_parts(parts, body)).await?;
+            Ok(response.map(GuardedBody::of_service))
         })
     }
-}
-
-/// The claims that an authentication layer put into the request. Without one nothing is open.
-pub(super) fn claims(parts: &request::Parts) -> Result<&Claims, Challenge> {
-    let found = parts.extensions.get::<Claims>();
-    match found {
-        Some(claims) => Ok(claims),
-        None if parts.extensions.get::<Anonymous>().is_some() => Err(Challenge::missing_token()),
-        None => Err(without_layer(parts)),
-    }
-}
-
-/// The claims, or nothing where a layer let the request through without a token.
-#[cfg(feature = "axum")]
-pub(super) fn optional_claims(parts: &request::Parts) -> Result<Option<&Claims>, Challenge> {
-    let found = parts.extensions.get::<Claims>();
-    let is_let_through = parts.extensions.get::<Anonymous>().is_some()
-        || parts.extensions.get::<Preflight>().is_some();
-    if found.is_none() && !is_let_through {
-        return Err(without_layer(parts));
-    }
-    Ok(found)
-}
-
-fn without_layer(parts: &request::Parts) -> Challenge {
-    tracing::warn!(
-        path = parts.uri.path(),
-        "a route looks at claims, but there is no authentication layer in front of it: add \
-         Verifier::layer (optional() where a token need not come), or use a ProtectedRouter; answered 500"
-    );
-    Challenge::misconfigured()
 }
 
 /// The service that was polled ready; a clone that was not takes its place.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    builder::VerifierBuilder, claims::Claims, layer::AuthenticateLayer, refusal::VerifyError,
-    rules::Rules, verified_tokens::VerifiedTokens,
+    builder::VerifierBuilder, claims::Claims, layer::AuthenticateLayer, metadata::ResourceMetadata,
+    refusal::VerifyError, rules::Rules, verified_tokens::VerifiedTokens,
 };
 use crate::{
     endpoint::keys::KeySource,
@@ -31,6 +31,7 @@ pub struct Verifier(Arc<Parts>);
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) rules: Rules,
+    pub(super) metadata: Option<ResourceMetadata>,
     pub(super) keys: KeySource,
     pub(super) headers: Headers,
     pub(super) verified_tokens: VerifiedTokens,
@@ -57,6 +58,11 @@ impl Verifier {
     /// The audience that a token must be for.
     pub fn audience(&self) -> &str {
         &self.0.rules.audience
+    }
+
+    /// How the API describes itself, where [`VerifierBuilder::resource`] has named it; without scopes.
+    pub fn resource_metadata(&self) -> Option<&ResourceMetadata> {
+        self.0.metadata.as_ref()
     }
 
     /// A tower layer that lets only authenticated requests through.

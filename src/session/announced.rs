@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use super::{OpenSession, Sessions, lock, state::State};
 use crate::store::{StoreChange, StoreChanges};
 
-/// Whoever has cached the tokens of people's sessions.
+/// The cache of the tokens of people's sessions.
 pub(crate) trait CachedTokens: Send + Sync {
     /// Forgets every cached token of this session; requests that are under way publish nothing.
     fn forget(&self, open: &Arc<OpenSession>);
@@ -28,8 +28,8 @@ impl Sessions {
     }
 
     /// Loads a session that has changed; nothing of it is handed out if it has ended, or is another's.
-    async fn look_again(self: &Arc<Self>, open: &Arc<OpenSession>) {
-        let Ok((_, current)) = self.look(open).await else {
+    async fn load_again(self: &Arc<Self>, open: &Arc<OpenSession>) {
+        let Ok((_, current)) = self.load_current(open).await else {
             return;
         };
         let serving = open.state(|state| state.serving());
@@ -58,7 +58,7 @@ async fn follow(sessions: Weak<Sessions>, mut changes: StoreChanges) {
             _ => sessions.open.all(),
         };
         for open in concerned {
-            sessions.look_again(&open).await;
+            sessions.load_again(&open).await;
         }
     }
 }

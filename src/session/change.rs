@@ -5,19 +5,13 @@
 //! meantime. So a save that was superseded is made anew, and one that failed waits, by the same rules.
 
 use super::{
-    record::{
-        Attempt, Family, FamilyId, KeptToken, Mark, MarkedRequest, Session, SignInId, SignedIn,
-    },
+    record::{Attempt, Family, Mark, MarkedRequest, Session, SignInId, SignedIn},
+    rotation::Rotation,
     rules::{Rule, holds},
     sign_in::SignIn,
     transition::{Transition, took},
 };
-use crate::{
-    scope::{Audience, Scopes},
-    secret::Secret,
-    store::Version,
-    time::Moment,
-};
+use crate::{secret::Secret, store::Version, time::Moment};
 
 /// Something that happened to a session in this process.
 #[derive(Clone)]
@@ -43,8 +37,6 @@ pub(crate) struct SignOut {
     pub(crate) ends: Vec<SignInId>,
     /// When the person signed out, by the wall clock, in milliseconds since the Unix epoch.
     pub(crate) since: u64,
-    /// What was revoked already, or is about to be.
-    pub(crate) revoked: Vec<Secret>,
 }
 
 /// A redemption of this refresh token is about to be sent.
@@ -74,23 +66,6 @@ pub(crate) enum LateWrite {
     Over(Option<Version>),
 }
 
-/// What a redemption has brought.
-#[derive(Clone)]
-pub(crate) struct Rotation {
-    pub(crate) redeemed: Secret,
-    /// The number of the attempt.
-    pub(crate) attempt: u64,
-    /// The sign-in that it was sent under.
-    pub(crate) sign_in: SignInId,
-    /// The family that it is of.
-    pub(crate) family: FamilyId,
-    /// The new refresh token; nothing if the old one stays (RFC 6749 section 6).
-    pub(crate) rotated: Option<Secret>,
-    /// What was granted; nothing if the rest of the reply was unusable.
-    pub(crate) granted: Option<(Audience, Scopes)>,
-    pub(crate) token: Option<KeptToken>,
-}
-
 /// What became of a change over one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Applied {
@@ -116,6 +91,11 @@ impl Applied {
         matches!(self, Self::Entered | Self::EnteredAside)
     }
 
+    /// Whether something else counts in its place.
+    pub(crate) fn has_given_way(self) -> bool {
+        matches!(self, Self::EnteredAside | Self::Overtaken)
+    }
+
     /// Whether it may come to something later.
     pub(crate) fn stays_pending(self) -> bool {
         self.is_entered() || self == Self::Waits
@@ -131,6 +111,14 @@ pub(crate) struct Target<'a> {
     pub(crate) to_revoke: &'a mut Vec<Secret>,
 }
 
+impl Target<'_> {
+    /// There is no record. It may come back as it was, as on a share that was not mounted: then what belongs into it
+    /// enters, whatever stands in its place until then.
+    pub(super) fn is_gone(&self) -> bool {
+        self.version.is_none()
+    }
+}
+
 impl Change {
     /// Makes `session` what it is with this change, if the change still counts.
     pub(crate) fn apply(
@@ -144,7 +132,15 @@ impl Change {
             Self::Mark(mark) => mark.apply(session),
             Self::Unmark(unmark) => unmark.apply(session, target),
             Self::Rotation(rotation) => rotation.apply(session, target),
-            Self::End { refused } => end(refused, session),
+            Self::End { refused } => end(refused, session, target),
+        }
+    }
+
+    /// Whether `record` shows that it has entered, whatever else is pending.
+    pub(crate) fn has_entered(&self, record: Option<&Session>) -> bool {
+        match self {
+            Self::SignIn(sign_in) => record.is_some_and(|record| sign_in.has_entered(record)),
+            _ => false,
         }
     }
 
@@ -167,7 +163,7 @@ impl Change {
 }
 
 impl SignOut {
-    fn apply(&mut self, session: &mut Option<Session>, target: &mut Target<'_>) -> Applied {
+    fn apply(&self, session: &mut Option<Session>, target: &mut Target<'_>) -> Applied {
         let Some(found) = session else {
             // A record that is gone may come back, as on a share that was not mounted: then it must find this.
             let last = self.ends.last().copied().unwrap_or_default();
@@ -188,15 +184,10 @@ impl SignOut {
         let is_its_own = self.ends.contains(&found.sign_in) || !holds(Rule::SignOutEndsItsOwn);
         if !is_its_own {
             let parts = signed_in.tokens_of(&self.ends);
-            return self.end_parts(parts, session, target);
+            return end_parts(parts, session, target);
         }
-        for token in signed_in.refresh_tokens() {
-            let is_revoked = self.revoked.iter().any(|one| is_same(one, token));
-            if !is_revoked {
-                self.revoked.push(token.clone());
-                target.to_revoke.push(token.clone());
-            }
-        }
+        let tokens = signed_in.refresh_tokens().cloned();
+        target.to_revoke.extend(tokens);
         let since = self.since.max(found.since + 1);
         *found = Session::tombstone(found.sign_in, since);
         took(Transition::SignOutEntered);
@@ -204,29 +195,23 @@ impl SignOut {
     }
 }
 
-impl SignOut {
-    /// Another sign-in is in force, and keeps families of the one that this ends.
-    fn end_parts(
-        &mut self,
-        parts: Vec<Secret>,
-        session: &mut Option<Session>,
-        target: &mut Target<'_>,
-    ) -> Applied {
-        let signed_in = session.as_mut().and_then(|found| found.signed_in.as_mut());
-        let Some(signed_in) = signed_in.filter(|_| !parts.is_empty()) else {
-            took(Transition::SignOutOvertaken);
-            return Applied::Overtaken;
-        };
-        for token in parts {
-            signed_in.end_family(&token);
-            if !self.revoked.iter().any(|one| is_same(one, &token)) {
-                self.revoked.push(token.clone());
-                target.to_revoke.push(token);
-            }
-        }
-        took(Transition::SignOutOfParts);
-        Applied::Entered
+/// Another sign-in is in force, and keeps families of the ones that a sign-out ends.
+fn end_parts(
+    parts: Vec<Secret>,
+    session: &mut Option<Session>,
+    target: &mut Target<'_>,
+) -> Applied {
+    let signed_in = session.as_mut().and_then(|found| found.signed_in.as_mut());
+    let Some(signed_in) = signed_in.filter(|_| !parts.is_empty()) else {
+        took(Transition::SignOutOvertaken);
+        return Applied::Overtaken;
+    };
+    for token in parts {
+        signed_in.end_family(&token);
+        target.to_revoke.push(token);
     }
+    took(Transition::SignOutOfParts);
+    Applied::Entered
 }
 
 impl MarkAttempt {
@@ -245,10 +230,6 @@ impl MarkAttempt {
 
 impl Unmark {
     fn apply(&self, session: &mut Option<Session>, target: &Target<'_>) -> Applied {
-        if session.is_none() {
-            took(Transition::UnmarkWaits);
-            return Applied::Waits;
-        }
         let marked = family_of(session, &self.redeemed)
             .filter(|family| family.mark.as_ref().is_some_and(|mark| mark.has(self.id)));
         let may_still_come = self.late_write == LateWrite::Over(target.version);
@@ -266,6 +247,10 @@ impl Unmark {
                 took(Transition::UnmarkWaits);
                 Applied::Waits
             }
+            None if target.is_gone() => {
+                took(Transition::RecordGone);
+                Applied::Waits
+            }
             None => {
                 took(Transition::UnmarkOvertaken);
                 Applied::Overtaken
@@ -274,108 +259,17 @@ impl Unmark {
     }
 }
 
-impl Rotation {
-    /// The account and the sign-in are the record's: a rotation changes one family.
-    fn apply(&self, session: &mut Option<Session>, target: &mut Target<'_>) -> Applied {
-        let Some(found) = session else {
-            took(Transition::RotationWaits);
-            return Applied::Waits;
-        };
-        // A record that is gone, and that this process has signed out of before: it may come back.
-        let is_gone = target.version.is_none() && found.sign_in != self.sign_in;
-        let Some(signed_in) = &mut found.signed_in else {
-            if is_gone {
-                took(Transition::RotationWaits);
-                return Applied::Waits;
-            }
-            target.to_revoke.extend(self.rotated.clone());
-            took(Transition::RotationSignedOut);
-            return Applied::SignedOut;
-        };
-        let is_of_this_sign_in = found.sign_in == self.sign_in;
-        self.enter(signed_in, is_of_this_sign_in, target)
-    }
-
-    /// The refresh token enters wherever its family is. The access token does not enter another sign-in: what
-    /// the person proved there is not what it was issued for.
-    fn enter(
-        &self,
-        signed_in: &mut SignedIn,
-        is_of_this_sign_in: bool,
-        target: &mut Target<'_>,
-    ) -> Applied {
-        let family = if holds(Rule::RotationNeedsItsToken) {
-            signed_in.family_of(&self.redeemed)
-        } else {
-            signed_in.families.first_mut()
-        };
-        if let Some(family) = family {
-            self.settle_mark(family);
-            if let Some((audience, granted)) = &self.granted {
-                family.grant(audience, granted);
-            }
-            if !is_of_this_sign_in {
-                took(Transition::RotationBesideSignIn);
-                return Applied::EnteredAside;
-            }
-            if let Some(token) = &self.token {
-                signed_in.keep(token.clone(), target.now);
-            }
-            took(Transition::RotationEntered);
-            return Applied::Entered;
-        }
-        let own = self.rotated.as_ref();
-        if own.is_some_and(|rotated| signed_in.family_of(rotated).is_some()) {
-            took(Transition::RotationFound);
-            // The access token is of its own sign-in alone, here as above.
-            return if is_of_this_sign_in {
-                Applied::Found
-            } else {
-                Applied::Overtaken
-            };
-        }
-        let mut replaced = signed_in.replaced.iter_mut();
-        if let Some(replaced) = replaced.find(|one| is_same(one, &self.redeemed))
-            && let Some(rotated) = own
-        {
-            *replaced = rotated.clone();
-            took(Transition::RotationOfReplaced);
-            return Applied::EnteredAside;
-        }
-        took(Transition::RotationOvertaken);
-        let mut families = signed_in.families.iter();
-        let has_another =
-            families.any(|one| one.id() == self.family && one.refresh_token.is_some());
-        if !has_another {
-            // A sign-out has ended the family and not known of this token. Where another process has rotated
-            // it, revoking this one would end the good one too (RFC 7009 section 2.1).
-            target.to_revoke.extend(self.rotated.clone());
-        }
-        Applied::Overtaken
-    }
-}
-
-impl Rotation {
-    /// A new refresh token has no mark. The old one keeps the attempts of other processes since.
-    fn settle_mark(&self, family: &mut Family) {
-        if let Some(rotated) = &self.rotated {
-            (family.refresh_token, family.mark) = (Some(rotated.clone()), None);
-            return;
-        }
-        family.settle(self.attempt);
-        if !holds(Rule::OldTokenStays) {
-            family.refresh_token = None;
-        }
-    }
-}
-
-fn end(refused: &Secret, session: &mut Option<Session>) -> Applied {
+fn end(refused: &Secret, session: &mut Option<Session>, target: &Target<'_>) -> Applied {
     let signed_in = session.as_mut().and_then(|found| found.signed_in.as_mut());
     let holds_it = |it: &&mut SignedIn| {
         let mut families = it.families.iter();
         families.any(|it| it.holds(refused) || !holds(Rule::EndOnlyTheRefused))
     };
     let Some(signed_in) = signed_in.filter(holds_it) else {
+        if target.is_gone() {
+            took(Transition::RecordGone);
+            return Applied::Waits;
+        }
         took(Transition::EndOvertaken);
         return Applied::Overtaken;
     };

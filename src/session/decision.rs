@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::{
     Wanted,
+    loaded::Current,
     record::{Coverage, Family, FamilyId, KeptToken, Mark, MarkedRequest, SignInId, SignedIn},
     rules::{Rule, holds},
-    state::{Current, State},
+    state::State,
     transition::{Transition, took},
 };
 use crate::{
@@ -86,7 +87,7 @@ impl State {
     ) -> Decision {
         let Some(signed_in) = current.signed_in() else {
             took(Transition::NotSignedIn);
-            return Decision::Refuse(Error::signed_out(&wanted.asked));
+            return Decision::Refuse(Error::signed_out(&wanted.target.asked));
         };
         let sign_in = current.in_force();
         if let Some((token, requested_at)) = self.adopt(signed_in, wanted, now) {
@@ -103,7 +104,7 @@ impl State {
             Err(error) => return Decision::Refuse(error),
         };
         let only = family.audience.as_deref().map(Audience::from);
-        let own = MarkedRequest::new(&wanted.asked, &wanted.parameters);
+        let own = MarkedRequest::new(&wanted.target);
         let before = family.mark.clone();
         let Some(request) = request(before.as_ref(), own, dialect, now) else {
             return Decision::Lost { family: only };
@@ -126,16 +127,16 @@ impl State {
         now: Moment,
     ) -> Option<(KeptToken, Moment)> {
         let mut tokens = signed_in.tokens.iter();
-        let kept = tokens.find(|kept| kept.is_for(&wanted.asked, &wanted.parameters))?;
-        let requested_at = self.requested_at(kept, now)?;
+        let kept = tokens.find(|kept| kept.is_for(&wanted.target))?;
+        let requested_at = self.access_tokens.requested_at(kept, now)?;
         let is_good = match Freshness::new(requested_at, kept.lifetime(), 0.0).phase(now) {
             Phase::Stale => false,
             // A forced call wants a request that starts after it, by any process.
-            _ if wanted.is_forced => requested_at.has_reached(wanted.departed),
+            _ if wanted.urgency.is_forced => requested_at.has_reached(wanted.departed),
             Phase::Fresh => true,
             Phase::Window => !wanted.replaces_usable,
         };
-        let is_adopted = is_good && !self.has_rejected(&kept.access_token);
+        let is_adopted = is_good && !self.access_tokens.has_rejected(&kept.access_token);
         is_adopted.then(|| (kept.clone(), requested_at))
     }
 }
@@ -187,7 +188,7 @@ fn covering<'a>(
     wanted: &Wanted,
     may_exceed: bool,
 ) -> Result<(&'a Family, &'a Secret), Error> {
-    let asked = &wanted.asked;
+    let asked = &wanted.target.asked;
     let Some(family) = signed_in.family(&asked.audience) else {
         took(Transition::NotCovered);
         return Err(Error::consent_required(asked, asked.scopes.clone()));

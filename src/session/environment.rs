@@ -15,8 +15,8 @@ use super::background::BackgroundRuntime;
 use crate::{
     dialect::{AudienceRule, Dialect},
     endpoint::{Revocation, TokenReply},
-    error::{Asked, Error},
-    request::Parameters,
+    error::Error,
+    request::{Target, Urgency},
     secret::Secret,
     time::{Moment, TimeSource},
 };
@@ -30,7 +30,7 @@ pub(crate) trait Environment: fmt::Debug + Send + Sync + 'static {
     fn now(&self) -> Moment;
     /// Ends after `duration`. It is awaited in work that was spawned here.
     fn sleep(&self, duration: Duration) -> Boxed<'static, ()>;
-    /// Runs `work` to its end, whoever stops waiting for it.
+    /// Runs `work` to its end, also if its caller stops waiting for it.
     fn spawn(&self, work: Boxed<'static, ()>);
     /// Runs `work` for as long as there is nothing else to wait for.
     fn spawn_daemon(&self, work: Boxed<'static, ()>);
@@ -59,10 +59,8 @@ pub(crate) trait Issuer: fmt::Debug + Send + Sync + 'static {
 /// What a redemption asks for.
 #[derive(Clone, Debug)]
 pub(crate) struct RefreshRequest {
-    pub(crate) asked: Asked,
-    pub(crate) parameters: Parameters,
-    pub(crate) in_background: bool,
-    pub(crate) is_forced: bool,
+    pub(crate) target: Target,
+    pub(crate) urgency: Urgency,
 }
 
 /// What came of a redemption.

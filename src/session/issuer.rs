@@ -24,10 +24,8 @@ impl Issuer for Endpoint {
                     narrows: self.dialect().narrows_per_token,
                     rotated: &rotated,
                 },
-                asked: &request.asked,
-                parameters: &request.parameters,
-                in_background: request.in_background,
-                is_forced: request.is_forced,
+                target: &request.target,
+                urgency: request.urgency,
             };
             let reply = self.token(&grant).await;
             Redeemed {

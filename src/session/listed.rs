@@ -15,7 +15,7 @@ use crate::{
     store::SessionRecord,
 };
 
-/// What a store holds of one session in which somebody is signed in; never a token.
+/// What a store holds of one session in which a person is signed in; never a token.
 ///
 /// From [`People::sessions`](crate::People::sessions).
 #[derive(Clone)]
@@ -59,9 +59,10 @@ impl SessionInfo {
 
     fn of(name: &str, session: Session) -> Option<Self> {
         let signed_in = session.signed_in?;
-        let tokens_end = signed_in.tokens.iter().map(|kept| {
-            let end = UNIX_EPOCH + Duration::from_millis(kept.ends_at());
-            (Audience::from(kept.audience.as_str()), end)
+        let tokens_end = signed_in.tokens.iter().filter_map(|kept| {
+            // A record may say anything, and not every system knows every date.
+            let end = UNIX_EPOCH.checked_add(Duration::from_millis(kept.ends_at()))?;
+            Some((Audience::from(kept.audience.as_str()), end))
         });
         Some(Self {
             name: name.to_owned(),
@@ -87,7 +88,7 @@ impl fmt::Debug for SessionInfo {
 }
 
 impl Sessions {
-    /// The sessions of this issuer and application in which somebody is signed in, as the store has them.
+    /// The sessions of this issuer and application in which a person is signed in, as the store has them.
     pub(crate) async fn list(self: &Arc<Self>) -> Result<Vec<SessionInfo>, Error> {
         let sessions = Arc::clone(self);
         self.outlive(async move {

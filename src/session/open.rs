@@ -9,18 +9,18 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
+    loaded::Loaded,
     open_sessions::Registration,
     prompt::{PromptRequest, PromptTurn, Prompts},
-    slot_names::SlotNames,
-    state::{Loaded, State},
+    state::State,
 };
-use crate::{error::Error, scope::Audience};
+use crate::{error::Error, scope::Audience, slot::SessionSlots};
 
 /// One session in this process, from [`OpenSessions::open`](super::OpenSessions::open): there is one for
 /// each name at a time.
 pub(crate) struct OpenSession {
     registration: Registration,
-    slots: SlotNames,
+    slots: SessionSlots,
     /// Made when it is needed: a flow of the application's own needs nothing but a name.
     known: OnceLock<Box<Known>>,
 }
@@ -32,6 +32,10 @@ struct Known {
     prompts: Prompts,
 }
 
+/// What the session's one mutex guards; each step over it is a whole transition.
+///
+/// There is a queue for as long as a redemption waits in it, and a load for as long as it is under way: one that
+/// began before the last thing was seen is joined by no later caller.
 #[derive(Default)]
 pub(super) struct Inner {
     pub(super) state: State,
@@ -58,7 +62,7 @@ impl OpenSession {
     pub(super) fn new(registration: Registration) -> Self {
         Self {
             registration,
-            slots: SlotNames::default(),
+            slots: SessionSlots::default(),
             known: OnceLock::new(),
         }
     }
@@ -72,8 +76,8 @@ impl OpenSession {
         self.registration.name()
     }
 
-    /// Which slots of the cache are this session's.
-    pub(crate) fn slots(&self) -> &SlotNames {
+    /// The slots of the cache that are this session's.
+    pub(crate) fn slots(&self) -> &SessionSlots {
         &self.slots
     }
 
@@ -111,7 +115,7 @@ impl OpenSession {
 
     /// Takes note of an access token that an API has refused, or that is to be forgotten.
     pub(crate) fn reject(&self, access_token: &str) {
-        self.state(|state| state.reject(access_token));
+        self.state(|state| state.access_tokens.reject(access_token));
     }
 
     /// Waits until the person of this session is not prompted for something else.

@@ -8,7 +8,10 @@ use std::{
 use foldhash::fast::RandomState;
 use papaya::HashMap;
 
-use super::{OpenSession, lock};
+use super::{
+    OpenSession, lock,
+    session_name::{Named, SessionName},
+};
 
 /// The sessions of which something is known in this process, each of them once.
 ///
@@ -17,7 +20,7 @@ use super::{OpenSession, lock};
 /// sessions that are in use.
 #[derive(Default)]
 pub(crate) struct OpenSessions {
-    by_name: HashMap<Arc<str>, Weak<OpenSession>, RandomState>,
+    by_name: HashMap<SessionName, Weak<OpenSession>, RandomState>,
     /// By the digest that a store announces, where the store announces changes.
     announced: Option<Announced>,
     /// Those that have something which the store has not taken: kept until it has.
@@ -67,7 +70,7 @@ impl OpenSessions {
     /// What is known here of the session called `name`.
     pub(crate) fn open(self: &Arc<Self>, name: &str) -> Arc<OpenSession> {
         let sessions = self.by_name.pin();
-        if let Some(open) = sessions.get(name).and_then(Weak::upgrade) {
+        if let Some(open) = sessions.get(&Named(name)).and_then(Weak::upgrade) {
             return open;
         }
         let name: Arc<str> = name.into();
@@ -76,14 +79,16 @@ impl OpenSessions {
             sessions: Arc::downgrade(self),
         }));
         // Not `compute`: that never helps `papaya` to finish a resize, and look-ups get slower with each.
-        while let Err(there) = sessions.try_insert(Arc::clone(&name), Arc::downgrade(&new)) {
+        let key = SessionName::new(&name);
+        while let Err(there) = sessions.try_insert(key.clone(), Arc::downgrade(&new)) {
             if let Some(open) = there.current.upgrade() {
                 // Another call was faster.
                 return open;
             }
             // It is being dropped, and is about to leave.
             let gone = there.current.as_ptr();
-            let _removed = sessions.remove_if(&name, |_, open| std::ptr::eq(open.as_ptr(), gone));
+            let _removed =
+                sessions.remove_if(&Named(&name), |_, open| std::ptr::eq(open.as_ptr(), gone));
         }
         if let Some(announced) = &self.announced {
             let digest = (announced.digest)(new.name());
@@ -130,8 +135,9 @@ impl Registration {
         let Some(sessions) = self.sessions.upgrade() else {
             return;
         };
-        let is_same = |_: &Arc<str>, open: &Weak<OpenSession>| std::ptr::eq(open.as_ptr(), gone);
-        let _removed = sessions.by_name.pin().remove_if(&self.name, is_same);
+        let is_same = |_: &SessionName, open: &Weak<OpenSession>| std::ptr::eq(open.as_ptr(), gone);
+        let by_name = sessions.by_name.pin();
+        let _removed = by_name.remove_if(&Named(&self.name), is_same);
         if let Some(announced) = &sessions.announced {
             let is_same = |_: &String, open: &Weak<OpenSession>| std::ptr::eq(open.as_ptr(), gone);
             let digest = (announced.digest)(&self.name);

@@ -5,11 +5,13 @@ use std::{sync::Arc, time::Duration};
 use super::{
     LoginTokens, OpenSession, Sessions,
     change::{Applied, Change},
-    driver::{SaveOutcome, TRIES, base, contended},
+    driver::{SaveOutcome, TRIES, contended},
     environment::within,
+    loaded::{Current, Loaded},
+    loading::base,
     record::{Session, SignInId, SignedIn},
     sign_in::SignIn,
-    state::{Current, Loaded, State},
+    state::State,
 };
 use crate::{
     account::Account,
@@ -25,7 +27,8 @@ impl Sessions {
     /// # Errors
     ///
     /// [`Error::Store`] with the account where the session could not be kept: it counts in this process
-    /// then, and is written when the store takes it.
+    /// then, and is written when the store takes it. [`Error::Request`] where the person has signed out, or another
+    /// sign-in has come later, while this one was under way.
     pub(crate) async fn sign_in(
         self: &Arc<Self>,
         open: &Arc<OpenSession>,
@@ -51,7 +54,7 @@ impl Sessions {
         let issuer = (families, self.issuer.audiences());
         let sign_in = SignIn::new(id, login, same_person, issuer);
         if let Some(token) = sign_in.token() {
-            open.state(|state| state.requested(token, requested_at));
+            open.state(|state| state.access_tokens.requested(token, requested_at));
         }
         let mut sign_in = Box::new(sign_in);
         sign_in.after = open.state(|state| state.seen_sign_ins());
@@ -77,6 +80,9 @@ impl Sessions {
             Some(error) => Err(error.of_account(&account)),
             None if committed.applied == Applied::SignedOut => {
                 Err(Error::request("the person has signed out while signing in"))
+            }
+            None if committed.applied.has_given_way() => {
+                Err(Error::request("another sign-in has come later"))
             }
             None => Ok(account),
         }
@@ -169,7 +175,7 @@ impl Sessions {
         ended.and_then(Result::ok).unwrap_or(Revocation::UnderWay)
     }
 
-    /// Who is signed in; nothing if nobody is.
+    /// Who is signed in; nothing if the person has signed out, or never signed in.
     pub(crate) async fn account(
         self: &Arc<Self>,
         open: &Arc<OpenSession>,
@@ -185,7 +191,7 @@ impl Sessions {
     ) -> Result<Option<SignedIn>, Error> {
         let (sessions, own) = (Arc::clone(self), Arc::clone(open));
         self.outlive(async move {
-            let (_, current) = sessions.look(&own).await?;
+            let (_, current) = sessions.load_current(&own).await?;
             sessions.revoke_queued(&own);
             if current.is_ahead() {
                 sessions.settle_later(&own);
@@ -195,11 +201,11 @@ impl Sessions {
         .await
     }
 
-    /// Whether anybody is signed in, for a session of which nothing is cached.
+    /// Whether a person is signed in, for a session of which nothing is cached.
     ///
     /// # Errors
     ///
-    /// [`Error::Login`] if nobody is.
+    /// [`Error::Login`] if none is.
     pub(crate) async fn ensure_signed_in(
         self: &Arc<Self>,
         open: &Arc<OpenSession>,
@@ -229,11 +235,11 @@ impl Sessions {
     /// A store that cannot be read says nothing new.
     pub(crate) async fn revision(self: &Arc<Self>, open: &Arc<OpenSession>) -> u64 {
         let now = self.now();
-        let is_recent = |at: Moment| now.since(at) < LOOK_EVERY;
+        let is_recent = |at: Moment| now.since(at) < LOAD_EVERY;
         if !open.state(|state| state.seen_at()).is_some_and(is_recent) {
             let _ = self.signed_in(open).await;
             // A store that fails is not asked at every call either.
-            open.state(|state| state.looked(now));
+            open.state(|state| state.tried_to_load(now));
         }
         open.revision()
     }
@@ -290,4 +296,4 @@ const SIGN_OUT_LIMIT: Duration = Duration::from_secs(10);
 const REVOCATION_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a person did in another process is noticed within this time.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOAD_EVERY: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! One prompt at a time for each person, and its outcome for everybody who waited for it.
+//! One prompt at a time for each person, and its outcome for all callers that waited for it.
 
 use std::sync::{
     Arc,
@@ -13,6 +13,9 @@ use crate::{
 };
 
 /// The prompts of one session.
+///
+/// One is shown at a time: its caller holds `last`. `count` grows when one ends, so that a caller knows whether the one
+/// in `last` ended while it waited.
 #[derive(Debug, Default)]
 pub(super) struct Prompts {
     last: Arc<Mutex<Option<Prompted>>>,
@@ -46,7 +49,7 @@ pub(crate) struct PromptTurn {
 }
 
 impl Prompts {
-    /// Waits until nobody else prompts the person.
+    /// Waits until no other caller prompts the person.
     pub(super) async fn turn(&self, request: PromptRequest) -> PromptTurn {
         let since = self.count.load(Ordering::Acquire);
         PromptTurn {

@@ -43,6 +43,10 @@ pub(crate) struct Session {
     /// records of an older version.
     #[serde(default)]
     pub(crate) since: u64,
+    /// When the session before this person's ended, as `since`; zero if there was none, or if that is not known. A
+    /// sign-in that came before is over, also where its API has a refresh token of its own.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) ended: u64,
     /// Nothing once the person has signed out: then the record is a tombstone.
     pub(crate) signed_in: Option<SignedIn>,
 }
@@ -77,6 +81,7 @@ impl Session {
         Self {
             sign_in,
             since,
+            ended: 0,
             signed_in: None,
         }
     }
@@ -191,6 +196,11 @@ impl SignedIn {
             .flat_map(|family| &family.covers)
             .map(|(audience, coverage)| (Audience::from(audience.as_str()), coverage.granted()))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A record holds at most this many access tokens; those of more audiences are fetched again by the

@@ -3,41 +3,23 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    OpenSession, SessionToken, Sessions, Wanted,
-    change::{Applied, Change, LateWrite, MarkAttempt, Rotation, Unmark},
-    decision::{Adopted, Decision, Plan},
-    driver::{Committed, SaveOutcome, contended},
-    environment::{Redeemed, RefreshRequest, within},
-    record::{Attempt, KeptToken, MarkedRequest, SignInId, granted},
-    refused::{in_other_words, is_refused, is_success, is_unknown},
+    OpenSession, Sessions, Wanted,
+    attempt::Round,
+    decision::{Adopted, Decision},
+    driver::contended,
+    environment::within,
+    loaded::Loaded,
+    record::SignInId,
     rules::{Rule, holds},
-    state::{Loaded, State},
+    state::State,
     transition::{Transition, took},
 };
 use crate::{
-    account::Account,
-    endpoint::TokenReply,
-    error::{Error, StoreError, StoreErrorKind, UnavailableReason, Violation},
-    jwt::UnverifiedClaims,
+    error::{Error, UnavailableReason},
     scope::{Audience, Scopes},
-    secret::Secret,
     store::{FamilyKey, SessionLock},
-    token::Source,
+    token::{Source, TokenResponse},
 };
-
-/// What one round under the lock came to.
-enum Round {
-    /// The token, and the sign-in that it is of.
-    Token(SessionToken, SignInId),
-    /// What is in the session now is another's doing: look again.
-    Again,
-}
-
-/// A redemption that is marked, and may be sent.
-struct Marked {
-    id: u64,
-    loaded: Arc<Loaded>,
-}
 
 impl Sessions {
     /// The access token for `wanted`: what the session holds, or what a redemption brings.
@@ -45,7 +27,7 @@ impl Sessions {
         self: &Arc<Self>,
         open: &Arc<OpenSession>,
         wanted: Wanted,
-    ) -> Result<SessionToken, Error> {
+    ) -> Result<TokenResponse, Error> {
         let (sessions, own) = (Arc::clone(self), Arc::clone(open));
         self.outlive(async move {
             for _ in 0..ATTEMPTS {
@@ -65,9 +47,9 @@ impl Sessions {
         self: &Arc<Self>,
         open: &Arc<OpenSession>,
         wanted: &Wanted,
-    ) -> Result<Option<SessionToken>, Error> {
+    ) -> Result<Option<TokenResponse>, Error> {
         // Without the lock first: what another process has left needs none.
-        let (loaded, current) = self.look(open).await?;
+        let (loaded, current) = self.load_current(open).await?;
         if current.is_ahead() {
             self.settle_later(open);
         }
@@ -99,12 +81,12 @@ impl Sessions {
         wanted: &Wanted,
         family: Option<Audience>,
         first: Arc<Loaded>,
-    ) -> Result<Option<SessionToken>, Error> {
+    ) -> Result<Option<TokenResponse>, Error> {
         // Before the lock: an issuer that is slow to be found must not hold up other processes.
-        self.issuer.reach(wanted.in_background).await?;
+        self.issuer.reach(wanted.urgency.in_background).await?;
         let queue = open.queue(family.as_ref());
         let turn = within(&*self.environment, LOCK_PATIENCE, queue.lock()).await;
-        // A task that waits longer than its flight would redeem for nobody.
+        // A task that waits longer than its flight would redeem for no caller.
         let Some(_turn) = turn else {
             return Err(Error::unavailable(UnavailableReason::Timeout));
         };
@@ -136,7 +118,7 @@ impl Sessions {
         wanted: &Wanted,
         locked: (&FamilyKey, Option<&SessionLock>),
         first: Arc<Loaded>,
-    ) -> Result<Option<(SessionToken, SignInId)>, Error> {
+    ) -> Result<Option<(TokenResponse, SignInId)>, Error> {
         let mut next = (!holds(Rule::LoadUnderLock)).then_some(first);
         for _ in 0..ROUNDS {
             let loaded = match next.take() {
@@ -145,7 +127,8 @@ impl Sessions {
             };
             match self.round(open, wanted, locked, loaded).await? {
                 Some(Round::Token(token, sign_in)) => return Ok(Some((token, sign_in))),
-                Some(Round::Again) => {}
+                // Another process has changed what this one found: it may hold the lock by now.
+                Some(Round::Again) => self.ensure_held(locked.1).await?,
                 None => return Ok(None),
             }
         }
@@ -169,10 +152,12 @@ impl Sessions {
             }
             Decision::Refuse(error) => return Err(error.found_in(current.in_force().0)),
             Decision::Lost { .. } => {
+                // Once the lock is lost, one of them may be on its way to the process that holds it now.
+                self.ensure_held(lock).await?;
                 took(Transition::AnswersLost);
-                let audience = &wanted.asked.audience;
+                let audience = &wanted.target.asked.audience;
                 tracing::warn!(%audience, "the answers to the refresh token were lost, a sign-in is needed");
-                let error = Error::login_required(&wanted.asked);
+                let error = Error::login_required(&wanted.target.asked);
                 return Err(error.found_in(current.in_force().0));
             }
             // The person has signed in for this API alone meanwhile: that family has another lock.
@@ -183,302 +168,20 @@ impl Sessions {
         // What the person has to do is remembered with the sign-in that it was found in.
         outcome.map_err(|error| error.found_in(plan.sign_in.0))
     }
-
-    /// Marks, sends and takes in what comes of it. Nothing if another sign-in has come.
-    async fn carry_out(
-        self: &Arc<Self>,
-        open: &Arc<OpenSession>,
-        wanted: &Wanted,
-        lock: Option<&SessionLock>,
-        plan: &Plan,
-        loaded: Arc<Loaded>,
-    ) -> Result<Option<Round>, Error> {
-        if plan.is_repetition() && holds(Rule::ProbeBeforeRepeating) {
-            // Not into the same trouble that has swallowed the first.
-            self.issuer.is_there().await?;
-            let audience = &wanted.asked.audience;
-            tracing::warn!(%audience, "the answer to the refresh token was lost, sent once more");
-        }
-        let Some(marked) = self.mark(open, plan, loaded).await? else {
-            return Ok(Some(Round::Again));
-        };
-        if let Some(lock) = lock
-            && holds(Rule::CheckLockBeforeSending)
-            && !self.is_held(lock).await
-        {
-            took(Transition::LockLost);
-            self.unmark(open, plan, marked, false).await;
-            return Err(lock_lost());
-        }
-        // Nothing is awaited from here on until it is sent.
-        if !plan.is_timely(self.issuer.dialect(), self.now()) {
-            self.unmark(open, plan, marked, false).await;
-            return Ok(Some(Round::Again));
-        }
-        self.send(open, wanted, plan, marked).await
-    }
-
-    async fn is_held(&self, lock: &SessionLock) -> bool {
-        let asking = lock.is_held();
-        let held = within(&*self.environment, self.store_timeout, asking).await;
-        held.unwrap_or(false)
-    }
-
-    /// Marks the token as about to be redeemed; nothing if the session has changed meanwhile.
-    ///
-    /// What the issuer would answer could not be kept either where the mark cannot.
-    async fn mark(
-        self: &Arc<Self>,
-        open: &Arc<OpenSession>,
-        plan: &Plan,
-        loaded: Arc<Loaded>,
-    ) -> Result<Option<Marked>, Error> {
-        let (id, now) = (self.environment.random(), self.now());
-        if !holds(Rule::MarkBeforeRedeeming) {
-            return Ok(Some(Marked { id, loaded }));
-        }
-        let at = now.wall_milliseconds();
-        let mut change = Change::Mark(MarkAttempt {
-            redeemed: plan.refresh_token.clone(),
-            attempt: Attempt { id, at },
-            request: plan.request.clone(),
-        });
-        let (current, applied) = open.state(|state| state.current_with(&mut change, &loaded, now));
-        if !applied.is_entered() {
-            return Ok(None);
-        }
-        let saved = self.save(open, &loaded, &current).await;
-        // A mark that was written and never sent would use up the repetition.
-        let late_write = match &saved {
-            Ok(SaveOutcome::InDoubt(_)) => Some(LateWrite::Impossible),
-            Err(_) => Some(LateWrite::Over(loaded.version)),
-            Ok(_) => None,
-        };
-        if let Some(late_write) = late_write
-            && holds(Rule::UnmarkUnsent)
-            && holds(Rule::NoMarkNoRedemption)
-        {
-            self.hold(open, plan.unmark(id, false, late_write), &loaded);
-        }
-        match saved {
-            Ok(SaveOutcome::Saved(loaded)) => Ok(Some(Marked { id, loaded })),
-            Ok(SaveOutcome::Superseded | SaveOutcome::InDoubt(_)) => Ok(None),
-            Err(_) if !holds(Rule::NoMarkNoRedemption) => Ok(Some(Marked { id, loaded })),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Sends it, and takes in what comes of it.
-    async fn send(
-        self: &Arc<Self>,
-        open: &Arc<OpenSession>,
-        wanted: &Wanted,
-        plan: &Plan,
-        marked: Marked,
-    ) -> Result<Option<Round>, Error> {
-        let request = RefreshRequest {
-            asked: plan.request.asked(),
-            parameters: plan.request.parameters(),
-            in_background: wanted.in_background,
-            is_forced: wanted.is_forced,
-        };
-        took(plan.transition());
-        let redeemed = self.issuer.redeem(&plan.refresh_token, &request);
-        let Redeemed { reply, rotated } = redeemed.await;
-        let error = match reply {
-            Ok(reply) => {
-                took(Transition::Answered);
-                return self.answered(open, wanted, plan, marked, reply).await;
-            }
-            Err(error) => error,
-        };
-        if let Some(rotated) = rotated.filter(|_| holds(Rule::SalvageRotated)) {
-            took(Transition::Salvaged);
-            let rotation = Rotation {
-                redeemed: plan.refresh_token.clone(),
-                attempt: marked.id,
-                sign_in: plan.sign_in,
-                family: plan.id.clone(),
-                rotated: Some(rotated),
-                granted: None,
-                token: None,
-            };
-            let change = Change::Rotation(Box::new(rotation));
-            self.commit(open, marked.loaded, change).await;
-            return Err(error);
-        }
-        if is_refused(&error) {
-            return self.refused(open, wanted, plan, marked, error).await;
-        }
-        if is_unknown(&error) && holds(Rule::MarkStaysInDoubt) {
-            // It may have arrived: the mark stays, and counts.
-            took(Transition::AnswerLost);
-            return Err(error);
-        }
-        took(Transition::SurelyNotRedeemed);
-        if holds(Rule::UnmarkUnredeemed) {
-            // RFC 6749 section 6: an answer that brings no new refresh token leaves the old one good.
-            self.unmark(open, plan, marked, is_success(&error)).await;
-        }
-        let is_of_other = !plan.is_for(wanted) && !error.is_retryable();
-        if is_of_other {
-            // The repetition was refused for what it asked for, which this caller does not.
-            return Ok(Some(Round::Again));
-        }
-        Err(in_other_words(error, &wanted.asked))
-    }
-
-    /// Keeps what a redemption has brought before anything is handed up.
-    async fn answered(
-        self: &Arc<Self>,
-        open: &Arc<OpenSession>,
-        wanted: &Wanted,
-        plan: &Plan,
-        marked: Marked,
-        reply: TokenReply,
-    ) -> Result<Option<Round>, Error> {
-        let signed_in = marked.loaded.signed_in();
-        if let Some(known) = signed_in.map(|signed_in| &signed_in.account)
-            && let Err(error) = check_account(wanted, known, reply.id_token.as_ref())
-        {
-            took(Transition::OtherPerson);
-            // Whose tokens these are is not known, and the old one is spent: a sign-in is needed.
-            let refused = plan.refresh_token.clone();
-            let change = Change::End { refused };
-            self.commit(open, marked.loaded, change).await;
-            return Err(error);
-        }
-        let identity = signed_in.map_or_else(Scopes::none, |signed_in| {
-            Scopes::from_reply(&signed_in.identity_scopes)
-        });
-        let (asked, parameters) = (plan.request.asked(), plan.request.parameters());
-        let granted = granted(&reply).unwrap_or_else(Scopes::none);
-        let token = KeptToken::of(&reply, &asked, &parameters, self.issuer.audiences());
-        if let Some(token) = &token {
-            open.state(|state| state.requested(token, reply.requested_at));
-        }
-        let rotation = Rotation {
-            redeemed: plan.refresh_token.clone(),
-            attempt: marked.id,
-            sign_in: plan.sign_in,
-            family: plan.id.clone(),
-            rotated: reply.refresh_token.clone(),
-            granted: Some((asked.audience, granted.difference(&identity))),
-            token,
-        };
-        let change = Change::Rotation(Box::new(rotation));
-        let committed = self.keep_rotation(open, marked.loaded, change).await;
-        match committed.applied {
-            Applied::Entered | Applied::Found if plan.is_for(wanted) => {
-                let token = SessionToken::from(reply);
-                Ok(Some(Round::Token(token, committed.sign_in)))
-            }
-            Applied::SignedOut | Applied::Waits => Err(Error::signed_out(&wanted.asked)),
-            _ => Ok(Some(Round::Again)),
-        }
-    }
-
-    async fn keep_rotation(
-        self: &Arc<Self>,
-        open: &Arc<OpenSession>,
-        loaded: Arc<Loaded>,
-        change: Change,
-    ) -> Committed {
-        if holds(Rule::PersistBeforeHandingUp) {
-            return self.commit(open, loaded, change).await;
-        }
-        self.hold(open, change, &loaded);
-        self.settle_later(open);
-        Committed {
-            applied: Applied::Entered,
-            sign_in: open.state(|state| state.in_force()),
-            unsaved: None,
-        }
-    }
-
-    /// The issuer knows the token no more: its family ends, if the store still holds that very token.
-    async fn refused(
-        self: &Arc<Self>,
-        open: &Arc<OpenSession>,
-        wanted: &Wanted,
-        plan: &Plan,
-        marked: Marked,
-        error: Error,
-    ) -> Result<Option<Round>, Error> {
-        let refused = plan.refresh_token.clone();
-        let change = Change::End { refused };
-        let committed = self.commit(open, marked.loaded, change).await;
-        if !committed.applied.is_entered() {
-            // Another process has put another token there: that is the one.
-            took(Transition::RefusedOther);
-            return Ok(Some(Round::Again));
-        }
-        took(Transition::Refused);
-        let audience = &wanted.asked.audience;
-        tracing::warn!(%audience, "the issuer refused the refresh token, a sign-in is needed");
-        let error = if plan.is_for(wanted) {
-            error
-        } else {
-            Error::login_required(&wanted.asked)
-        };
-        Err(error)
-    }
-
-    /// Takes the mark back of what was surely not redeemed.
-    async fn unmark(
-        self: &Arc<Self>,
-        open: &Arc<OpenSession>,
-        plan: &Plan,
-        marked: Marked,
-        is_answered: bool,
-    ) {
-        let change = plan.unmark(marked.id, is_answered, LateWrite::Impossible);
-        // What the store does not take is pending, and settled later.
-        let _ = self.commit(open, marked.loaded, change).await;
-    }
-}
-
-impl Plan {
-    fn unmark(&self, id: u64, is_answered: bool, late_write: LateWrite) -> Change {
-        Change::Unmark(Unmark {
-            redeemed: self.refresh_token.clone(),
-            id,
-            is_answered,
-            late_write,
-        })
-    }
-
-    /// Whether it asks for what is wanted, and not for what was wanted when the last answer was lost.
-    fn is_for(&self, wanted: &Wanted) -> bool {
-        self.request == MarkedRequest::new(&wanted.asked, &wanted.parameters)
-    }
-}
-
-impl From<TokenReply> for SessionToken {
-    fn from(reply: TokenReply) -> Self {
-        Self {
-            access_token: reply.access_token,
-            lifetime: reply.lifetime,
-            scopes: reply.scopes,
-            requested_at: reply.requested_at,
-            resets: false,
-            came_from: Source::Issuer,
-        }
-    }
 }
 
 impl Adopted {
-    fn into_token(self) -> (SessionToken, SignInId) {
+    fn into_token(self) -> (TokenResponse, SignInId) {
         let kept = self.token;
         tracing::debug!(
             audience = %kept.audience, scopes = %kept.asked,
             "token taken from the session"
         );
-        let token = SessionToken {
+        let token = TokenResponse {
             lifetime: Some(kept.lifetime()),
             scopes: kept.granted.as_deref().map(Scopes::from_reply),
             access_token: kept.access_token,
-            requested_at: self.requested_at,
+            requested_at: Some(self.requested_at),
             resets: false,
             came_from: Source::Session,
         };
@@ -487,30 +190,13 @@ impl Adopted {
 }
 
 /// The token, if its sign-in is still the one that was last seen.
-fn hand_out(open: &OpenSession, token: SessionToken, sign_in: SignInId) -> Option<SessionToken> {
+fn hand_out(open: &OpenSession, token: TokenResponse, sign_in: SignInId) -> Option<TokenResponse> {
     open.state(|state| {
-        state.may_hand_out(sign_in).then(|| SessionToken {
+        state.may_hand_out(sign_in).then(|| TokenResponse {
             resets: state.serve(sign_in),
             ..token
         })
     })
-}
-
-/// OpenID Connect Core section 12.2: the `sub` of a refreshed ID token is that of the first.
-fn check_account(wanted: &Wanted, known: &Account, id_token: Option<&Secret>) -> Result<(), Error> {
-    let claims = id_token.and_then(|token| UnverifiedClaims::read(token.expose()));
-    let subject = claims.as_ref().and_then(UnverifiedClaims::subject);
-    let named = Account::new(subject.map(str::to_owned), None, None);
-    if known.is_other_than(&named) && holds(Rule::SamePersonWhenRefreshed) {
-        let asked = Some(&wanted.asked);
-        return Err(Error::protocol(asked, Violation::OtherAccount));
-    }
-    Ok(())
-}
-
-fn lock_lost() -> Error {
-    let what = "the lock of the session's family was lost before its refresh token was sent";
-    Error::Store(StoreError::new(StoreErrorKind::Locked, what))
 }
 
 /// How often a token is looked for because another sign-in came in between.

@@ -27,7 +27,7 @@ pub(super) fn in_other_words(error: Error, asked: &Asked) -> Error {
 /// Whether the issuer may have redeemed the token although no answer came.
 pub(super) fn is_unknown(error: &Error) -> bool {
     let Error::Unavailable(unavailable) = error else {
-        // Of an answer that was too long nobody knows what it said. One that was read whole and breaks a
+        // What an answer said that was too long is not known. One that was read whole and breaks a
         // rule brought no other token (RFC 6749 section 6: then the old one stays).
         return matches!(error, Error::Protocol(violation)
             if matches!(violation.violation(), Violation::TooLarge(_)));

@@ -15,8 +15,9 @@ pub(crate) enum Rule {
     NoMarkNoRedemption,
     /// A mark whose write is uncertain, and that was never sent, is taken back.
     UnmarkUnsent,
-    /// The lock is asked whether it is still held, right before the refresh token is sent.
-    CheckLockBeforeSending,
+    /// The lock is asked whether it is still held, right before the refresh token is sent, and before the answers
+    /// to it are said to be lost.
+    CheckLock,
     /// A repetition is the request that the mark names.
     RepeatTheMarkedRequest,
     /// A mark that names no request is not repeated.
@@ -117,7 +118,7 @@ mod switches {
             Self::MarkBeforeRedeeming,
             Self::NoMarkNoRedemption,
             Self::UnmarkUnsent,
-            Self::CheckLockBeforeSending,
+            Self::CheckLock,
             Self::RepeatTheMarkedRequest,
             Self::NamelessMarkIsNotRepeated,
             Self::RepeatOnce,

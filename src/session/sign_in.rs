@@ -1,32 +1,20 @@
 //! A sign-in as a change of the session: what it replaces, and what of the session before it stays.
 
-use std::collections::BTreeMap;
-
 use super::{
     change::{Applied, Target},
-    record::{Coverage, Family, KeptToken, Session, SignInId, SignedIn, granted},
+    login_tokens::LoginTokens,
+    record::{Coverage, Family, KeptToken, Session, SignInId, SignedIn},
     rules::{Rule, holds},
     transition::{Transition, took},
 };
 use crate::{
     account::Account,
     dialect::{AudienceRule, TokenFamily},
-    endpoint::TokenReply,
     error::Asked,
-    request::Parameters,
     scope::Scopes,
     secret::Secret,
     time::Moment,
 };
-
-/// What the issuer answered at the end of a sign-in, and what was asked for.
-pub(crate) struct LoginTokens {
-    pub(crate) reply: TokenReply,
-    /// What the prompt asked for; the reply's token is for the first.
-    pub(crate) asked: Vec<Asked>,
-    pub(crate) identity_scopes: Scopes,
-    pub(crate) account: Account,
-}
 
 /// When a sign-in came, beside what is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +59,7 @@ impl SignIn {
         let audience = first
             .filter(|_| is_beside)
             .map(|asked| asked.audience.to_string());
-        let kept = |asked| KeptToken::of(&login.reply, asked, &Parameters::none(), rule);
+        let kept = |asked: &Asked| KeptToken::of(&login.reply, &asked.clone().into(), rule);
         Self {
             id,
             after: Vec::new(),
@@ -80,7 +68,7 @@ impl SignIn {
             same_person,
             is_beside,
             token: first.and_then(kept),
-            family: Family::new(audience, login.reply.refresh_token.clone(), covers(&login)),
+            family: Family::new(audience, login.reply.refresh_token.clone(), login.covers()),
             id_token: login.reply.id_token.filter(Self::is_kept),
             account: login.account,
             identity_scopes: login.identity_scopes,
@@ -108,19 +96,12 @@ impl SignIn {
         target: &mut Target<'_>,
     ) -> Applied {
         let found = session.as_ref();
-        if let Some(found) = found.filter(|found| found.sign_in == self.id) {
-            took(Transition::SignInFound);
-            if found.signed_in.is_some() {
-                return Applied::Found;
-            }
+        if found.is_some_and(|found| found.sign_in == self.id) {
+            took(Transition::SignInSignedOut);
             target.to_revoke.extend(self.refresh_token().cloned());
             return Applied::SignedOut;
         }
         let known = found.and_then(|found| found.signed_in.as_ref());
-        if known.is_some_and(|known| known.families.iter().any(|it| it.sign_in == self.id)) {
-            took(Transition::SignInFound);
-            return Applied::Found;
-        }
         let is_other = known.is_some_and(|known| self.account.may_be_other_than(&known.account));
         if is_other && self.same_person && holds(Rule::SamePersonSignsIn) {
             took(Transition::SignInOfOther);
@@ -137,15 +118,25 @@ impl SignIn {
         });
         let before = session.take();
         let since = before.as_ref().map_or(0, |before| before.since);
+        let ended = before.as_ref().map_or(0, |before| self.ended(before));
         let sign_in = before.as_ref().filter(|_| order == Order::Beside);
         let sign_in = sign_in.map_or(self.id, |before| before.sign_in);
         let before = before.and_then(|before| before.signed_in);
         *session = Some(Session {
             sign_in,
             since: self.since.max(since),
+            ended,
             signed_in: Some(self.replacing(before, target.now)),
         });
         Applied::Entered
+    }
+
+    /// Whether it is a part of the session that `record` is.
+    pub(super) fn has_entered(&self, record: &Session) -> bool {
+        let is_own = |family: &Family| family.sign_in == self.id;
+        record.signed_in.as_ref().is_some_and(|signed_in| {
+            record.sign_in == self.id || signed_in.families.iter().any(is_own)
+        })
     }
 
     /// The store was asked to take it and has not said yes: what is found from now on may have come later.
@@ -185,7 +176,9 @@ impl SignIn {
 
     /// Whether both count: the same person has signed in for other APIs, which have refresh tokens of their own.
     fn stands_beside(&self, found: &Session) -> bool {
-        let Some(found) = found.signed_in.as_ref().filter(|_| self.is_beside) else {
+        let is_over = self.since <= found.ended;
+        let may_stand = self.is_beside && !is_over;
+        let Some(found) = found.signed_in.as_ref().filter(|_| may_stand) else {
             return false;
         };
         let own = |family: &&Family| family.audience == self.family.audience;
@@ -194,23 +187,28 @@ impl SignIn {
         found.account.is_surely(&self.account) && is_newest
     }
 
+    /// When the session before this person's ended, where `before` is there, as [`Session::ended`].
+    fn ended(&self, before: &Session) -> u64 {
+        let signed_in = before.signed_in.as_ref();
+        let is_same = signed_in.is_some_and(|known| !known.account.is_other_than(&self.account));
+        if is_same { before.ended } else { before.since }
+    }
+
     /// Another sign-in or a sign-out came later. The refresh token is of no use: what a sign-out has overtaken is
     /// revoked, and the rest has to be known to the next sign-out. RFC 7009 section 2.1 has the issuer end all that
     /// came of the same grant, and that may be a good session.
     fn give_way(&self, session: &mut Option<Session>, target: &mut Target<'_>) -> Applied {
         took(Transition::SignInOvertaken);
-        let Some(refresh_token) = self.refresh_token().cloned() else {
-            return Applied::Overtaken;
-        };
+        let refresh_token = self.refresh_token().cloned();
         let found = session.as_mut().and_then(|found| found.signed_in.as_mut());
         let Some(signed_in) = found else {
-            target.to_revoke.push(refresh_token);
+            target.to_revoke.extend(refresh_token);
             return Applied::SignedOut;
         };
-        if signed_in.replace(refresh_token) {
+        if refresh_token.is_some_and(|token| signed_in.replace(token)) {
             Applied::EnteredAside
         } else {
-            Applied::Found
+            Applied::Overtaken
         }
     }
 
@@ -307,41 +305,3 @@ impl SignIn {
 
 /// In bytes: with the rest of the URL that it goes into, what usual servers take.
 const ID_TOKEN_MAX: usize = 4096;
-
-/// What the person has consented to, by audience.
-///
-/// The reply speaks of the first audience's token; some issuers list everything that was consented to.
-fn covers(login: &LoginTokens) -> BTreeMap<String, Coverage> {
-    let identity = &login.identity_scopes;
-    let reported = granted(&login.reply).map(|reported| reported.difference(identity));
-    let first = login.asked.first();
-    // Only a scope that the first audience did not ask for tells that others are listed too.
-    let lists_all = reported.as_ref().is_some_and(|reported| {
-        let beyond = first.map_or_else(Scopes::none, |first| reported.difference(&first.scopes));
-        let others = login.asked.iter().skip(1);
-        others
-            .flat_map(|asked| &asked.scopes)
-            .any(|scope| beyond.contains(scope.as_str()))
-    });
-    let mut covers = BTreeMap::new();
-    for (position, asked) in login.asked.iter().enumerate() {
-        let missing = |reported: &Scopes| asked.scopes.difference(reported);
-        let coverage = match &reported {
-            Some(reported) if position == 0 => {
-                let own = if lists_all {
-                    asked.scopes.difference(&missing(reported))
-                } else {
-                    reported.clone()
-                };
-                Coverage::new(&own, &missing(reported))
-            }
-            Some(reported) if lists_all => {
-                let own = asked.scopes.difference(&missing(reported));
-                Coverage::new(&own, &Scopes::none())
-            }
-            _ => Coverage::new(&asked.scopes, &Scopes::none()),
-        };
-        covers.insert(asked.audience.to_string(), coverage);
-    }
-    covers
-}

@@ -3,35 +3,24 @@
 //! Pure: no I/O, nothing async, and the time is an argument. What the session *is* for this process is
 //! never stored: it is the record that was loaded with the pending changes applied to it, every time.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use super::{
-    change::{Applied, Change, SignOut, Target},
-    record::{KeptToken, Session, SignInId, SignedIn},
+    access_tokens::AccessTokens,
+    change::{Applied, Change, SignOut, Target, is_same},
+    loaded::{Current, Loaded},
+    record::{Session, SignInId},
     rules::{Rule, holds},
+    transition::{Transition, took},
 };
 use crate::{secret::Secret, store::Version, time::Moment};
 
-/// The record as it was loaded, or written, by this process.
-#[derive(Clone)]
-pub(crate) struct Loaded {
-    /// Nothing if there was no record.
-    pub(crate) version: Option<Version>,
-    pub(crate) session: Option<Session>,
-    /// Whether it was read: else it stands for a record that could not be.
-    pub(crate) is_read: bool,
-    /// How many changes there had been when its load began, or its save: it says nothing of later ones.
-    pub(crate) changes: u64,
-}
-
-/// The session as it is for this process.
-pub(crate) struct Current {
-    pub(crate) session: Option<Session>,
-    /// The pending changes that it is ahead of the record by.
-    pub(crate) ahead: Vec<u64>,
-}
-
 /// What this process knows of one session.
+///
+/// - A change is pending until a record that was read after it shows that it has entered, or that it counts no more.
+/// - Each sign-in that this process has read or made is in `sign_ins`, in whatever order the store's answers came:
+///   what a person does here comes after them, and is dated after `since`.
+/// - Tokens are handed out of the sign-in that was seen last, and of none while it is in doubt which that is.
 #[derive(Default)]
 pub(crate) struct State {
     /// What the store has not taken, the oldest first.
@@ -47,10 +36,9 @@ pub(crate) struct State {
     since: u64,
     /// The sign-in whose tokens this process has handed out.
     serving: Option<SignInId>,
-    /// Access tokens that an API has refused, or that are to be forgotten.
-    rejected: VecDeque<Secret>,
-    ages: VecDeque<Age>,
-    to_revoke: Vec<Secret>,
+    /// What is known of access tokens that no record says.
+    pub(super) access_tokens: AccessTokens,
+    revocations: Revocations,
 }
 
 struct Pending {
@@ -71,13 +59,25 @@ struct Seen {
     is_in_doubt: bool,
 }
 
-/// When a kept token was requested, on both clocks of this process.
-///
-/// The record knows the wall clock alone: set back, it would bring an ended token to life again.
-struct Age {
-    audience: String,
-    requested_at: u64,
-    on_both_clocks: Moment,
+/// Refresh tokens that are of no use any more.
+#[derive(Default)]
+struct Revocations {
+    /// Those that are to be revoked.
+    queued: Vec<Secret>,
+    /// Those that were queued while something is pending: a sign-out meets them each time that it is applied.
+    known: Vec<Secret>,
+}
+
+impl Revocations {
+    /// Each is revoked once.
+    fn queue(&mut self, tokens: Vec<Secret>) {
+        for token in tokens {
+            if !self.known.iter().any(|known| is_same(known, &token)) {
+                self.known.push(token.clone());
+                self.queued.push(token);
+            }
+        }
+    }
 }
 
 impl Pending {
@@ -89,60 +89,6 @@ impl Pending {
     }
 }
 
-impl Loaded {
-    const ABSENT: Self = Self {
-        version: None,
-        session: None,
-        is_read: true,
-        changes: 0,
-    };
-
-    /// Nothing is known of the record.
-    pub(crate) const UNREAD: Self = Self {
-        is_read: false,
-        ..Self::ABSENT
-    };
-
-    pub(crate) fn new(version: Version, session: Session, changes: u64) -> Self {
-        Self {
-            version: Some(version),
-            session: Some(session),
-            is_read: true,
-            changes,
-        }
-    }
-
-    /// There is no record.
-    pub(crate) fn absent(changes: u64) -> Self {
-        Self {
-            changes,
-            ..Self::ABSENT
-        }
-    }
-
-    pub(crate) fn signed_in(&self) -> Option<&SignedIn> {
-        self.session.as_ref()?.signed_in.as_ref()
-    }
-}
-
-impl Current {
-    /// Whether the store does not have it yet.
-    pub(crate) fn is_ahead(&self) -> bool {
-        !self.ahead.is_empty()
-    }
-
-    pub(crate) fn signed_in(&self) -> Option<&SignedIn> {
-        self.session.as_ref()?.signed_in.as_ref()
-    }
-
-    /// The sign-in that is in force.
-    pub(crate) fn in_force(&self) -> SignInId {
-        self.session
-            .as_ref()
-            .map_or(SignInId::UNKNOWN, Session::in_force)
-    }
-}
-
 impl State {
     /// The session that `loaded` is with the pending changes. Those that count no more are dropped.
     pub(crate) fn current(&mut self, loaded: &Loaded, now: Moment) -> Current {
@@ -151,6 +97,8 @@ impl State {
             ahead: Vec::new(),
         };
         let (mut to_revoke, mut of_later) = (Vec::new(), Vec::new());
+        self.pending
+            .retain(|pending| !has_entered(&pending.change, loaded));
         let last = self.pending.last().map(|pending| pending.number);
         self.pending.retain_mut(|pending| {
             // Over nothing a sign-out has nothing to say of what came after it.
@@ -179,9 +127,10 @@ impl State {
             }
             applied.stays_pending() || is_later
         });
-        self.to_revoke.append(&mut to_revoke);
+        self.revocations.queue(to_revoke);
         if self.pending.is_empty() {
             self.base = None;
+            self.revocations.known.clear();
         }
         current
     }
@@ -195,12 +144,17 @@ impl State {
         now: Moment,
     ) -> (Current, Applied) {
         let mut current = self.current(loaded, now);
+        if has_entered(change, loaded) {
+            return (current, Applied::Found);
+        }
+        let mut to_revoke = Vec::new();
         let mut target = Target {
             version: loaded.version,
             now,
-            to_revoke: &mut self.to_revoke,
+            to_revoke: &mut to_revoke,
         };
         let applied = change.apply(&mut current.session, &mut target);
+        self.revocations.queue(to_revoke);
         (current, applied)
     }
 
@@ -278,14 +232,10 @@ impl State {
         }
         let known = self.pending.iter();
         let known = known.flat_map(|pending| pending.change.refresh_tokens());
-        let revoked: Vec<Secret> = known.cloned().collect();
-        self.to_revoke.extend(revoked.iter().cloned());
+        let known: Vec<Secret> = known.cloned().collect();
+        self.revocations.queue(known);
         let since = now.wall_milliseconds().max(self.since + 1);
-        self.push(Change::SignOut(SignOut {
-            ends,
-            since,
-            revoked,
-        }));
+        self.push(Change::SignOut(SignOut { ends, since }));
         self.seen.in_force = SignInId::UNKNOWN;
         self.seen.count += 1;
     }
@@ -310,7 +260,7 @@ impl State {
 
     /// Refresh tokens that are to be revoked; told once.
     pub(crate) fn take_to_revoke(&mut self) -> Vec<Secret> {
-        std::mem::take(&mut self.to_revoke)
+        std::mem::take(&mut self.revocations.queued)
     }
 
     /// The sign-ins that this process has seen in force, pending ones included; the last one last.
@@ -357,10 +307,14 @@ impl State {
             let current = self.current(loaded, now);
             self.note(loaded.version, current.session.as_ref(), now);
             self.base = self.has_pending().then(|| Arc::clone(loaded));
-        } else if loaded.version != self.seen.version {
+            return true;
+        }
+        // What is not the last thing that was seen was there all the same.
+        self.know(loaded.session.as_ref());
+        if loaded.version != self.seen.version {
             self.seen.is_in_doubt = true;
         }
-        is_last
+        false
     }
 
     fn note(&mut self, version: Option<Version>, session: Option<&Session>, now: Moment) {
@@ -372,12 +326,20 @@ impl State {
         (self.seen.in_force, self.seen.version) = (in_force, version);
         self.seen.at = Some(now);
         self.seen.is_in_doubt = false;
-        self.since = self.since.max(session.map_or(0, |session| session.since));
-        let signed_in = session.and_then(|session| session.signed_in.as_ref());
-        for family in signed_in.iter().flat_map(|signed_in| &signed_in.families) {
+        self.know(session);
+    }
+
+    /// What a person does here from now on comes after this session and each of its sign-ins.
+    fn know(&mut self, session: Option<&Session>) {
+        let Some(session) = session else {
+            return;
+        };
+        self.since = self.since.max(session.since);
+        let signed_in = session.signed_in.iter();
+        for family in signed_in.flat_map(|signed_in| &signed_in.families) {
             self.saw_sign_in(family.sign_in);
         }
-        self.saw_sign_in(in_force);
+        self.saw_sign_in(session.in_force());
     }
 
     /// When the session was last seen, or looked for.
@@ -386,7 +348,7 @@ impl State {
     }
 
     /// The store was asked, whatever came of it.
-    pub(crate) fn looked(&mut self, now: Moment) {
+    pub(crate) fn tried_to_load(&mut self, now: Moment) {
         self.seen.at = Some(now);
     }
 
@@ -410,50 +372,19 @@ impl State {
     pub(crate) fn stop_serving(&mut self) -> bool {
         self.serving.take().is_some()
     }
+}
 
-    /// Takes note of an access token that is not to be taken from the store again.
-    pub(crate) fn reject(&mut self, access_token: &str) {
-        if self.rejected.len() >= REJECTED {
-            self.rejected.pop_front();
-        }
-        self.rejected.push_back(Secret::from(access_token));
+/// Whether the record shows that `change` has entered: what is pending beside it may hide that.
+fn has_entered(change: &Change, loaded: &Loaded) -> bool {
+    let has_entered = change.has_entered(loaded.session.as_ref());
+    if has_entered {
+        took(Transition::SignInFound);
     }
-
-    pub(crate) fn has_rejected(&self, access_token: &Secret) -> bool {
-        let mut rejected = self.rejected.iter();
-        rejected.any(|one| one.expose() == access_token.expose())
-    }
-
-    /// When `kept` was requested, as this process has first read it; nothing if that is yet to come.
-    pub(crate) fn requested_at(&mut self, kept: &KeptToken, now: Moment) -> Option<Moment> {
-        let is_it =
-            |age: &&Age| age.requested_at == kept.requested_at && age.audience == kept.audience;
-        if let Some(known) = self.ages.iter().find(is_it) {
-            return Some(known.on_both_clocks);
-        }
-        let on_both_clocks = kept.requested_at(now)?;
-        self.requested(kept, on_both_clocks);
-        Some(on_both_clocks)
-    }
-
-    /// Takes note of when `kept` was requested.
-    pub(crate) fn requested(&mut self, kept: &KeptToken, on_both_clocks: Moment) {
-        if self.ages.len() >= AGES {
-            self.ages.pop_front();
-        }
-        self.ages.push_back(Age {
-            audience: kept.audience.clone(),
-            requested_at: kept.requested_at,
-            on_both_clocks,
-        });
-    }
+    has_entered
 }
 
 /// So many sign-ins are remembered.
 const SIGN_INS: usize = 32;
 
-/// How many refused access tokens of a session are remembered.
-const REJECTED: usize = 16;
-
-/// How many ages are remembered: twice as many as a record has tokens.
-const AGES: usize = 128;
+#[cfg(test)]
+mod tests;

@@ -3,13 +3,14 @@
 /// One line of the table of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Transition {
-    /// A sign-in met nothing, a tombstone, an older sign-in; itself; another person; a later one.
+    /// A sign-in met nothing, a tombstone, an older sign-in; itself; its own tombstone; another person; a later one.
     SignInOverNothing,
     SignInOverTombstone,
     SignInOverOlder,
     SignInBeside,
     SignInOutliving,
     SignInFound,
+    SignInSignedOut,
     SignInOfOther,
     SignInOvertaken,
     /// A sign-out met its own sign-in; its tombstone; an older one; nothing; another sign-in that keeps parts of its own;
@@ -20,22 +21,22 @@ pub(crate) enum Transition {
     SignOutOverNothing,
     SignOutOfParts,
     SignOutOvertaken,
-    /// A rotation met its token; its own result; a sign-in that replaced the token; a tombstone; nothing;
-    /// another token.
+    /// A rotation met its token; its own result; a sign-in that replaced the token; a tombstone; another token.
     RotationEntered,
     RotationBesideSignIn,
     RotationFound,
     RotationOfReplaced,
     RotationSignedOut,
-    RotationWaits,
     RotationOvertaken,
     /// The end of a family met its token; another state.
     EndEntered,
     EndOvertaken,
-    /// A mark that is taken back met itself; another state; nothing.
+    /// A mark that is taken back met itself; another state; one in which it may still come.
     UnmarkEntered,
     UnmarkOvertaken,
     UnmarkWaits,
+    /// A rotation, the end of a family, or a mark that is taken back met no record.
+    RecordGone,
     /// What a request for an access token found.
     Adopted,
     NotSignedIn,
@@ -102,6 +103,7 @@ mod coverage {
             Self::SignInBeside,
             Self::SignInOutliving,
             Self::SignInFound,
+            Self::SignInSignedOut,
             Self::SignInOfOther,
             Self::SignInOvertaken,
             Self::SignOutEntered,
@@ -115,13 +117,13 @@ mod coverage {
             Self::RotationFound,
             Self::RotationOfReplaced,
             Self::RotationSignedOut,
-            Self::RotationWaits,
             Self::RotationOvertaken,
             Self::EndEntered,
             Self::EndOvertaken,
             Self::UnmarkEntered,
             Self::UnmarkOvertaken,
             Self::UnmarkWaits,
+            Self::RecordGone,
             Self::Adopted,
             Self::NotSignedIn,
             Self::NotCovered,

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     error::{Asked, DeniedReason, Error, Proof},
     refusal::{Refusal, RefusalKind},
-    request::{Details, TokenRequest},
+    request::TokenRequest,
     scope::Scopes,
     token::{AccessToken, Token},
 };
@@ -65,7 +65,7 @@ pub(super) fn decide(token: &AccessToken, refusal: &Refusal) -> Result<Step, Err
                 max_age: refusal.max_age(),
                 refused: weak(token),
             };
-            Err(Error::step_up_required(&asked(token), proof))
+            Err(Error::step_up_required(asked(token), proof))
         }
         RefusalKind::Other => Ok(Step::NotAboutToken),
     }
@@ -80,34 +80,27 @@ fn missing(token: &AccessToken, refusal: &Refusal) -> Result<Scopes, Error> {
         .cloned()
         .collect::<Scopes>()
         .difference(token.scopes());
-    let may_be_asked_for = refusal.allowed().union(&token.token().asked);
+    let may_be_asked_for = refusal.allowed().union(&token.token().target.asked.scopes);
     let unlisted = missing.difference(&may_be_asked_for);
     if !unlisted.is_empty() {
         return Err(Error::lacking(
-            &asked(token),
+            asked(token),
             DeniedReason::ScopeNotListed,
             unlisted,
         ));
     }
     if missing.is_empty() {
-        return Err(Error::denied(&asked(token), DeniedReason::AccessDenied));
+        return Err(Error::denied(asked(token), DeniedReason::AccessDenied));
     }
     Ok(missing)
 }
 
 /// The request that the token was fetched for, with `more` scopes.
 fn again(token: &AccessToken, more: &Scopes) -> TokenRequest<'static> {
-    let token = token.token();
-    // What a narrowed token was asked for would be refused; its caller named what it holds.
-    let scopes = if token.is_narrowed {
-        &token.granted
-    } else {
-        &token.asked
-    };
-    let scopes = scopes.union(more);
-    let details = Details::for_key(&token.audience, &scopes, &token.parameters);
+    let target = token.token().target_again();
+    let scopes = target.asked.scopes.union(more);
     // Exactly these: whether its caller would take a broader token is not known here.
-    TokenRequest::from(details).exact_scopes()
+    TokenRequest::from(target.with_scopes(scopes)).exact_scopes()
 }
 
 /// The token without a hold on it: an error keeps no secret.
@@ -116,10 +109,6 @@ fn weak(token: &AccessToken) -> Weak<dyn Any + Send + Sync> {
     Arc::downgrade(&shared)
 }
 
-fn asked(token: &AccessToken) -> Asked {
-    let token = token.token();
-    Asked {
-        audience: token.audience.clone(),
-        scopes: token.asked.clone(),
-    }
+fn asked(token: &AccessToken) -> &Asked {
+    &token.token().target.asked
 }

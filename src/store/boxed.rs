@@ -1,11 +1,18 @@
 //! [`SessionStore`] behind a pointer.
 
-use std::{fmt, future::Future, pin::Pin, time::Duration};
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    task::Poll,
+    time::Duration,
+};
 
 use super::{
     FamilyKey, Saved, SessionKey, SessionLock, SessionRecord, SessionStore, StoreChanges, Version,
 };
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 
 /// [`SessionStore`] behind a pointer.
 pub(crate) trait BoxedStore: fmt::Debug + Send + Sync {
@@ -28,7 +35,7 @@ pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError
 
 impl<S: SessionStore> BoxedStore for S {
     fn load<'a>(&'a self, key: &'a SessionKey) -> Answer<'a, Option<SessionRecord>> {
-        Box::pin(SessionStore::load(self, key))
+        Box::pin(caught(async move { SessionStore::load(self, key).await }))
     }
 
     fn save<'a>(
@@ -37,19 +44,25 @@ impl<S: SessionStore> BoxedStore for S {
         record: &'a SessionRecord,
         replacing: Option<Version>,
     ) -> Answer<'a, Saved> {
-        Box::pin(SessionStore::save(self, key, record, replacing))
+        Box::pin(caught(async move {
+            SessionStore::save(self, key, record, replacing).await
+        }))
     }
 
     fn lock<'a>(&'a self, family: &'a FamilyKey, patience: Duration) -> Answer<'a, SessionLock> {
-        Box::pin(SessionStore::lock(self, family, patience))
+        Box::pin(caught(async move {
+            SessionStore::lock(self, family, patience).await
+        }))
     }
 
     fn set_aside<'a>(&'a self, key: &'a SessionKey, version: Version) -> Answer<'a, ()> {
-        Box::pin(SessionStore::set_aside(self, key, version))
+        Box::pin(caught(async move {
+            SessionStore::set_aside(self, key, version).await
+        }))
     }
 
     fn list<'a>(&'a self, visit: &'a mut (dyn FnMut(SessionRecord) + Send)) -> Answer<'a, ()> {
-        Box::pin(SessionStore::list(self, visit))
+        Box::pin(caught(async move { SessionStore::list(self, visit).await }))
     }
 
     fn changes(&self) -> Option<StoreChanges> {
@@ -59,6 +72,19 @@ impl<S: SessionStore> BoxedStore for S {
     fn record_limit(&self) -> usize {
         SessionStore::record_limit(self)
     }
+}
+
+/// A store that panics has failed at this call, and takes nothing else of the session with it.
+async fn caught<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let mut call = pin!(call);
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx)));
+        polled.unwrap_or_else(|_panic| {
+            let what = "the session store has panicked".to_owned();
+            Poll::Ready(Err(StoreError::new(StoreErrorKind::Io, what)))
+        })
+    })
+    .await
 }
 
 #[cfg(test)]

@@ -217,5 +217,5 @@ fn resume(session: String) -> Resume {
 }
 
 fn asked<'a>(request: impl Into<TokenRequest<'a>>) -> Asked {
-    request.into().into_details().asked()
+    request.into().into_details().target.asked
 }

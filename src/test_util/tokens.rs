@@ -9,12 +9,12 @@ use std::{
 
 use crate::{
     error::Error,
-    request::{CacheMode, Parameters, TokenRequest},
+    request::{CacheMode, Parameters, Target, TokenRequest},
     scope::{Audience, Scopes},
     secret::Secret,
     source::TokenSource,
     time::{Clock as _, Moment, SystemClock},
-    token::{AccessToken, Freshness, Granted, Key, Source, Token},
+    token::{AccessToken, Freshness, Granted, Source, Token},
 };
 
 /// An [`AccessToken`] for a test: an hour long, with a text that no issuer has signed.
@@ -147,11 +147,7 @@ impl FakeToken {
             .requested_at
             .unwrap_or_else(|| SystemClock::new().now());
         let lifetime = self.lifetime.min(LONGEST_LIFE);
-        let key = Key {
-            audience: self.audience,
-            scopes: self.scopes.clone(),
-            parameters: Parameters::none(),
-        };
+        let target = Target::new(self.audience, self.scopes.clone(), Parameters::none());
         let grant = Granted {
             scopes: self.scopes,
             scopes_are_reported: true,
@@ -160,7 +156,7 @@ impl FakeToken {
         };
         let freshness = Freshness::new(requested_at, lifetime, 0.0);
         #[expect(clippy::expect_used, reason = "a test that is wrong ends here")]
-        let token = Token::new(self.text.expose(), key, grant, freshness)
+        let token = Token::new(self.text.expose(), target, grant, freshness)
             .expect("the text of a token has to be a valid header value");
         AccessToken::new(Arc::new(token), self.source)
     }
@@ -237,11 +233,11 @@ impl TokenSource for FakeSource {
             .requests
             .push(TokenRequest::from(details.as_ref().clone()));
         details.check()?;
-        let prepared = state.prepared.get_mut(&details.audience);
+        let prepared = state.prepared.get_mut(details.audience());
         let key = (
-            details.audience.clone(),
-            details.scopes.clone(),
-            details.parameters.clone(),
+            details.audience().clone(),
+            details.scopes().clone(),
+            details.parameters().clone(),
         );
         if let Some(outcome) = prepared.and_then(VecDeque::pop_front) {
             let token = outcome?;
@@ -255,7 +251,7 @@ impl TokenSource for FakeSource {
         match current {
             Some(token) => Ok(AccessToken::new(Arc::clone(token.token()), Source::Cache)),
             None if details.mode == CacheMode::Only => {
-                Err(super::errors::not_cached(details.audience))
+                Err(super::errors::not_cached(details.target.asked.audience))
             }
             None => Ok(state.mint(key)),
         }

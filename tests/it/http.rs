@@ -1,6 +1,8 @@
 //! Calls to an API: the token goes where it may, and the answer is understood.
 
 mod answers;
+mod apis;
+mod discovery;
 mod grpc;
 mod layer;
 mod middleware;

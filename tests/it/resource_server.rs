@@ -2,6 +2,7 @@
 
 mod answers;
 mod corpus;
+mod described;
 mod emulator;
 pub(crate) mod issuer;
 mod keys;

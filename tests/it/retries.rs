@@ -8,7 +8,7 @@ use wiremock::{Mock, ResponseTemplate, matchers};
 use crate::{
     flows::{reason, with_assertion},
     support::{
-        CLIENT_ID, CLIENT_SECRET, DISCOVERY_PATH, HANGS, Server, TOKEN_PATH,
+        CLIENT_ID, CLIENT_SECRET, DISCOVERY_PATH, HANGS, Server,
         leak::Recorder,
         raw::{ClosedPort, RawServer, answer},
     },
@@ -124,22 +124,14 @@ async fn refusals_and_requests_for_patience_are_never_tried_again() {
 }
 
 #[tokio::test]
-async fn a_request_that_timed_out_is_tried_again_only_if_the_connection_was_a_kept_one() {
-    // The metadata leaves a connection, where it is read.
-    for (reads_metadata, requests) in [(false, 1), (true, 2)] {
-        let server = Server::start().await;
-        let slow = server.token().grants(300).delayed(Duration::from_secs(60));
-        slow.mount().await;
-        let client = with_credentials(&server.issuer()).request_timeout(Duration::from_secs(3));
-        let client = if reads_metadata {
-            client
-        } else {
-            client.token_endpoint(server.url(TOKEN_PATH))
-        };
-        let error = client.build().unwrap().get_access_token("api").await;
-        assert_eq!(reason(&error.unwrap_err()), UnavailableReason::Timeout);
-        assert_eq!(server.count().await, requests);
-    }
+async fn a_request_that_timed_out_is_not_tried_again() {
+    let server = Server::start().await;
+    let slow = server.token().grants(300).delayed(Duration::from_secs(60));
+    slow.mount().await;
+    let client = with_credentials(&server.issuer()).request_timeout(Duration::from_secs(3));
+    let error = client.build().unwrap().get_access_token("api").await;
+    assert_eq!(reason(&error.unwrap_err()), UnavailableReason::Timeout);
+    assert_eq!(server.count().await, 1);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod ended;
 mod failing_store;
 mod held_up;
 mod in_memory;
+mod kept_until;
 mod listed;
 mod many;
 mod older;

@@ -3,5 +3,6 @@
 //! Pictures of each page are kept in `target/screenshots`, for a person to look at.
 
 mod application;
+mod calls;
 mod devices;
 mod sign_in;

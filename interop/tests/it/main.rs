@@ -2,6 +2,7 @@
 
 mod better_auth;
 mod browser;
+mod calls;
 mod django_oauth_toolkit;
 mod emulator;
 mod oidc_provider;

@@ -1,28 +1,21 @@
-//! [`Connections`]: HTTP clients, made at the first request, each for the runtime that drives it.
+//! [`Connections`]: HTTP clients, made at the first request, that keep no connection.
 
-use std::{
-    convert::Infallible,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-};
-
-use tokio::{
-    runtime::{Handle, Id},
-    sync::oneshot,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::settings::{Fault, HttpSettings, Kind};
 use crate::endpoint::issuer::Issuer;
 
-/// Connections that several clients share.
+/// How connections are made, for several clients.
 ///
 /// A client has its own by default. A program with a client for each of many tenants passes the same
 /// value to all of them ([`ClientBuilder::connections`](crate::ClientBuilder::connections)): those with
-/// the same HTTP settings (time limits, proxy, certificates) then have one set-up of TLS and one pool of
-/// connections in common. Nothing else is shared, no token above all. Clones are the same connections.
+/// the same HTTP settings (time limits, proxy, certificates) then have one set-up of TLS in common, and
+/// its memory of servers, with which a handshake is shorter (RFC 8446 section 2.2). Nothing else is
+/// shared, no token above all. Clones are the same value.
 ///
-/// The set-up of TLS happens at the first request. Idle connections are kept for 30 s, and only for
-/// the tokio runtime that drives them; with more than four runtimes at a time, requests from further ones
-/// have a connection each. An exchange that a refresh token or a code depends on has a new one in any case.
+/// The set-up of TLS happens at the first request. Each request has a connection of its own: what a
+/// server, or a proxy, sends too much of never answers the next request, a connection that has ended
+/// silently loses no token, and no runtime waits for another one.
 ///
 /// # Examples
 ///
@@ -43,122 +36,54 @@ use crate::endpoint::issuer::Issuer;
 /// # Ok::<(), intelliauth::BuildError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Connections(Arc<Mutex<Vec<Arc<Pool>>>>);
+pub struct Connections(Arc<Mutex<Vec<Arc<Connector>>>>);
 
 impl Connections {
-    /// No connection yet.
+    /// Nothing is set up yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The pool for requests to `issuer`; an error if these settings cannot work.
-    pub(super) fn pool(
+    /// What makes the connections to `issuer`; an error if these settings cannot work.
+    pub(super) fn connector(
         &self,
         issuer: &Issuer,
         settings: &HttpSettings,
-    ) -> Result<Arc<Pool>, Fault> {
+    ) -> Result<Arc<Connector>, Fault> {
         let kind = Kind::new(issuer, settings);
-        let mut pools = lock(&self.0);
-        if let Some(known) = pools.iter().find(|pool| pool.kind == kind) {
+        let mut connectors = lock(&self.0);
+        if let Some(known) = connectors.iter().find(|known| known.kind == kind) {
             return Ok(Arc::clone(known));
         }
-        kind.check()?;
-        let pool = Arc::new(Pool::new(kind));
-        pools.push(Arc::clone(&pool));
-        Ok(pool)
+        let connector = Arc::new(Connector::new(kind)?);
+        connectors.push(Arc::clone(&connector));
+        Ok(connector)
     }
 }
 
-/// The HTTP clients of one kind, made when they are needed.
+/// The HTTP client of one kind, made when it is needed.
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(super) struct Connector {
     kind: Kind,
-    /// A connection is driven by the runtime that it was made in: if that is stalled, so does
-    /// whatever waits for it, wherever that runs.
-    homes: Mutex<Vec<Home>>,
-    /// Keeps no connection, so that all runtimes may use it.
-    unpooled: Mutex<Option<reqwest::Client>>,
+    http: Mutex<Option<reqwest::Client>>,
 }
 
-/// A runtime for which connections are kept.
-#[derive(Debug)]
-struct Home {
-    runtime: Id,
-    http: reqwest::Client,
-    /// Dropped with this; then the task in that runtime ends.
-    _end: oneshot::Sender<Infallible>,
-}
-
-impl Pool {
-    fn new(kind: Kind) -> Self {
-        Self {
-            kind,
-            homes: Mutex::default(),
-            unpooled: Mutex::default(),
-        }
+impl Connector {
+    pub(super) fn new(kind: Kind) -> Result<Self, Fault> {
+        kind.check()?;
+        let http = Mutex::default();
+        Ok(Self { kind, http })
     }
 
-    /// The client that keeps connections for the runtime of this thread; nothing if there are enough
-    /// of them.
-    pub(super) fn kept(self: &Arc<Self>) -> Result<Option<reqwest::Client>, Fault> {
-        let Ok(runtime) = Handle::try_current() else {
-            return Ok(None);
-        };
-        let mut homes = lock(&self.homes);
-        if let Some(home) = homes.iter().find(|home| home.runtime == runtime.id()) {
-            return Ok(Some(home.http.clone()));
-        }
-        if homes.len() >= HOMES_MAX {
-            return Ok(None);
-        }
-        let http = self.kind.client(usize::MAX)?;
-        let (end, ended) = oneshot::channel::<Infallible>();
-        homes.push(Home {
-            runtime: runtime.id(),
-            http: http.clone(),
-            _end: end,
-        });
-        drop(homes);
-        let witness = Witness {
-            pool: Arc::downgrade(self),
-            runtime: runtime.id(),
-        };
-        // A runtime that is shutting down drops it here and now, and that takes the lock.
-        runtime.spawn(async move {
-            let _witness = witness;
-            let _ = ended.await;
-        });
-        Ok(Some(http))
-    }
-
-    /// The client that keeps no connection.
-    pub(super) fn unpooled(&self) -> Result<reqwest::Client, Fault> {
-        let mut unpooled = lock(&self.unpooled);
-        if let Some(http) = &*unpooled {
+    /// The client, which keeps no connection, so that all runtimes may use it.
+    pub(super) fn client(&self) -> Result<reqwest::Client, Fault> {
+        let mut http = lock(&self.http);
+        if let Some(http) = &*http {
             return Ok(http.clone());
         }
-        let http = self.kind.client(0)?;
-        Ok(unpooled.insert(http).clone())
-    }
-}
-
-/// Sees the end of a runtime: its connections have ended as well.
-struct Witness {
-    pool: Weak<Pool>,
-    runtime: Id,
-}
-
-impl Drop for Witness {
-    fn drop(&mut self) {
-        let Some(pool) = self.pool.upgrade() else {
-            return;
-        };
-        let mut homes = lock(&pool.homes);
-        let position = homes.iter().position(|home| home.runtime == self.runtime);
-        let gone = position.map(|position| homes.swap_remove(position));
-        drop(homes);
-        drop(gone);
+        let made = self.kind.client()?;
+        Ok(http.insert(made).clone())
     }
 }
 
@@ -166,6 +91,28 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// For so many runtimes connections are kept. A program has one or two; one with a runtime for each core
-/// asks for tokens rarely enough for a handshake each.
-const HOMES_MAX: usize = 4;
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::endpoint::transport::Proxy;
+
+    #[test]
+    fn equal_settings_share_one_set_up_and_others_none() {
+        let settings = |seconds| HttpSettings {
+            connect_timeout: Duration::from_secs(seconds),
+            request_timeout: Duration::from_secs(1),
+            proxy: Proxy::None,
+            root_certificates: Vec::new(),
+        };
+        let connections = Connections::new();
+        let connector = |issuer: &str, seconds| {
+            let issuer = Issuer::new(issuer).unwrap();
+            connections.connector(&issuer, &settings(seconds)).unwrap()
+        };
+        let one = connector("https://a.example", 1);
+        assert!(Arc::ptr_eq(&one, &connector("https://b.example", 1)));
+        assert!(!Arc::ptr_eq(&one, &connector("https://a.example", 2)));
+    }
+}

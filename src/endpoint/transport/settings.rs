@@ -2,6 +2,7 @@
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
+use super::public::PublicNames;
 use crate::endpoint::issuer::Issuer;
 
 /// What the builder lets a user set about HTTP.
@@ -40,6 +41,8 @@ pub(crate) type Fault = (&'static str, String, &'static str);
 pub(super) struct Kind {
     settings: HttpSettings,
     issuer_location: IssuerLocation,
+    /// Whether names lead to public addresses alone.
+    is_public_only: bool,
 }
 
 /// Where the issuer is.
@@ -62,6 +65,15 @@ impl Kind {
         Self {
             settings: settings.clone(),
             issuer_location,
+            is_public_only: false,
+        }
+    }
+
+    /// The same for a host that another party has named.
+    pub(super) fn public_only(self) -> Self {
+        Self {
+            is_public_only: true,
+            ..self
         }
     }
 
@@ -79,19 +91,19 @@ impl Kind {
         Ok(())
     }
 
-    /// Builds a client that keeps so many idle connections to each host.
-    pub(super) fn client(&self, kept_connections: usize) -> Result<reqwest::Client, Fault> {
+    /// Builds a client that keeps no connection.
+    pub(super) fn client(&self) -> Result<reqwest::Client, Fault> {
         let builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .connect_timeout(self.settings.connect_timeout)
             .timeout(self.settings.request_timeout)
-            .pool_max_idle_per_host(kept_connections)
-            .pool_idle_timeout(KEPT_FOR)
-            .http2_keep_alive_interval(PING_AFTER)
-            .http2_keep_alive_timeout(PING_TIMEOUT);
-        let builder = self.proxied(builder)?;
+            .pool_max_idle_per_host(0);
+        let mut builder = self.proxied(builder)?;
+        if self.is_public_only {
+            builder = builder.dns_resolver(PublicNames);
+        }
         let certificates = certificates(&self.settings.root_certificates)?;
         let builder = match self.issuer_location {
             // A machine without certificates will do.
@@ -151,15 +163,3 @@ fn chain(error: &dyn StdError) -> String {
 }
 
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "-rust/", env!("CARGO_PKG_VERSION"));
-
-/// How long an idle connection is kept. Token requests come in bursts and then for minutes not at all,
-/// and what stands between here and the issuer forgets idle connections silently.
-pub(super) const KEPT_FOR: Duration = Duration::from_secs(30);
-
-/// After so long without a byte a connection of HTTP/2 that an answer is awaited on is asked whether it
-/// is still there.
-const PING_AFTER: Duration = Duration::from_secs(3);
-
-/// One that does not answer within this has ended: the request goes out again, on another one, where
-/// that is safe, and well within a flight.
-const PING_TIMEOUT: Duration = Duration::from_secs(4);

@@ -38,6 +38,8 @@ pub enum Violation {
     },
     /// The metadata lacks something or names something that cannot be used.
     Metadata(String),
+    /// What an API says about itself (RFC 9728) cannot be had or used, or is about another one.
+    ResourceMetadata(String),
     /// The token endpoint's answer lacks something or names something that cannot be used.
     Reply(String),
     /// What came back from a sign-in is not the answer to it (RFC 6749 section 4.1.2, RFC 9207).
@@ -105,6 +107,9 @@ impl ProtocolViolation {
             Violation::Metadata(_) => {
                 "check the issuer's address, or give the endpoints by hand".to_owned()
             }
+            Violation::ResourceMetadata(_) => {
+                "check the API's URL; do not use an issuer that it names".to_owned()
+            }
             Violation::Callback(_) => {
                 "do not use this answer; start the sign-in again, and if that repeats itself, find out \
                  who else sends people to the redirect URI"
@@ -133,6 +138,11 @@ fn shown(text: &str) -> String {
     format!("{cut:?}{rest}")
 }
 
+/// No longer than a few lines.
+fn cut(problem: &str) -> String {
+    problem.chars().take(4 * SHOWN).collect()
+}
+
 const SHOWN: usize = 120;
 
 impl fmt::Display for ProtocolViolation {
@@ -154,8 +164,10 @@ impl fmt::Display for ProtocolViolation {
                 )?;
             }
             Violation::Metadata(problem) => {
-                let cut: String = problem.chars().take(4 * SHOWN).collect();
-                write!(f, "unusable issuer metadata: {cut}")?;
+                write!(f, "unusable issuer metadata: {}", cut(problem))?;
+            }
+            Violation::ResourceMetadata(problem) => {
+                write!(f, "the API does not describe itself: {}", cut(problem))?;
             }
             Violation::Reply(problem) => write!(f, "unusable answer: {problem}")?,
             Violation::OtherAccount => f.write_str("the answer is about another person")?,

@@ -23,7 +23,6 @@ struct Details {
     said: Option<Duration>,
     answer: Option<IssuerAnswer>,
     source: Option<Box<dyn StdError + Send + Sync>>,
-    is_on_kept_connection: bool,
     /// Whose answer is missing, once that is known: where the error begins, it is not.
     issuer: OnceLock<Box<str>>,
 }
@@ -55,7 +54,6 @@ impl Unavailable {
             said: None,
             answer: None,
             source: None,
-            is_on_kept_connection: false,
             issuer: OnceLock::new(),
         };
         Self {
@@ -74,7 +72,6 @@ impl Unavailable {
             said,
             answer: Some(answer),
             source: None,
-            is_on_kept_connection: false,
             issuer: OnceLock::new(),
         };
         Self {
@@ -92,26 +89,12 @@ impl Unavailable {
             said: None,
             answer: None,
             source: Some(Box::new(source)),
-            is_on_kept_connection: false,
             issuer: OnceLock::new(),
         };
         Self {
             retry_after: Duration::ZERO,
             details: Arc::new(details),
         }
-    }
-
-    /// The same error of a request that went over a connection which had been used before.
-    pub(crate) fn on_kept_connection(mut self) -> Self {
-        if let Some(details) = Arc::get_mut(&mut self.details) {
-            details.is_on_kept_connection = true;
-        }
-        self
-    }
-
-    /// Whether it was the connection, perhaps, that had ended silently.
-    pub(crate) fn is_on_kept_connection(&self) -> bool {
-        self.details.is_on_kept_connection
     }
 
     /// Names the issuer in the message.

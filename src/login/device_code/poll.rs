@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use crate::{
     endpoint::{DeviceAuthorization, Endpoint, Grant, GrantKind, TokenReply},
     error::{Asked, Error, IssuerAnswer, Violation},
-    request::Parameters,
+    request::{Target, Urgency},
     time::TimeSource,
 };
 
@@ -22,15 +22,16 @@ pub(super) struct Poll<'a> {
 impl Poll<'_> {
     /// Polls until there is a token, a final answer, or no code any more.
     pub(super) async fn run(self) -> Result<TokenReply, Error> {
-        let parameters = Parameters::none();
+        let target = Target::from(self.asked.clone());
         let grant = Grant {
             kind: GrantKind::DeviceCode {
                 device_code: &self.codes.device_code,
             },
-            asked: self.asked,
-            parameters: &parameters,
-            in_background: false,
-            is_forced: true,
+            target: &target,
+            urgency: Urgency {
+                is_forced: true,
+                in_background: false,
+            },
         };
         let mut pace = Pace::new(self.codes.interval);
         let mut pause = pace.interval;

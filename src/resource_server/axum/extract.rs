@@ -12,7 +12,7 @@ use http::request::Parts;
 use crate::resource_server::{
     challenge::Challenge,
     claims::{AssuranceLevel, Claims},
-    layer::{claims, optional_claims},
+    extensions::{claims, described, optional_claims},
     requirement::{Requirement, require_all, require_level},
 };
 
@@ -27,7 +27,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Claims {
     type Rejection = Challenge;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Challenge> {
-        claims(parts).cloned()
+        let found = claims(parts).cloned();
+        found.map_err(|challenge| described(challenge, None, parts))
     }
 }
 
@@ -124,10 +125,14 @@ impl<P: Permission, S: Send + Sync> FromRequestParts<S> for Permitted<P> {
                 "a permission needs at least one scope"
             );
         };
-        let claims = claims(parts)?.clone();
-        requirement::<P>()?
-            .check(&claims)
-            .map_err(|shortfall| Challenge::shortfall(&shortfall))?;
+        let requirement = requirement::<P>()?;
+        let checked = claims(parts).cloned().and_then(|claims| {
+            let checked = requirement.check(&claims);
+            let checked = checked.map_err(|shortfall| Challenge::shortfall(&shortfall));
+            checked.map(|()| claims)
+        });
+        let claims =
+            checked.map_err(|challenge| described(challenge, Some(&requirement), parts))?;
         Ok(Self {
             claims,
             permission: PhantomData,

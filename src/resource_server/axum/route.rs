@@ -15,6 +15,8 @@ pub struct Route {
     /// Whether it is what answers where no route does.
     pub(super) is_fallback: bool,
     pub(super) takes_claims: bool,
+    /// Whether it is where an API describes itself.
+    pub(super) is_metadata: bool,
 }
 
 impl Route {
@@ -25,6 +27,15 @@ impl Route {
             requirement: None,
             is_fallback: false,
             takes_claims: false,
+            is_metadata: false,
+        }
+    }
+
+    pub(super) fn metadata(path: String) -> Self {
+        Self {
+            method: Some(Method::GET),
+            is_metadata: true,
+            ..Self::open(path)
         }
     }
 
@@ -35,7 +46,8 @@ impl Route {
         }
     }
 
-    /// The method; nothing for open routes, whose handlers say it themselves.
+    /// The method; nothing for open routes, whose handlers say it themselves, but `GET` where the API describes
+    /// itself.
     pub fn method(&self) -> Option<&Method> {
         self.method.as_ref()
     }

@@ -3,16 +3,19 @@
 use axum::{
     Router,
     handler::Handler,
-    routing::{MethodFilter, MethodRouter, any, on},
+    response::IntoResponse,
+    routing::{MethodFilter, MethodRouter, any, get, on},
 };
-use http::Method;
+use http::{Method, header};
 
 use super::{
     fallback::Fallbacks,
     paths::{RouteError, check},
     route::Route,
 };
-use crate::resource_server::{requirement::Requirement, verifier::Verifier};
+use crate::resource_server::{
+    metadata::ResourceMetadata, requirement::Requirement, verifier::Verifier,
+};
 
 /// A router that takes no route without a [`Requirement`], except those that are called open.
 ///
@@ -70,6 +73,8 @@ pub struct ProtectedRouter<S = ()> {
     routes: Vec<Route>,
     /// By the prefix below which each answers.
     fallbacks: Vec<(String, MethodRouter<S>)>,
+    /// What the APIs of these routes publish about themselves.
+    metadata: Vec<ResourceMetadata>,
 }
 
 #[derive(Clone, Debug)]
@@ -79,14 +84,18 @@ enum Part<S> {
 }
 
 impl<S: Clone + Send + Sync + 'static> ProtectedRouter<S> {
-    /// A router without routes, for tokens that `verifier` accepts.
+    /// A router for tokens that `verifier` accepts, without routes, or with the open one where the API describes
+    /// itself ([`VerifierBuilder::resource`](crate::resource_server::VerifierBuilder::resource)).
     pub fn new(verifier: Verifier) -> Self {
-        Self {
+        let metadata = verifier.resource_metadata().cloned();
+        let router = Self {
             verifier,
             parts: Vec::new(),
             routes: Vec::new(),
             fallbacks: Vec::new(),
-        }
+            metadata: Vec::new(),
+        };
+        metadata.into_iter().fold(router, Self::publish)
     }
 
     /// `GET` (and `HEAD`) at `path`, for tokens that meet `requirement`.
@@ -163,6 +172,7 @@ impl<S: Clone + Send + Sync + 'static> ProtectedRouter<S> {
         // The layer is around the handler of this method alone: another method at the same path has
         // its own, or is answered 405.
         let layer = self.verifier.layer().requiring(requirement.clone());
+        let scopes = requirement.scopes();
         let handler = on(filter, handler).route_layer(layer);
         self.parts
             .push(Part::Route(path.to_owned(), Box::new(handler)));
@@ -172,7 +182,21 @@ impl<S: Clone + Send + Sync + 'static> ProtectedRouter<S> {
             requirement: Some(requirement),
             is_fallback: false,
             takes_claims: true,
+            is_metadata: false,
         });
+        let metadata = self.verifier.resource_metadata().cloned();
+        let metadata = metadata.map(|metadata| metadata.scopes(&scopes));
+        metadata.into_iter().fold(self, Self::publish)
+    }
+
+    /// Publishes what an API says about itself, once for each API and with the scopes of all its routes.
+    fn publish(mut self, metadata: ResourceMetadata) -> Self {
+        let mut known = self.metadata.iter_mut();
+        if !known.any(|known| known.absorb(&metadata)) {
+            self.routes
+                .push(Route::metadata(metadata.path().to_owned()));
+            self.metadata.push(metadata);
+        }
         self
     }
 
@@ -242,7 +266,7 @@ impl<S: Clone + Send + Sync + 'static> ProtectedRouter<S> {
     /// The routes of another protected router, below `prefix`; each keeps its own requirement.
     ///
     /// A handler sees the whole path: nothing is stripped. Of several fallbacks the one with the longest
-    /// prefix answers.
+    /// prefix answers. Where an API describes itself is its own affair, and gets no prefix.
     pub fn nest(mut self, prefix: &str, other: Self) -> Self {
         for part in other.parts {
             self.parts.push(match part {
@@ -257,19 +281,20 @@ impl<S: Clone + Send + Sync + 'static> ProtectedRouter<S> {
             };
             self.fallbacks.push((below, handlers));
         }
-        for route in other.routes {
+        for route in other.routes.into_iter().filter(|route| !route.is_metadata) {
             let path = joined(prefix, &route.path);
             self.list(Route { path, ..route });
         }
-        self
+        other.metadata.into_iter().fold(self, Self::publish)
     }
 
     /// The routes of another protected router; each keeps its own requirement.
     pub fn merge(mut self, other: Self) -> Self {
         self.parts.extend(other.parts);
-        other.routes.into_iter().for_each(|route| self.list(route));
+        let routes = other.routes.into_iter().filter(|route| !route.is_metadata);
+        routes.for_each(|route| self.list(route));
         self.fallbacks.extend(other.fallbacks);
-        self
+        other.metadata.into_iter().fold(self, Self::publish)
     }
 
     /// What says nothing that is not in the list already, such as a second fallback, is left out.
@@ -309,11 +334,26 @@ impl<S: Clone + Send + Sync + 'static> ProtectedRouter<S> {
                 Part::Route(path, handlers) => router.route(&path, *handlers),
                 Part::Router(prefix, inner) => router.nest(&prefix, inner),
             });
+        let router = self.metadata.iter().fold(router, |router, metadata| {
+            router.route(metadata.path(), published(metadata))
+        });
         if self.fallbacks.is_empty() {
             return Ok(router);
         }
         Ok(router.fallback(Fallbacks::new(self.fallbacks)))
     }
+}
+
+/// What an API says about itself, to every caller and every page (RFC 9728 section 3.2).
+fn published<S: Clone + Send + Sync + 'static>(metadata: &ResourceMetadata) -> MethodRouter<S> {
+    let document = metadata.to_json();
+    get(move || async move {
+        let headers = [
+            (header::CONTENT_TYPE, "application/json"),
+            (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        ];
+        (headers, document).into_response()
+    })
 }
 
 /// A path below a prefix; the root below it is the prefix itself.

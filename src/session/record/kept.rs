@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     dialect::AudienceRule,
     endpoint::{LIFETIME_MAX, TokenReply},
-    error::Asked,
     jwt::UnverifiedClaims,
-    request::Parameters,
+    request::{Parameters, Target},
     scope::{Audience, Scopes},
     secret::{self, Secret},
     time::Moment,
@@ -33,21 +32,16 @@ pub(crate) struct KeptToken {
 
 impl KeptToken {
     /// The token of `reply` as the session keeps it; nothing if the next process had better ask itself.
-    pub(crate) fn of(
-        reply: &TokenReply,
-        asked: &Asked,
-        parameters: &Parameters,
-        rule: &AudienceRule,
-    ) -> Option<Self> {
+    pub(crate) fn of(reply: &TokenReply, target: &Target, rule: &AudienceRule) -> Option<Self> {
         let claims = UnverifiedClaims::read(reply.access_token.expose());
-        let expected = rule.expected(&asked.audience);
+        let expected = rule.expected(&target.asked.audience);
         let names_audience = |claims: &UnverifiedClaims| {
             expected.is_none_or(|expected| claims.audiences().contains(&expected.as_str()))
         };
         let granted = granted(reply);
         let is_whole = granted
             .as_ref()
-            .is_none_or(|granted| granted.is_superset(&asked.scopes));
+            .is_none_or(|granted| granted.is_superset(&target.asked.scopes));
         let is_right = claims.as_ref().is_none_or(names_audience);
         if !is_right || !is_whole {
             return None;
@@ -55,9 +49,9 @@ impl KeptToken {
         let claimed = || Duration::try_from_secs_f64(claims.as_ref()?.lifetime()?).ok();
         let lifetime = reply.lifetime.or_else(claimed)?.min(LIFETIME_MAX);
         Some(Self {
-            audience: asked.audience.to_string(),
-            asked: asked.scopes.to_string(),
-            parameters: owned(parameters),
+            audience: target.asked.audience.to_string(),
+            asked: target.asked.scopes.to_string(),
+            parameters: owned(&target.parameters),
             granted: granted.map(|scopes| scopes.to_string()),
             access_token: reply.access_token.clone(),
             requested_at: reply.requested_at.wall_milliseconds(),
@@ -76,14 +70,14 @@ impl KeptToken {
         Duration::from_millis(self.lifetime)
     }
 
-    pub(crate) fn is_for(&self, asked: &Asked, parameters: &Parameters) -> bool {
+    pub(crate) fn is_for(&self, target: &Target) -> bool {
         let own = self
             .parameters
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()));
-        self.audience == asked.audience.as_str()
-            && Scopes::from_reply(&self.asked) == asked.scopes
-            && own.eq(parameters.iter())
+        self.audience == target.asked.audience.as_str()
+            && Scopes::from_reply(&self.asked) == target.asked.scopes
+            && own.eq(target.parameters.iter())
     }
 
     pub(super) fn is_for_the_same_as(&self, other: &Self) -> bool {

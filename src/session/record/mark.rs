@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kept::owned;
 use crate::{
-    error::Asked,
-    request::Parameters,
+    request::{Parameters, Target},
     scope::{Audience, Scopes},
 };
 
@@ -64,25 +63,20 @@ pub(crate) struct MarkedRequest {
 }
 
 impl MarkedRequest {
-    pub(crate) fn new(asked: &Asked, parameters: &Parameters) -> Self {
+    pub(crate) fn new(target: &Target) -> Self {
         Self {
-            audience: asked.audience.to_string(),
-            scopes: asked.scopes.to_string(),
-            parameters: owned(parameters),
+            audience: target.asked.audience.to_string(),
+            scopes: target.asked.scopes.to_string(),
+            parameters: owned(&target.parameters),
         }
     }
 
-    pub(crate) fn asked(&self) -> Asked {
-        Asked {
-            audience: Audience::from(self.audience.as_str()),
-            scopes: Scopes::from_reply(&self.scopes),
-        }
-    }
-
-    pub(crate) fn parameters(&self) -> Parameters {
+    pub(crate) fn target(&self) -> Target {
         let pairs = self.parameters.iter().cloned();
-        pairs.fold(Parameters::none(), |all, (name, value)| {
+        let parameters = pairs.fold(Parameters::none(), |all, (name, value)| {
             all.with(name, value)
-        })
+        });
+        let audience = Audience::from(self.audience.as_str());
+        Target::new(audience, Scopes::from_reply(&self.scopes), parameters)
     }
 }

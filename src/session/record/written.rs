@@ -59,7 +59,7 @@ impl Session {
         }
         let envelope: Envelope<Self> =
             serde_json::from_slice(record.as_bytes()).map_err(|_unshown| Unusable::Damaged)?;
-        // A file that was copied to another's name must not sign anybody in there.
+        // A file that was copied to another's name must sign no person in there.
         let is_ours = envelope.issuer == key.issuer()
             && envelope.client_id == key.client_id()
             && envelope.session == key.session();
@@ -67,6 +67,9 @@ impl Session {
             return Err(Unusable::Damaged);
         }
         let mut session = envelope.content;
+        for date in [&mut session.since, &mut session.ended] {
+            *date = (*date).min(LATEST);
+        }
         if let Some(signed_in) = &mut session.signed_in {
             // One of before there were such numbers has that of its record: the same at every load.
             if session.sign_in == SignInId::UNKNOWN {
@@ -232,6 +235,9 @@ fn too_large(length: usize, limit: usize) -> StoreError {
 /// marks named no request.
 const FORM: u32 = 2;
 
+/// What a person does is dated after what was there: with no later date left they could not sign in any more.
+const LATEST: u64 = u64::MAX / 2;
+
 /// The texts of the kept access tokens are no longer than this together, in bytes: a store may refuse
 /// a record that makes no sense, and one of a megabyte makes none.
 const KEPT_BYTES: usize = 256 * 1024;
@@ -268,6 +274,7 @@ mod tests {
         Session {
             sign_in: SignInId(7),
             since: 0,
+            ended: 0,
             signed_in: Some(SignedIn {
                 account: Account::default(),
                 id_token: None,

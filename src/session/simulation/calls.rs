@@ -17,7 +17,7 @@ use super::{
     tokens::access_number,
     world::World,
 };
-use crate::{error::Error, session::SessionToken, time::Moment};
+use crate::{error::Error, time::Moment, token::TokenResponse};
 
 /// Calls that have not ended yet.
 #[derive(Default)]
@@ -142,12 +142,13 @@ impl Caller {
         Asking {
             process: self.process,
             session,
+            began: self.world.now(),
             audience: audience.to_owned(),
             quiet_since,
         }
     }
 
-    fn hear(&self, asking: &Asking, outcome: Result<SessionToken, Error>) {
+    fn hear(&self, asking: &Asking, outcome: Result<TokenResponse, Error>) {
         let (world, process) = (&self.world, self.process);
         match outcome {
             // As a cache does with what arrives after its own end.
@@ -164,7 +165,9 @@ impl Caller {
                     session: asking.session,
                     audience: &asking.audience,
                     access_token: token.access_token.expose(),
-                    requested_at: token.requested_at,
+                    requested_at: token
+                        .requested_at
+                        .unwrap_or_else(|| world.executor.clocks(process)),
                     lifetime: token.lifetime.unwrap_or_default(),
                 };
                 handed_out::check(world, &handed_out);
@@ -283,9 +286,10 @@ impl Caller {
     }
 }
 
-fn has_ended(token: &SessionToken, now: Moment) -> bool {
+fn has_ended(token: &TokenResponse, now: Moment) -> bool {
     let lifetime = token.lifetime.unwrap_or_default();
-    now.has_reached(token.requested_at.plus(lifetime))
+    let requested_at = token.requested_at.unwrap_or(now);
+    now.has_reached(requested_at.plus(lifetime))
 }
 
 impl World {

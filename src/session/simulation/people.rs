@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     executor::{Instant, ProcessId},
-    tokens::Mentions,
+    tokens::{Mentions, TokenName},
 };
 use crate::time::Moment;
 
@@ -14,6 +14,8 @@ pub(super) struct People {
     pub(super) sign_ins: Vec<SignIn>,
     pub(super) sign_outs: Vec<SignOut>,
     loads: BTreeMap<(ProcessId, usize), Load>,
+    /// The last refresh token of each family that a process has read.
+    read: BTreeMap<(ProcessId, usize), usize>,
     /// Refresh token families that a process has read of, or signed in with.
     known: BTreeMap<(ProcessId, usize), Vec<usize>>,
     /// When an access token ends, each time that a process has handed it out.
@@ -31,7 +33,7 @@ struct Session {
     /// How often anything that a person does has begun or ended.
     changes: u64,
     under_way: usize,
-    /// Whether what is under way overlaps: then its order is nobody's to say.
+    /// Whether what is under way overlaps: then its order is not known.
     is_muddled: bool,
     /// Calls that were given up, and may be carried out still.
     lingering: Vec<(ProcessId, Instant)>,
@@ -47,8 +49,8 @@ struct Session {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Expected {
     #[default]
-    Nobody,
-    /// Somebody is signed in, and these sign-ins have to yield tokens.
+    SignedOut,
+    /// A person is signed in, and these sign-ins have to yield tokens.
     SignedIn(Vec<usize>),
     Unclear,
 }
@@ -123,6 +125,7 @@ impl People {
             sign_ins: Vec::new(),
             sign_outs: Vec::new(),
             loads: BTreeMap::new(),
+            read: BTreeMap::new(),
             known: BTreeMap::new(),
             ends: BTreeMap::new(),
             rejected: BTreeSet::new(),
@@ -134,7 +137,7 @@ impl People {
         &self.sessions[session].expected
     }
 
-    /// Changes whenever somebody begins or ends something; nothing while anything is under way.
+    /// Changes whenever a person begins or ends something; nothing while anything is under way.
     pub(super) fn quiet_since(&self, session: usize) -> Option<u64> {
         let session = &self.sessions[session];
         let is_quiet = session.under_way == 0 && session.lingering.is_empty();
@@ -218,7 +221,7 @@ impl People {
         let is_sure = is_done && unwritten.is_empty();
         self.end(session, |_| {
             if is_sure {
-                Expected::Nobody
+                Expected::SignedOut
             } else {
                 Expected::Unclear
             }
@@ -275,6 +278,10 @@ impl People {
 
     pub(super) fn loaded(&mut self, process: ProcessId, load: Load) {
         let known = self.known.entry((process, load.session)).or_default();
+        for name in load.mentions.iter().flat_map(|it| &it.refresh) {
+            let serial = self.read.entry((process, name.family)).or_default();
+            *serial = name.serial.max(*serial);
+        }
         if let Some(mentions) = &load.mentions {
             known.extend(mentions.refresh.iter().map(|name| name.family));
             known.sort_unstable();
@@ -287,6 +294,12 @@ impl People {
             }
         }
         self.loads.insert((process, load.session), load);
+    }
+
+    /// Whether a process has read of this refresh token, or of one after it.
+    pub(super) fn has_read(&self, process: ProcessId, name: TokenName) -> bool {
+        let read = self.read.get(&(process, name.family));
+        read.is_some_and(|serial| *serial >= name.serial)
     }
 
     /// Whether a sign-out was asked of this process that may not be written yet.
@@ -304,7 +317,7 @@ impl People {
         self.sign_ins.iter().filter(unkept).count()
     }
 
-    /// Whether anybody has stopped waiting for a sign-in, which may be written still.
+    /// Whether a caller has stopped waiting for a sign-in, which may be written still.
     pub(super) fn was_given_up(&self, session: usize) -> bool {
         let mut own = self.sign_ins.iter().filter(|it| it.session == session);
         own.any(|sign_in| sign_in.ended.is_none())
@@ -320,7 +333,7 @@ impl People {
             .max()
     }
 
-    /// Whether anybody has begun to sign in since then.
+    /// Whether a person has begun to sign in since then.
     pub(super) fn has_signed_in_since(&self, session: usize, since: Instant) -> bool {
         let mut own = self.sign_ins.iter().filter(|it| it.session == session);
         own.any(|sign_in| sign_in.began >= since)

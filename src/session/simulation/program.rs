@@ -18,10 +18,11 @@ use crate::{
     account::Account,
     endpoint::TokenReply,
     error::Error,
-    request::Parameters,
+    request::{Parameters, Target, Urgency},
     scope::Scopes,
-    session::{LoginTokens, OpenSession, SessionSettings, SessionToken, Sessions, Wanted},
+    session::{LoginTokens, OpenSession, SessionSettings, Sessions, Wanted},
     time::Moment,
+    token::TokenResponse,
 };
 
 /// The name of the extra parameter that some requests have.
@@ -88,17 +89,21 @@ impl Program {
         self: Arc<Self>,
         session: String,
         ask: Ask,
-    ) -> Result<SessionToken, Error> {
+    ) -> Result<TokenResponse, Error> {
         let open = self.open(&session);
         let mut parameters = Parameters::none();
         if let Some(value) = ask.parameter {
             parameters = parameters.with(PARAMETER.to_owned(), value.to_owned());
         }
         let wanted = Wanted {
-            asked: asked(ask.audience, &ask.scopes),
-            parameters,
-            is_forced: ask.is_forced,
-            in_background: ask.replaces_usable,
+            target: Target {
+                asked: asked(ask.audience, &ask.scopes),
+                parameters,
+            },
+            urgency: Urgency {
+                is_forced: ask.is_forced,
+                in_background: ask.replaces_usable,
+            },
             replaces_usable: ask.replaces_usable,
             departed: ask.departed,
         };

@@ -46,7 +46,7 @@ impl ModelStore {
         }
     }
 
-    /// Has `act` done where the store works, whoever stops waiting for it.
+    /// Has `act` done where the store works, also if its caller stops waiting for it.
     async fn carry<T: Send + 'static>(
         &self,
         plan: Plan,
@@ -178,6 +178,7 @@ impl ModelStore {
             let is_refused_away = world.with(|state| state.shelf.is_away)
                 && (replacing.is_some() || !world.settings.takes_while_away);
             if is_refused_away {
+                world.with(|state| state.process(process).hindered_at.insert(session, now));
                 return Err(StoreError::new(
                     StoreErrorKind::Io,
                     "there is no such folder",

@@ -7,7 +7,7 @@ use std::{
 
 use super::executor::Instant;
 
-/// The lines of one schedule; none where nobody will read them.
+/// The lines of one schedule; none where they are not read.
 #[derive(Debug)]
 pub(super) struct Trace {
     lines: Option<Mutex<Vec<(Instant, String)>>>,

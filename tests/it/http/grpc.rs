@@ -19,8 +19,8 @@ use intelliauth_emulator::{Config, Emulator, sample};
 use tower_layer::Layer as _;
 use tower_service::Service;
 
-/// As tonic's: empty by default, and made of no text.
-#[derive(Debug, Default)]
+/// Made of nothing, neither a text nor a default.
+#[derive(Debug)]
 struct Body;
 
 /// A service of gRPC that counts.
@@ -44,6 +44,7 @@ impl Service<Request<Body>> for Health {
 
 fn request() -> Request<Body> {
     Request::post("/grpc.health.v1.Health/Check")
+        .header("content-type", "application/grpc+proto")
         .body(Body)
         .unwrap()
 }
@@ -56,7 +57,7 @@ async fn a_call_goes_through_both_ends_and_what_is_missing_comes_back_as_a_statu
         .build()
         .unwrap();
     let verifier = Verifier::builder(emulator.issuer(), sample::BANKING).build();
-    let verifier = verifier.unwrap().layer().grpc();
+    let verifier = verifier.unwrap().layer();
     let health = Health::default();
     let open = verifier.layer(health.clone());
 
@@ -66,6 +67,8 @@ async fn a_call_goes_through_both_ends_and_what_is_missing_comes_back_as_a_statu
         (200, 0)
     );
     assert_eq!(answer.headers()["grpc-status"], "16");
+    assert_eq!(answer.headers()["grpc-message"], "there is no token");
+    assert_eq!(answer.headers()["content-type"], "application/grpc");
     assert_eq!(answer.headers()["www-authenticate"], "Bearer");
     let refusal = Refusal::new(answer.status(), answer.headers());
     assert_eq!(refusal.kind(), RefusalKind::InvalidToken);
@@ -78,7 +81,7 @@ async fn a_call_goes_through_both_ends_and_what_is_missing_comes_back_as_a_statu
         .unwrap();
     assert_eq!(health.0.load(Ordering::Relaxed), 1);
 
-    let require = RequireLayer::new(require_scope("write:transactions").unwrap()).grpc();
+    let require = RequireLayer::new(require_scope("write:transactions").unwrap());
     let narrow = verifier.layer(require.layer(health.clone()));
     let error = client
         .layer(sample::BANKING)
@@ -93,4 +96,25 @@ async fn a_call_goes_through_both_ends_and_what_is_missing_comes_back_as_a_statu
     assert_eq!(denied.missing().to_string(), "write:transactions");
     assert_eq!(health.0.load(Ordering::Relaxed), 1);
     assert_eq!(emulator.token_requests(), 1);
+}
+
+#[tokio::test]
+async fn only_a_request_of_grpc_is_answered_as_grpc_does() {
+    let emulator = Emulator::start(Config::sample()).await.unwrap();
+    let verifier = Verifier::builder(emulator.issuer(), sample::BANKING).build();
+    let mut service = verifier.unwrap().layer().layer(Health::default());
+    for (kind, status) in [
+        ("application/grpc", 200),
+        ("application/grpc; a=b", 200),
+        ("application/grpc+json", 200),
+        ("application/grpc-web", 401),
+        ("application/grpcx", 401),
+        ("application/json", 401),
+    ] {
+        let mut request = request();
+        let kind = http::HeaderValue::from_static(kind);
+        request.headers_mut().insert("content-type", kind.clone());
+        let answer = service.call(request).await.unwrap();
+        assert_eq!(answer.status(), status, "{kind:?}");
+    }
 }

@@ -124,3 +124,21 @@ async fn credentials_of_its_own_pass_as_they_are() {
     assert_eq!(api.tokens().await, ["Basic eA=="]);
     assert_eq!(server.count().await, 0);
 }
+
+#[tokio::test]
+async fn a_call_that_names_fewer_scopes_may_still_ask_for_those_of_its_api() {
+    let server = Server::start().await;
+    let read = server.token().scope("read").granting("read");
+    read.access_token("narrow").mount().await;
+    let both = server.token().scope("read write").granting("read write");
+    both.access_token("broad").mount().await;
+    let client = server.client().build().unwrap();
+    let api = Api::refusing(&["narrow"], 403, NARROW).await;
+    let usual = TokenRequest::new("api").scope("write");
+    let middleware = client.middleware().api(api.url(), usual);
+    let http = ClientBuilder::new(plain()).with(middleware).build();
+    let own = TokenRequest::new("api").scope("read");
+    let answer = http.get(api.url()).with_extension(own).send().await;
+    assert_eq!(answer.unwrap().status(), 200);
+    assert_eq!(api.tokens().await, ["narrow", "broad"]);
+}

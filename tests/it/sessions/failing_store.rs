@@ -52,6 +52,35 @@ async fn a_store_that_fills_up_during_a_redemption_costs_nobody_the_session() {
 }
 
 #[tokio::test]
+async fn a_store_that_panics_during_a_redemption_costs_no_session() {
+    let server = Server::for_people().await;
+    let store = HeldUp::new(MemoryStore::new());
+    let session = server
+        .person()
+        .store(store.clone())
+        .build()
+        .unwrap()
+        .default_session();
+    server.sign_in(&session).await;
+    server
+        .rotates("R0", "R1")
+        .delayed(Duration::from_millis(100))
+        .expect(1)
+        .mount()
+        .await;
+    server.rotates("R1", "R2").expect(1).mount().await;
+    let call = tokio::spawn({
+        let session = session.clone();
+        async move { ask(&session, BANKING).await }
+    });
+    server.arrived(2).await;
+    store.set_panicking(true);
+    call.await.unwrap().unwrap();
+    store.set_panicking(false);
+    session.client().get_access_token(HEALTH).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_damaged_record_is_set_aside_and_a_newer_one_left_alone() {
     let server = Server::for_people().await;
     let key = SessionKey::new(server.issuer(), crate::support::CLIENT_ID, "default");

@@ -23,6 +23,8 @@ pub(super) struct HeldUp {
     fails: Arc<AtomicBool>,
     /// Nothing can be written.
     is_full: Arc<AtomicBool>,
+    /// It has a bug, and panics when something is to be written.
+    panics: Arc<AtomicBool>,
     /// Somebody else holds the lock, and nothing can be written.
     is_busy: Arc<AtomicBool>,
     /// Everything is written, and said not to be: the directory could not be flushed.
@@ -41,6 +43,7 @@ impl HeldUp {
             store,
             fails: Arc::default(),
             is_full: Arc::default(),
+            panics: Arc::default(),
             is_busy: Arc::default(),
             denies: Arc::default(),
             is_empty: Arc::default(),
@@ -52,6 +55,10 @@ impl HeldUp {
 
     pub(super) fn set_full(&self, is_full: bool) {
         self.is_full.store(is_full, Ordering::SeqCst);
+    }
+
+    pub(super) fn set_panicking(&self, panics: bool) {
+        self.panics.store(panics, Ordering::SeqCst);
     }
 
     pub(super) fn set_busy(&self, is_busy: bool) {
@@ -103,6 +110,8 @@ impl SessionStore for HeldUp {
         record: &SessionRecord,
         replacing: Option<Version>,
     ) -> Result<Saved, StoreError> {
+        let panics = self.panics.load(Ordering::SeqCst);
+        assert!(!panics, "this store has a bug, on purpose");
         if self.is_full.load(Ordering::SeqCst) || self.is_busy.load(Ordering::SeqCst) {
             return Err(StoreError::new(StoreErrorKind::Full, "no space left"));
         }

@@ -177,3 +177,24 @@ async fn a_session_whose_record_names_no_sign_in_is_signed_out_of_like_any_other
         assert_eq!(older.server.count_at("/oauth2/revoke").await, 1);
     }
 }
+
+#[tokio::test]
+async fn a_record_with_the_latest_date_of_all_lets_its_person_sign_out_and_in() {
+    let older = Older::with(|record| {
+        record["version"] = json!(2);
+        record["since"] = json!(u64::MAX);
+        record["ended"] = json!(u64::MAX);
+    })
+    .await;
+    let session = older.session();
+    for round in 0..3 {
+        session.sign_out().await.unwrap();
+        assert_eq!(session.account().await.unwrap(), None, "{round}");
+        older.server.sign_in(&session).await;
+        older.people.close().await.unwrap();
+        // Another process, which has seen none of it.
+        let people = older.server.person().store(older.store.clone());
+        let other = people.build().unwrap().default_session();
+        assert!(other.account().await.unwrap().is_some(), "{round}");
+    }
+}

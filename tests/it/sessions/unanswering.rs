@@ -218,6 +218,31 @@ async fn a_lock_that_does_not_say_whether_it_is_held_is_taken_for_lost() {
 }
 
 #[tokio::test]
+async fn without_its_lock_a_process_does_not_say_that_the_answers_are_lost() {
+    let (server, store) = (Server::for_people().await, Unanswering::new());
+    let people = server.person().store(store.clone()).store_timeout(SHORT);
+    let alice = people.build().unwrap().session(STUCK);
+    server.sign_in(&alice).await;
+    let torn = server.refresh("R0");
+    let torn = torn.raw(200, r#"{"access_token":"t","refr"#, "application/json");
+    torn.expect(2).mount().await;
+    for _ in 0..2 {
+        let error = alice.client().get_access_token(BANKING).await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable(_)), "{error}");
+        server.advance(60.0);
+    }
+    // Another process may hold the lock by now, and get its answer any moment.
+    store.set_stuck(Call::IsHeld);
+    let asking = alice.client().get_access_token(BANKING);
+    let error = in_time(asking).await.unwrap_err();
+    assert!(matches!(error, Error::Store(_)), "{error}");
+    store.set_answering();
+    server.advance(60.0);
+    let error = alice.client().get_access_token(BANKING).await.unwrap_err();
+    assert!(matches!(error, Error::Login(_)), "{error}");
+}
+
+#[tokio::test]
 async fn a_lock_whose_release_never_returns_holds_up_no_answer() {
     let (_server, store, [alice, _bob]) = signed_in(SHORT).await;
     store.set_stuck(Call::Release);

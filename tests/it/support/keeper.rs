@@ -36,6 +36,10 @@ impl Keeper {
     /// Answers each request for which `answers` says so, and says nothing to the others. A connection
     /// waits while it decides.
     pub(crate) fn start(answers: impl Fn(Arrival) -> bool + Send + Sync + 'static) -> Self {
+        Self::serving(answers, 1)
+    }
+
+    fn serving(answers: impl Fn(Arrival) -> bool + Send + Sync + 'static, times: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let counts = Arc::<Counts>::default();
@@ -49,12 +53,19 @@ impl Keeper {
                         stream,
                         connection,
                         address,
+                        times,
                     };
                     serving.serve(&counts, &*answers);
                 });
             }
         });
         Self { address, counts }
+    }
+
+    /// Sends each answer twice, as a proxy that is out of step does. The token says which audience it was
+    /// asked for.
+    pub(crate) fn answering_twice() -> Self {
+        Self::serving(|_| true, 2)
     }
 
     pub(crate) fn issuer(&self) -> String {
@@ -77,43 +88,56 @@ struct Serving {
     stream: TcpStream,
     connection: usize,
     address: SocketAddr,
+    /// How often each answer is sent.
+    times: usize,
 }
 
 impl Serving {
     fn serve(self, counts: &Counts, answers: &(impl Fn(Arrival) -> bool + ?Sized)) -> Option<()> {
         let mut reader = BufReader::new(self.stream.try_clone().ok()?);
         for request in 0.. {
-            let is_post = read_request(&mut reader)?;
+            let asked = read_request(&mut reader)?;
             counts.requests.fetch_add(1, Ordering::SeqCst);
             let arrival = Arrival {
                 connection: self.connection,
                 request,
             };
             if answers(arrival) {
-                self.answer(is_post)?;
+                self.answer(&asked)?;
             }
         }
         None
     }
 
-    fn answer(&self, is_post: bool) -> Option<()> {
+    fn answer(&self, asked: &Asked) -> Option<()> {
         let issuer = format!("http://{}", self.address);
-        let body = if is_post {
-            json!({"access_token": "kept", "token_type": "Bearer", "expires_in": 300})
-        } else {
-            json!({"issuer": issuer, "token_endpoint": format!("{issuer}/token")})
+        let body = match asked {
+            Asked::Token(audience) => json!({
+                "access_token": format!("token-for-{audience}"), "token_type": "Bearer", "expires_in": 300,
+            }),
+            Asked::Metadata => {
+                json!({"issuer": issuer, "token_endpoint": format!("{issuer}/token")})
+            }
         };
         let body = body.to_string();
         let answer = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
-        (&self.stream).write_all(answer.as_bytes()).ok()
+        let answers = answer.repeat(self.times);
+        (&self.stream).write_all(answers.as_bytes()).ok()
     }
 }
 
-/// Whether it is a POST; nothing if the connection has ended.
-fn read_request(reader: &mut BufReader<TcpStream>) -> Option<bool> {
+/// What a request is for.
+enum Asked {
+    Metadata,
+    /// A token for this audience.
+    Token(String),
+}
+
+/// The next request; nothing if the connection has ended.
+fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
     let (mut line, mut length, mut is_post) = (String::new(), 0, None);
     loop {
         line.clear();
@@ -129,6 +153,14 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<bool> {
             break;
         }
     }
-    reader.read_exact(&mut vec![0; length]).ok()?;
-    is_post
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    if !is_post? {
+        return Some(Asked::Metadata);
+    }
+    let mut pairs = url::form_urlencoded::parse(&body);
+    let audience = pairs.find(|(name, _)| name == "audience");
+    Some(Asked::Token(
+        audience.map_or_else(String::new, |(_, value)| value.into_owned()),
+    ))
 }

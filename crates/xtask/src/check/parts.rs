@@ -8,7 +8,7 @@ const PARTS: [(&str, &[&str]); 12] = [
     ("aws_lc_rs", &["jwt"]),
     ("axum", &["http", "resource_server"]),
     ("etcetera", &["store"]),
-    ("moka", &["cache"]),
+    ("moka", &["slot"]),
     ("oauth2", &["endpoint", "login"]),
     ("papaya", &["cache", "session"]),
     ("qrcode", &["login"]),
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn a_part_in_its_room_or_in_words_alone_is_not() {
         assert!(check("src/endpoint/wire.rs", "use oauth2::HttpResponse;").is_empty());
-        assert!(check("src/cache/index.rs", "use moka::sync::Cache;").is_empty());
+        assert!(check("src/slot/eviction.rs", "use moka::sync::Cache;").is_empty());
         assert!(check("src/lib.rs", "//! Not reqwest::Client.\nlet moka = 1;").is_empty());
     }
 }

@@ -200,16 +200,18 @@ impl Caller {
     }
 }
 
-/// Whether somebody else was let in where only the same person may be.
+/// Whether another person was let in where only the same one may be.
 fn is_impostor(state: &State, process: ProcessId, signing: &Signing, how: SignInEnd) -> bool {
     let is_in = matches!(how, SignInEnd::Kept | SignInEnd::OnlyHere);
     let Expected::SignedIn(known) = state.people.expected(signing.session) else {
         return false;
     };
     // Its own beginning is the only one since.
-    let was_lie = |load: &Load| load.is_lie;
     let load = state.people.last_load(process, signing.session);
-    let is_away = state.shelf.is_away || load.is_some_and(was_lie);
+    let is_away = state.shelf.is_away || load.is_some_and(|load: &Load| load.is_lie);
+    // A process that cannot read the record goes by who it knows.
+    let changed = state.people.changed_at(signing.session);
+    let has_read = load.is_some_and(|load| Some(load.begun) >= changed);
     // Beside this very one: then it is itself who knows of another.
     let is_own = state.people.unkept(process, signing.session) > 1;
     let is_clear = state.people.is_clear(signing.session) && !is_away && !is_own;
@@ -218,7 +220,7 @@ fn is_impostor(state: &State, process: ProcessId, signing: &Signing, how: SignIn
         known.is_named && known.person != signing.person
     };
     let other = known.last().is_some_and(is_other);
-    is_in && signing.same_person && is_clear && other
+    is_in && signing.same_person && is_clear && has_read && other
 }
 
 /// Whether all who are known to be signed in are surely the person who signs in now.
@@ -231,7 +233,7 @@ fn same_persons(state: &State, signing: &Signing) -> bool {
             };
             known.iter().all(is_same)
         }
-        Expected::Nobody | Expected::Unclear => true,
+        Expected::SignedOut | Expected::Unclear => true,
     }
 }
 

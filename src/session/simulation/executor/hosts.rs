@@ -210,6 +210,19 @@ impl Executor {
         parts.sum()
     }
 
+    /// Since when the process has run for `duration` until `at`.
+    pub(crate) fn ran_since(&self, process: ProcessId, duration: Duration, at: Instant) -> Instant {
+        let inner = self.lock();
+        let mut since = at.before(duration);
+        for (start, until) in inner.processes[process.0].stops.iter().rev() {
+            let end = until.unwrap_or(inner.now).min(at);
+            if *start < at && end > since {
+                since = since.before(end.since(*start));
+            }
+        }
+        since
+    }
+
     /// What was woken while it stood still can be polled, if it runs again.
     fn wake(&self, process: ProcessId) {
         let mut inner = self.lock();

@@ -78,7 +78,12 @@ pub(crate) fn earlier(
             let lock = state.locks.last_of(process, session, audience);
             let read = lock.map_or(read, |lock| read.min(lock.taken));
             let kept = state.shelf.first_kept(next).filter(|kept| *kept <= read);
-            if lost_at.is_some_and(|lost| lost >= kept.unwrap_or(told)) {
+            // Where the share looks empty a process goes by its own sign-in, which may have entered without its
+            // knowing: what came of it since it cannot know.
+            let was_lied_to = load.is_some_and(|load| load.is_lie)
+                && !state.people.has_read(process, next)
+                && earlier.process != process;
+            if was_lied_to || lost_at.is_some_and(|lost| lost >= kept.unwrap_or(told)) {
                 return Earlier::Uncertain(Cause::StoreLost);
             }
             if has_lost_lease(earlier.process) || has_lost_lease(process) {

@@ -112,7 +112,7 @@ fn has_not_ended(
     Ok(())
 }
 
-/// Nobody has signed out of it, and no other sign-in has come in its place, as far as this process has to
+/// The person has not signed out of it, and no other sign-in has come in its place, as far as this process has to
 /// know.
 fn is_not_over(
     world: &World,

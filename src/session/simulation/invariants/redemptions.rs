@@ -41,7 +41,10 @@ fn needless(world: &World, state: &State, sent: &Attempt) -> Option<String> {
         .calls
         .asked(sent.process, session)
         .any(|it| it.is_forced);
-    if !is_sure || !is_wanted || is_forced {
+    // The mark of an earlier one may stand still, and name what is wanted by chance.
+    let mut attempts = state.families.attempts.iter();
+    let may_repeat = attempts.any(|one| one.name == sent.name && one.asked == sent.asked);
+    if !is_sure || !is_wanted || is_forced || may_repeat {
         return None;
     }
     let mentions = load.mentions.as_ref()?;
@@ -95,7 +98,8 @@ fn repetition(world: &World, state: &mut State, sent: &Attempt) -> Result<(), St
     // What has lost its record may come back as it was before.
     let session = state.families.all[name.family].session;
     let lost_at = state.shelf.place(session).lost_at;
-    if lost_at.is_some_and(|lost| lost >= first.sent) {
+    let is_unknown = first.excuse == Some(Cause::StoreLost);
+    if is_unknown || lost_at.is_some_and(|lost| lost >= first.sent) {
         return Ok(());
     }
     // Who was stopped with the lock, or has lost its record, knows nothing of what was sent meanwhile.
@@ -143,13 +147,20 @@ pub(crate) fn unwritten(state: &State, process: ProcessId, before: Instant) -> O
         let is_good =
             family.death.is_none() && !family.is_mixed_up && family.current == name.serial;
         let is_kept = state.shelf.first_kept(*name).is_some();
+        // A sign-out that has not ended may stand in the store, and what revokes this one may be lost.
+        let mut sign_outs = state.people.sign_outs.iter();
+        let is_signed_out = sign_outs.any(|one| {
+            let told = state.families.told(*name);
+            let is_over = one.ended.is_some_and(|(ended, _)| Some(ended) < told);
+            one.session == family.session && !is_over
+        });
         let is_wanted = matches!(state.people.expected(family.session),
             Expected::SignedIn(sign_ins) if sign_ins.contains(&family.sign_in));
         let was_lost = state.shelf.place(family.session).lost_at.is_some();
         // Into a record that is gone nothing can be written, and it looked so.
         let load = state.people.last_load(process, family.session);
         let is_away = state.shelf.is_away || load.is_some_and(|load| load.is_lie);
-        is_good && is_wanted && !is_kept && !was_lost && !is_away
+        is_good && is_wanted && !is_signed_out && !is_kept && !was_lost && !is_away
     });
     told.next()
 }
@@ -240,7 +251,7 @@ pub(crate) fn check_revoked(world: &World, name: TokenName) {
         let is_excused =
             had_ended || was_lost || family.is_mixed_up || is_misdated(world, state, session);
         let is_wanted = is_signed_out || is_replaced || was_refused || is_excused;
-        (!is_wanted).then(|| format!("{name} is revoked, and nobody has signed out"))
+        (!is_wanted).then(|| format!("{name} is revoked, and its person has not signed out"))
     });
     if let Some(wrong) = wrong {
         world.violate(wrong);

@@ -1,4 +1,4 @@
-//! Nobody is sent to sign in who need not be.
+//! No person is sent to sign in who need not be.
 
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ pub(crate) struct Asking {
     pub(crate) process: ProcessId,
     pub(crate) session: usize,
     pub(crate) audience: String,
+    pub(crate) began: Instant,
     /// What had changed by then, if nothing was under way.
     pub(crate) quiet_since: Option<u64>,
 }
@@ -85,11 +86,15 @@ pub(crate) fn check_account(
         let load = state.people.last_load(asking.process, asking.session);
         let changed = state.people.changed_at(asking.session);
         let has_read = load.is_some_and(|load| !load.is_lie && Some(load.begun) >= changed);
-        if !has_read {
+        // One whose own look has failed says what it knew before, whatever another call has read meanwhile.
+        let facts = state.processes.get(&asking.process);
+        let hindered = facts.and_then(|facts| facts.hindered_at.get(&asking.session));
+        let has_failed = hindered.is_some_and(|at| *at >= asking.began);
+        if !has_read || has_failed {
             return None;
         }
         match (state.people.expected(asking.session), account) {
-            (Expected::Nobody, Some(_)) if !state.people.was_given_up(asking.session) => {
+            (Expected::SignedOut, Some(_)) if !state.people.was_given_up(asking.session) => {
                 Some(format!("{} signed in, after a sign-out", who()))
             }
             (Expected::SignedIn(_), None) => Some(format!("{} signed out, after a sign-in", who())),
@@ -128,13 +133,13 @@ pub(crate) fn is_owed(world: &World, state: &State, process: ProcessId, sign_in:
     };
     let lost = lost(world, state, (sign_in.session, kept));
     let grace = world.settings.dialect.refresh_grace.unwrap_or_default();
-    let spread = world.executor.clock_spread() + ON_ITS_WAY;
+    let spread = world.executor.clock_spread();
     let is_within_grace = |first: &Instant| world.now().since(*first) + spread <= grace;
     lost.len() < 2 || lost.first().is_some_and(is_within_grace)
 }
 
-/// When redemptions of this token may have been lost: sent without a known outcome, or marked by a process
-/// that was killed, or has not yet been able to take its mark back.
+/// When redemptions of this token that may have been lost were marked, at the earliest: sent without a known outcome,
+/// or marked by a process that was killed, or has not yet been able to take its mark back.
 fn lost(world: &World, state: &State, (session, name): (usize, TokenName)) -> Vec<Instant> {
     let now = world.now();
     let comes_late = world.settings.troubles.contains(&Trouble::SavesLate);
@@ -148,7 +153,12 @@ fn lost(world: &World, state: &State, (session, name): (usize, TokenName)) -> Ve
         match attempt.told {
             Some((_, Told::NotRedeemed | Told::Refused)) => {}
             Some((_, Told::Tokens(None))) => lost.clear(),
-            _ => lost.push(attempt.sent),
+            // A process may stand still between the two.
+            _ => lost.push(
+                world
+                    .executor
+                    .ran_since(attempt.process, ON_ITS_WAY, attempt.sent),
+            ),
         }
     }
     let kept = state.shelf.first_kept(name).unwrap_or_default();
@@ -166,10 +176,13 @@ fn lost(world: &World, state: &State, (session, name): (usize, TokenName)) -> Ve
         let hindered = facts.hindered_at.get(&session);
         let is_hindered =
             hindered.is_some_and(|at| *at >= kept_since && (*at >= closed || comes_late));
+        // What takes long because the process stands still is given up like other trouble.
+        let has_stopped = world.executor.has_stopped_since(*process, last_sent);
         let has_lost_lock = state
             .locks
             .has_run_out(*process, session, (kept_since, now));
-        if has_marked && (facts.killed_at.is_some() || is_hindered || has_lost_lock) {
+        let is_excused = facts.killed_at.is_some() || is_hindered || has_stopped || has_lost_lock;
+        if has_marked && is_excused {
             // Each may have left several.
             lost.extend([last_sent; 2]);
         }
@@ -178,5 +191,5 @@ fn lost(world: &World, state: &State, (session, name): (usize, TokenName)) -> Ve
     lost
 }
 
-/// How long after the mark a redemption may arrive.
+/// How long after its mark a redemption may be sent.
 const ON_ITS_WAY: Duration = Duration::from_secs(25);

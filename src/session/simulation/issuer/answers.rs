@@ -201,7 +201,7 @@ impl Answer {
     pub(super) fn into_redeemed(self, request: &RefreshRequest, requested_at: Moment) -> Redeemed {
         let answered = |status: u16, code: Option<&str>| {
             let answer = IssuerAnswer::new(status).with_code(code.map(str::to_owned));
-            Error::from_answer(&request.asked, answer, Refusal::default())
+            Error::from_answer(&request.target.asked, answer, Refusal::default())
         };
         let (reply, rotated) = match self {
             Self::Tokens(tokens) => (Ok(tokens.into_reply(requested_at)), None),
@@ -209,7 +209,7 @@ impl Answer {
                 let violation = Violation::Reply("no access token".to_owned());
                 let refresh = refresh.map(|name| Secret::from(name.to_string()));
                 (
-                    Err(Error::protocol(Some(&request.asked), violation)),
+                    Err(Error::protocol(Some(&request.target.asked), violation)),
                     refresh,
                 )
             }

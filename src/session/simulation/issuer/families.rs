@@ -141,10 +141,10 @@ pub(crate) enum Origin {
 
 impl Request {
     pub(crate) fn of(request: &RefreshRequest, narrows: bool) -> Self {
-        let scopes = request.asked.scopes.to_string();
-        let pairs = request.parameters.iter();
+        let scopes = request.target.asked.scopes.to_string();
+        let pairs = request.target.parameters.iter();
         Self {
-            audience: request.asked.audience.to_string(),
+            audience: request.target.asked.audience.to_string(),
             scopes: if narrows { scopes } else { String::new() },
             parameters: pairs
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))

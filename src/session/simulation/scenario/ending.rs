@@ -8,7 +8,6 @@ use crate::session::simulation::{
     executor::Step,
     invariants::ending,
     program::{Ask, Program},
-    settings::StoreKind,
 };
 
 impl Schedule {
@@ -131,7 +130,5 @@ impl Schedule {
             self.await_calls(" although nothing is wrong");
             ending::check_signed_in(&self.world);
         }
-        // Announcements are a matter of the store.
-        let _ = matches!(self.world.settings.store, StoreKind::File);
     }
 }

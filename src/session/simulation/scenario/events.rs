@@ -162,7 +162,7 @@ impl Schedule {
                     Expected::SignedIn(known) => known
                         .last()
                         .map(|known| state.people.sign_ins[*known].person),
-                    Expected::Nobody | Expected::Unclear => None,
+                    Expected::SignedOut | Expected::Unclear => None,
                 });
             let signing = self.draw(|random| signing(random, (session, known), is_apart));
             caller.sign_in(signing);
@@ -437,7 +437,7 @@ pub(super) fn signing(
         person,
         audiences,
         brings_refresh_token: !is_step_up,
-        // Where nobody is named, a family for one API more is taken for the same person's.
+        // Where no person is named, a family for one API more is taken for the same person's.
         is_named: is_apart || !random.percent(8),
         same_person: random.percent(40),
     }
