@@ -159,6 +159,7 @@ impl Client {
     /// | the token is invalid | it is dropped if it is still the current one, and one is fetched for everybody: [`AfterRefusal::Repeat`] |
     /// | scopes are missing that were asked for, or may be ([`Refusal::allow_scopes`]) | a token with them: [`AfterRefusal::Repeat`], or the error why there is none |
     /// | other scopes are missing | [`Error::Denied`] names them ([`DeniedReason::ScopeNotListed`](crate::DeniedReason::ScopeNotListed)), without a request |
+    /// | a scope is missing, and none is named that the token lacks | [`Error::Denied`] ([`DeniedReason::ScopeNotNamed`](crate::DeniedReason::ScopeNotNamed)), without a request |
     /// | the person has to prove more | [`Error::StepUp`], and the token stays in use |
     /// | something else, or of another audience | [`AfterRefusal::NotAboutToken`] |
     ///

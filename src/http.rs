@@ -14,6 +14,8 @@ mod layer;
 mod middleware;
 #[cfg(any(feature = "reqwest", feature = "tower"))]
 mod origin;
+#[cfg(feature = "reqwest")]
+mod read;
 
 #[cfg(any(feature = "reqwest", feature = "tower"))]
 pub use api::Api;

@@ -23,6 +23,7 @@
 //! | 403 `insufficient_scope` | a token with the scopes that are missing too, if they may be asked for; the call is repeated once |
 //! | the same, for a person who has not consented | [`Error::Consent`](crate::Error::Consent), without a token request |
 //! | the same, for scopes that were not listed | [`Error::Denied`](crate::Error::Denied) names them, without a token request |
+//! | the same, and no scope is named that the token lacks | [`Error::Denied`](crate::Error::Denied), without a token request |
 //! | `insufficient_user_authentication` (RFC 9470) | [`Error::StepUp`](crate::Error::StepUp); the token stays in use |
 //! | another scheme's challenge (`Basic` of a proxy), another audience's, another error | it is the answer |
 //! | the second refusal of one call | it is the answer |
@@ -48,15 +49,16 @@
 //! # Where a token may go
 //!
 //! To https, or to a loopback address. The middleware and the layer give it to origins alone that were
-//! named: scheme, host and port. reqwest sends no `Authorization` along a redirect to another origin, and
-//! what that origin answers is not about the token. A request with an `Authorization` of its own is left as
-//! it is.
+//! named: scheme, host and port. reqwest sends no `Authorization` along a redirect to another origin, nor from
+//! there back, so an answer from another URL than the request's is handed up, whatever it says. A request with
+//! an `Authorization` of its own is left as it is.
 //!
 //! # Bodies
 //!
 //! A request is repeated only if its body can be sent twice: reqwest knows that, and the layer is told with
 //! `TokenLayer::repeating`. Otherwise the token is dropped and the answer handed up; the next call gets
-//! another token. Of a refusal's body at most 8 KiB are read.
+//! another token. Of a refusal's body at most 8 KiB are read, for 5 s at most: one that comes late or torn
+//! decides nothing, and is handed up as it came.
 //!
 //! # Errors
 //!

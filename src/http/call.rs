@@ -1,16 +1,13 @@
 //! One API call with reqwest: the token before it, and what follows from the answer.
 
 use http::{HeaderMap, header};
-use reqwest::{Request, ResponseBuilderExt as _};
+use reqwest::Request;
 pub(crate) use reqwest::{RequestBuilder, Response};
+use url::{Position, Url};
 
-use super::{Api, follow::follow, origin::Origin};
+use super::{Api, follow::follow, origin, read::read};
 use crate::{
-    error::Error,
-    refusal::{LARGEST, Refusal},
-    request::TokenRequest,
-    scope::Scopes,
-    source::TokenSource,
+    error::Error, refusal::Refusal, request::TokenRequest, scope::Scopes, source::TokenSource,
     token::AccessToken,
 };
 
@@ -31,11 +28,13 @@ pub enum CallError {
 /// A request goes to the origin that its URL names, over https or to a loopback address; what carries an
 /// `Authorization` of its own is sent as it is. The answer is understood as
 /// [`Client::after_refusal`](crate::Client::after_refusal) says. A request whose body is a stream cannot be
-/// repeated: a token that the API has refused is dropped then, and the answer handed up. An answer that came
-/// over a redirect from another origin, to which reqwest sends no token, is handed up too.
+/// repeated: a token that the API has refused is dropped then, and the answer handed up. An answer from
+/// another URL than the request's is handed up too: reqwest sends no token along a redirect to another origin,
+/// nor from there back.
 ///
 /// Where the challenge leaves it open, the body of a refusal is read as well: JSON of a known length up to
-/// 8 KiB. It is still there in an answer that is handed up.
+/// 8 KiB, for 5 s at most. One that comes late or not whole decides nothing. It is still there in an answer
+/// that is handed up.
 ///
 /// # Errors
 ///
@@ -73,13 +72,9 @@ pub(crate) async fn send_for<S: TokenSource>(
     if carries_credentials(request.headers()) {
         return Ok(client.execute(request).await?);
     }
-    let origin = Origin::of(request.url())?;
+    origin::check(request.url())?;
     let attempt = Attempt::begin(source, wanted, &mut request).await?;
     let answer = client.execute(request).await?;
-    let from_api = origin.has(answer.url());
-    if !from_api {
-        return Ok(answer);
-    }
     match attempt.conclude(source, || allowed.clone(), answer).await? {
         Next::Answer(answer) => Ok(answer),
         Next::Repeat(request) => Ok(client.execute(request).await?),
@@ -94,6 +89,7 @@ pub(super) fn carries_credentials(headers: &HeaderMap) -> bool {
 /// A request that went out with a token.
 pub(super) struct Attempt {
     token: AccessToken,
+    url: Url,
     /// The request without a token; nothing if its body cannot be sent twice.
     copy: Option<Request>,
 }
@@ -114,23 +110,25 @@ impl Attempt {
     ) -> Result<Self, Error> {
         let token = source.get(TokenRequest::from(wanted)).await?;
         let copy = request.try_clone();
+        let url = request.url().clone();
         authorize(request, &token);
-        Ok(Self { token, copy })
+        Ok(Self { token, url, copy })
     }
 
-    /// Understands the answer of the API that the token went to. Which scopes may be asked for is a question
+    /// Understands the answer, if it is the API's to the token. Which scopes may be asked for is a question
     /// after a refusal alone.
     pub(super) async fn conclude<S: TokenSource>(
         self,
         source: &S,
         allowed: impl FnOnce() -> Scopes,
         answer: Response,
-    ) -> Result<Next, CallError> {
-        if !Refusal::is_one(answer.status(), answer.headers()) {
+    ) -> Result<Next, Error> {
+        let is_refusal = Refusal::is_one(answer.status(), answer.headers());
+        if !is_refusal || !is_same(answer.url(), &self.url) {
             return Ok(Next::Answer(answer));
         }
         let allowed = allowed();
-        let (refusal, answer) = read(answer).await?;
+        let (refusal, answer) = read(answer).await;
         let refusal = refusal.allow(&allowed);
         let next = follow(source, &self.token, &refusal, self.copy.is_some()).await?;
         let Some((mut copy, next)) = self.copy.zip(next) else {
@@ -141,36 +139,12 @@ impl Attempt {
     }
 }
 
+/// Whether two URLs are one for a server, which no fragment reaches (RFC 9110 section 4.2.5).
+fn is_same(one: &Url, other: &Url) -> bool {
+    one[..Position::AfterQuery] == other[..Position::AfterQuery]
+}
+
 fn authorize(request: &mut Request, token: &AccessToken) {
     let value = token.header_value().clone();
     request.headers_mut().insert(header::AUTHORIZATION, value);
-}
-
-/// The refusal, and the answer with all that it had.
-async fn read(answer: Response) -> Result<(Refusal, Response), reqwest::Error> {
-    let refusal = Refusal::new(answer.status(), answer.headers());
-    let is_short = answer
-        .content_length()
-        .is_some_and(|length| length <= LARGEST as u64);
-    if refusal.is_complete() || !is_short || !is_json(answer.headers()) {
-        return Ok((refusal, answer));
-    }
-    let (status, version, url) = (answer.status(), answer.version(), answer.url().clone());
-    let (headers, extensions) = (answer.headers().clone(), answer.extensions().clone());
-    let body = answer.bytes().await?;
-    let refusal = refusal.body(&body);
-    let whole = http::Response::builder().url(url).body(body.clone());
-    // It cannot fail: nothing of it is parsed.
-    let mut whole = whole.unwrap_or_else(|_| http::Response::new(body));
-    *whole.status_mut() = status;
-    *whole.version_mut() = version;
-    *whole.headers_mut() = headers;
-    whole.extensions_mut().extend(extensions);
-    Ok((refusal, Response::from(whole)))
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE);
-    kind.and_then(|kind| kind.to_str().ok())
-        .is_some_and(|kind| kind.to_ascii_lowercase().contains("json"))
 }

@@ -18,7 +18,8 @@ use crate::{error::Error, request::TokenRequest, source::TokenSource};
 /// Name the APIs with [`api`](Self::api); requests to other origins pass as they are. A
 /// [`TokenRequest`] among a request's extensions says what this one needs, scopes above all. The answer is
 /// understood as [`Client::after_refusal`](crate::Client::after_refusal) says, and a request is repeated once
-/// at most: see [`send`](crate::send), which decides alike.
+/// at most: see [`send`](crate::send), which decides alike. A middleware that changes the URL comes before
+/// this one: an answer from another URL than this one has sent to is handed up.
 ///
 /// An error of ours comes out of [`reqwest_middleware::Error`] again with [`Error::find`].
 ///
@@ -82,7 +83,7 @@ impl<S: TokenSource> TokenMiddleware<S> {
         if carries_credentials(request.headers()) {
             return next.run(request, extensions).await;
         }
-        let Some((origin, api)) = named else {
+        let Some((_, api)) = named else {
             if own.is_some() {
                 return Err(no_token(Error::request(
                     "the request names an audience, and its origin is none of the APIs that were named",
@@ -94,17 +95,13 @@ impl<S: TokenSource> TokenMiddleware<S> {
         let attempt = Attempt::begin(&self.source, wanted, &mut request).await;
         let attempt = attempt.map_err(no_token)?;
         let answer = next.clone().run(request, extensions).await?;
-        if !origin.has(answer.url()) {
-            return Ok(answer);
-        }
         match attempt
             .conclude(&self.source, || api.may_be_asked_for(), answer)
             .await
         {
             Ok(call::Next::Answer(answer)) => Ok(answer),
             Ok(call::Next::Repeat(request)) => next.run(request, extensions).await,
-            Err(CallError::Http(error)) => Err(error.into()),
-            Err(CallError::Token(error)) => Err(no_token(error)),
+            Err(error) => Err(no_token(error)),
         }
     }
 }

@@ -7,6 +7,7 @@ use url::Url;
 use crate::error::Error;
 
 /// Scheme, host and port (RFC 6454 section 4) of an API that was named.
+#[cfg(any(feature = "reqwest-middleware", feature = "tower"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Origin {
     scheme: String,
@@ -14,9 +15,9 @@ pub(super) struct Origin {
     port: u16,
 }
 
+#[cfg(any(feature = "reqwest-middleware", feature = "tower"))]
 impl Origin {
     /// Reads the origin of an API, as its caller has named it.
-    #[cfg(any(feature = "reqwest-middleware", feature = "tower"))]
     pub(super) fn named(text: &str) -> Result<Self, Error> {
         let url = Url::parse(text)
             .map_err(|error| Error::request(format!("the API's origin {text:?}: {error}")))?;
@@ -26,18 +27,11 @@ impl Origin {
                 "the API's origin {text:?} is more than scheme, host and port"
             )));
         }
-        Self::of(&url)
-    }
-
-    /// The origin of a URL, if a token may go there at all.
-    pub(super) fn of(url: &Url) -> Result<Self, Error> {
-        let (scheme, host) = (url.scheme(), url.host_str().unwrap_or_default());
-        let port = url.port_or_known_default();
-        check(scheme, host)?;
+        check(&url)?;
         Ok(Self {
-            scheme: scheme.to_owned(),
-            host: host.to_owned(),
-            port: port.unwrap_or_default(),
+            scheme: url.scheme().to_owned(),
+            host: url.host_str().unwrap_or_default().to_owned(),
+            port: url.port_or_known_default().unwrap_or_default(),
         })
     }
 
@@ -54,7 +48,7 @@ impl Origin {
     }
 
     /// Whether a URL has this origin; its host is in lower case, as [`Url`] writes it.
-    #[cfg(feature = "reqwest")]
+    #[cfg(feature = "reqwest-middleware")]
     pub(super) fn has(&self, url: &Url) -> bool {
         url.scheme() == self.scheme
             && url.host_str() == Some(&self.host)
@@ -63,7 +57,8 @@ impl Origin {
 }
 
 /// RFC 6750 section 5.3: a token goes over TLS alone; nothing listens between a machine and itself.
-pub(super) fn check(scheme: &str, host: &str) -> Result<(), Error> {
+pub(super) fn check(url: &Url) -> Result<(), Error> {
+    let (scheme, host) = (url.scheme(), url.host_str().unwrap_or_default());
     if scheme == "https" || (scheme == "http" && is_loopback(host)) {
         return Ok(());
     }
@@ -77,7 +72,7 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || address.is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "reqwest-middleware", feature = "tower")))]
 mod tests {
     use super::*;
 

@@ -40,7 +40,7 @@ pub(super) enum Step {
 /// |---|---|
 /// | the token is invalid | dropped if it is still the current one, one new for all callers |
 /// | a scope is missing, and all that are may be asked for | a token with what it was asked for and these |
-/// | a scope is missing that may not be asked for, or none is named | `Denied`, without a request |
+/// | a scope is missing that may not be asked for, or none that is is named | `Denied`, without a request |
 /// | the person has to prove more | `StepUp`; the token stays |
 /// | another audience's, or about something else | nothing |
 pub(super) fn decide(token: &AccessToken, refusal: &Refusal) -> Result<Step, Error> {
@@ -90,7 +90,11 @@ fn missing(token: &AccessToken, refusal: &Refusal) -> Result<Scopes, Error> {
         ));
     }
     if missing.is_empty() {
-        return Err(Error::denied(asked(token), DeniedReason::AccessDenied));
+        return Err(Error::lacking(
+            asked(token),
+            DeniedReason::ScopeNotNamed,
+            missing,
+        ));
     }
     Ok(missing)
 }

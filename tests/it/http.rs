@@ -2,10 +2,12 @@
 
 mod answers;
 mod apis;
+mod bodies;
 mod discovery;
 mod grpc;
 mod layer;
 mod middleware;
+mod redirects;
 mod send;
 
 pub(super) const STALE: &str = r#"Bearer error="invalid_token""#;

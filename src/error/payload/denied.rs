@@ -43,6 +43,8 @@ pub enum DeniedReason {
     RejectedByApi,
     /// The API wants scopes that its caller has not named as those that may be asked for.
     ScopeNotListed,
+    /// The API says that a scope is missing, and names none that the token lacks.
+    ScopeNotNamed,
     /// The issuer refuses without a reason that is known here.
     Unspecified,
 }
@@ -162,6 +164,10 @@ impl Denied {
                 "ask for `{missing}` by name, or list it where `{audience}` is named (allow_scopes), if the \
                  API is to be trusted with it"
             ),
+            DeniedReason::ScopeNotNamed => format!(
+                "find out from the documentation of `{audience}` which scope the call needs, and ask for it by \
+                 name: the API has not said"
+            ),
             DeniedReason::AccountDisabled => {
                 "have an administrator enable the person's account".to_owned()
             }
@@ -211,6 +217,10 @@ impl fmt::Display for Denied {
             DeniedReason::ScopeNotListed => write!(
                 f,
                 "`{audience}` wants `{missing}`, which was not named as what may be asked for"
+            )?,
+            DeniedReason::ScopeNotNamed => write!(
+                f,
+                "`{audience}` wants more than the token allows, and names no scope that it lacks"
             )?,
             DeniedReason::AccountDisabled => f.write_str("the person's account is disabled")?,
         }

@@ -130,6 +130,30 @@ async fn a_scope_that_was_not_listed_is_named_and_never_requested() {
 }
 
 #[tokio::test]
+async fn an_api_that_names_no_scope_which_the_token_lacks_is_what_the_error_names() {
+    const HELD: &str = r#"Bearer error="insufficient_scope", scope="read""#;
+    const UNNAMED: &str = r#"Bearer error="insufficient_scope""#;
+    for challenge in [HELD, UNNAMED] {
+        let (server, client) = issuer().await;
+        let api = Api::answering(|_| refusal(403, challenge)).await;
+        let read = client.audience(TokenRequest::new("api").scope("read"));
+        for _ in 0..3 {
+            let error = ours(read.send(plain().get(api.url())).await);
+            let Error::Denied(denied) = &error else {
+                panic!("{error}")
+            };
+            assert_eq!(denied.reason(), DeniedReason::ScopeNotNamed, "{challenge}");
+            assert!(denied.missing().is_empty(), "{challenge}");
+            // It was the API that refused, and neither a person nor the issuer.
+            let shown = format!("{error} {}", error.next_move());
+            let blamed = ["issuer", "person"].map(|one| shown.contains(one));
+            assert_eq!(blamed, [false; 2], "{shown}");
+        }
+        assert_eq!(server.count().await, 1, "{challenge}");
+    }
+}
+
+#[tokio::test]
 async fn a_listed_scope_that_the_issuer_refuses_is_denied_from_memory() {
     let server = Server::start().await;
     server.token().scope("read").granting("read").mount().await;
@@ -143,28 +167,6 @@ async fn a_listed_scope_that_the_issuer_refuses_is_denied_from_memory() {
         assert_eq!(ours(outcome).kind(), "denied");
     }
     assert_eq!(server.count().await, 2);
-}
-
-#[tokio::test]
-async fn a_token_goes_along_no_redirect_to_another_origin() {
-    let (server, client) = issuer().await;
-    let stranger = Api::answering(|_| refusal(401, STALE)).await;
-    let target = stranger.url();
-    let api = Api::answering(move |_| {
-        ResponseTemplate::new(302).insert_header("location", target.as_str())
-    })
-    .await;
-    let banking = client.audience("api");
-    let answer = banking.send(plain().get(api.url())).await.unwrap();
-    assert_eq!(answer.status(), 401);
-    assert_eq!(api.tokens().await, ["token-1"]);
-    assert_eq!(stranger.tokens().await, [""]);
-    // What the stranger says is about no token of ours.
-    assert_eq!(
-        banking.get_access_token().await.unwrap().secret(),
-        "token-1"
-    );
-    assert_eq!(server.count().await, 1);
 }
 
 #[tokio::test]
