@@ -306,6 +306,7 @@ impl SessionStore for ModelStore {
         self.world.with(|state| {
             let facts = state.process(self.process);
             facts.saves_begun.insert(session, now);
+            facts.written.insert(session, record.clone());
         });
         self.note_shed(session, false);
         let saved = self.save_as((key, session), record, replacing).await;

@@ -47,7 +47,7 @@ fn needless(world: &World, state: &State, sent: &Attempt) -> Option<String> {
         .calls
         .asked(sent.process, session)
         .any(|it| it.is_forced);
-    if !is_sure || !is_wanted || is_forced || marks(state, session, sent.name)? > 1 {
+    if !is_sure || !is_wanted || is_forced || marks(state, session, sent)? > 1 {
         return None;
     }
     let mentions = load.mentions.as_ref()?;
@@ -72,13 +72,13 @@ fn needless(world: &World, state: &State, sent: &Attempt) -> Option<String> {
     ))
 }
 
-/// How many attempts the record has marked, with the one that is about to be sent: more than one make it a
-/// repetition, which asks for what the mark names. Nothing if the record has changed since.
-fn marks(state: &State, session: usize, name: TokenName) -> Option<usize> {
-    let record = &state.shelf.load(session)?.record;
+/// How many attempts its process has marked, with the one that is about to be sent: more than one make it a
+/// repetition, which asks for what the mark names. Nothing if it has written another record since.
+fn marks(state: &State, session: usize, sent: &Attempt) -> Option<usize> {
+    let record = state.processes.get(&sent.process)?.written.get(&session)?;
     let mut read = Session::read(record, &Session::key_in(record)?).ok()?;
     let family = read.signed_in.as_mut()?;
-    let family = family.family_of(&Secret::from(name.to_string()))?;
+    let family = family.family_of(&Secret::from(sent.name.to_string()))?;
     Some(family.mark.as_ref().map_or(0, |mark| mark.attempts.len()))
 }
 
