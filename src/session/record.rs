@@ -145,17 +145,21 @@ impl SignedIn {
     ///
     /// What it covered is kept, so that the sign-in can ask for it again.
     pub(crate) fn end_family(&mut self, refresh_token: &Secret) {
-        let family = if holds(Rule::EndOnlyTheRefused) {
-            self.family_of(refresh_token)
-        } else {
-            self.families.first_mut()
-        };
-        let Some(family) = family else {
+        let is_it =
+            |family: &&mut Family| family.holds(refresh_token) || !holds(Rule::EndOnlyTheRefused);
+        let Some(ended) = self.families.iter_mut().find(is_it).map(|it| it.id()) else {
             return;
         };
-        (family.refresh_token, family.mark) = (None, None);
-        let ended = family.clone();
-        self.tokens.retain(|kept| !ended.serves(&kept.audience()));
+        // Those of an API that has a refresh token of its own stay, also where this one serves all.
+        let mut tokens = std::mem::take(&mut self.tokens);
+        tokens.retain(|kept| {
+            let family = self.family(&kept.audience());
+            family.is_none_or(|family| family.id() != ended)
+        });
+        self.tokens = tokens;
+        for family in self.families.iter_mut().filter(|it| it.id() == ended) {
+            (family.refresh_token, family.mark) = (None, None);
+        }
     }
 
     /// Puts `token` in the place of the one for the same request, and lets go of what has ended.
@@ -216,3 +220,45 @@ const TOMBSTONE: u64 = 24 * 60 * 60;
 
 /// For so long a store keeps what a sign-in without refresh token covered, in seconds: 30 days.
 const COVERED: u64 = 30 * 24 * 60 * 60;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn only_access_tokens_of_its_own_end_with_a_family() {
+        let family = |audience: Option<&str>, token: &str, sign_in| Family {
+            sign_in: SignInId(sign_in),
+            ..Family::new(
+                audience.map(str::to_owned),
+                Some(Secret::from(token)),
+                BTreeMap::new(),
+            )
+        };
+        let token = |audience: &str| KeptToken {
+            audience: audience.to_owned(),
+            asked: String::new(),
+            parameters: Vec::new(),
+            granted: None,
+            access_token: Secret::from("at"),
+            requested_at: 0,
+            lifetime: 300_000,
+        };
+        let mut signed_in = SignedIn {
+            account: Account::new(None, None, None),
+            id_token: None,
+            identity_scopes: String::new(),
+            families: vec![family(None, "all", 1), family(Some("bank"), "bank", 2)],
+            replaced: Vec::new(),
+            tokens: vec![token("bank"), token("mail")],
+        };
+        signed_in.end_family(&Secret::from("all"));
+        let kept: Vec<_> = signed_in.tokens.iter().map(|it| &it.audience).collect();
+        assert_eq!(kept, ["bank"]);
+        signed_in.end_family(&Secret::from("bank"));
+        assert!(signed_in.tokens.is_empty());
+        assert_eq!(signed_in.refresh_tokens().count(), 0);
+    }
+}

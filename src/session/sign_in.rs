@@ -25,14 +25,24 @@ enum Order {
     Earlier,
 }
 
+/// How far a sign-in has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The person signs in right now: whatever is there is older.
+    ActsNow,
+    /// The store was asked to take it and has not said yes.
+    MayHaveEntered,
+    /// A later one was found: it is never in force again, whatever becomes of the record.
+    HasGivenWay,
+}
+
 /// A person has signed in.
 #[derive(Clone)]
 pub(crate) struct SignIn {
     pub(crate) id: SignInId,
     /// The sign-ins that were there before it: what the process had seen when the person signed in.
     pub(crate) after: Vec<SignInId>,
-    /// Whether the person signs in right now: then whatever is there is older.
-    acts_now: bool,
+    stage: Stage,
     /// When the person signed in, by the wall clock.
     since: u64,
     pub(crate) account: Account,
@@ -63,7 +73,7 @@ impl SignIn {
         Self {
             id,
             after: Vec::new(),
-            acts_now: true,
+            stage: Stage::ActsNow,
             since: login.reply.requested_at.wall_milliseconds(),
             same_person,
             is_beside,
@@ -108,7 +118,10 @@ impl SignIn {
             return Applied::OtherPerson;
         }
         let order = self.order(found);
-        if order == Order::Earlier && holds(Rule::LaterSignInWins) {
+        if order == Order::Earlier {
+            self.stage = Stage::HasGivenWay;
+        }
+        if self.stage == Stage::HasGivenWay && holds(Rule::LaterSignInWins) {
             return self.give_way(session, target);
         }
         took(match found.map(|found| found.signed_in.is_some()) {
@@ -141,7 +154,9 @@ impl SignIn {
 
     /// The store was asked to take it and has not said yes: what is found from now on may have come later.
     pub(super) fn may_have_entered(&mut self) {
-        self.acts_now = false;
+        if self.stage == Stage::ActsNow {
+            self.stage = Stage::MayHaveEntered;
+        }
     }
 
     /// It is dated after what was seen before it, also where another machine's clock is ahead.
@@ -160,7 +175,7 @@ impl SignIn {
         let Some(found) = found.filter(|found| found.sign_in != SignInId::UNKNOWN) else {
             return Order::Later;
         };
-        if self.acts_now {
+        if self.stage == Stage::ActsNow {
             self.after.push(found.sign_in);
             self.comes_after(found.since);
         }
@@ -198,10 +213,13 @@ impl SignIn {
     /// revoked, and the rest has to be known to the next sign-out. RFC 7009 section 2.1 has the issuer end all that
     /// came of the same grant, and that may be a good session.
     fn give_way(&self, session: &mut Option<Session>, target: &mut Target<'_>) -> Applied {
-        took(Transition::SignInOvertaken);
         let refresh_token = self.refresh_token().cloned();
-        let found = session.as_mut().and_then(|found| found.signed_in.as_mut());
-        let Some(signed_in) = found else {
+        let Some(found) = session else {
+            took(Transition::RecordGone);
+            return Applied::Waits;
+        };
+        took(Transition::SignInOvertaken);
+        let Some(signed_in) = &mut found.signed_in else {
             target.to_revoke.extend(refresh_token);
             return Applied::SignedOut;
         };

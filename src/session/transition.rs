@@ -35,7 +35,7 @@ pub(crate) enum Transition {
     UnmarkEntered,
     UnmarkOvertaken,
     UnmarkWaits,
-    /// A rotation, the end of a family, or a mark that is taken back met no record.
+    /// A rotation, the end of a family, a mark that is taken back, or a sign-in that gave way met no record.
     RecordGone,
     /// What a request for an access token found.
     Adopted,

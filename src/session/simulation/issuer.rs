@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::{
     executor::{ProcessId, WORLD},
-    invariants::redemptions,
+    invariants::{causes::is_without_lock, redemptions},
     tokens::TokenName,
     weather::Trouble,
     world::World,
@@ -206,7 +206,7 @@ impl Sent {
         world.note_of(process, || {
             format!("redeems {name} for {}", request.audience)
         });
-        let attempt = Attempt {
+        let mut attempt = Attempt {
             process,
             name,
             request,
@@ -217,7 +217,9 @@ impl Sent {
             told: None,
             given_up: None,
             excuse: None,
+            is_without_lock: false,
         };
+        attempt.is_without_lock = world.with(|state| is_without_lock(&world, state, &attempt));
         redemptions::check_sent(&world, &attempt);
         let attempt = world.with(|state| {
             state.families.attempts.push(attempt);

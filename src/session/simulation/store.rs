@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     error::{StoreError, StoreErrorKind},
-    session::record::{Session, Writing},
+    session::record::{Session, Unusable, Writing},
     store::{
         FamilyKey, Saved, SessionKey, SessionLock, SessionRecord, SessionStore, StoreChanges,
         Version,
@@ -270,6 +270,16 @@ impl SessionStore for ModelStore {
             })
             .await;
         let (record, mentions) = kept.map(|kept| (kept.record, kept.mentions)).unzip();
+        let may_be_newer = self
+            .world
+            .with(|state| state.people.has_to_be_left(session));
+        let is_newer = |record: &SessionRecord| {
+            may_be_newer && Session::read(record, key).is_err_and(|why| why == Unusable::Newer)
+        };
+        // Nothing is saved over it.
+        if record.as_ref().is_some_and(is_newer) {
+            self.hindered(session);
+        }
         self.note_load(Load {
             session,
             begun,
@@ -296,6 +306,7 @@ impl SessionStore for ModelStore {
         self.world.with(|state| {
             let facts = state.process(self.process);
             facts.saves_begun.insert(session, now);
+            facts.written.insert(session, record.clone());
         });
         self.note_shed(session, false);
         let saved = self.save_as((key, session), record, replacing).await;
@@ -348,6 +359,8 @@ impl SessionStore for ModelStore {
     async fn set_aside(&self, key: &SessionKey, version: Version) -> Result<(), StoreError> {
         let session = session_number(key);
         if self.world.meets(Trouble::SavesFail) {
+            // Nothing is saved over what stands in its place.
+            self.hindered(session);
             return Err(StoreError::new(StoreErrorKind::Io, "it cannot be moved"));
         }
         let plan = Plan::quick(&self.world);

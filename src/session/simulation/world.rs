@@ -16,6 +16,7 @@ use super::{
     trace::Trace,
     weather::{Trouble, Weather},
 };
+use crate::store::SessionRecord;
 
 /// One schedule's world, as none of its processes sees it.
 pub(super) struct World {
@@ -49,6 +50,8 @@ pub(super) struct ProcessFacts {
     pub(super) hindered_at: BTreeMap<usize, Instant>,
     /// Sessions that it has begun to save.
     pub(super) saves_begun: BTreeMap<usize, Instant>,
+    /// And the records that it would save last.
+    pub(super) written: BTreeMap<usize, SessionRecord>,
     /// Sessions whose last save found no room, and would have without their access tokens.
     pub(super) could_shed: BTreeSet<usize>,
     /// When it found last that the issuer answers.

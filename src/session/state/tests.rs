@@ -187,3 +187,23 @@ fn a_sign_in_that_the_record_shows_has_entered_although_another_one_is_pending()
     let record = written(2, &record, rotation(&record), 4);
     assert_eq!(in_use(&mut state, &record), ["rt-2"]);
 }
+
+#[test]
+fn a_sign_in_that_gave_way_to_a_later_one_does_not_come_back_once_the_record_is_gone() {
+    let (mut state, absent) = (State::default(), Arc::new(Loaded::absent(0)));
+    let mut change = sign_in(1, ("alice", "bank"), 1);
+    change.may_have_entered();
+    state.hold_pending(change, &absent, at(2));
+    let later = written(1, &absent, sign_in(2, ("bob", "bank"), 9), 9);
+    let read = |loaded: &Loaded| Loaded {
+        changes: 1,
+        ..loaded.clone()
+    };
+    assert_eq!(in_use(&mut state, &read(&later)), ["rt-2"]);
+    assert_eq!(in_use(&mut state, &read(&absent)), [""; 0]);
+    // Where it is back, the next sign-out has to know the refresh token.
+    let current = state.current(&read(&later), at(20));
+    let replaced = &current.signed_in().unwrap().replaced;
+    assert_eq!(replaced.first().map(Secret::expose), Some("rt-1"));
+    assert_eq!(state.take_to_revoke().len(), 0);
+}

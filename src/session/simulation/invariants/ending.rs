@@ -3,7 +3,7 @@
 use super::yielding::is_owed;
 use crate::session::simulation::{
     AUDIENCES,
-    executor::ProcessId,
+    executor::{Instant, ProcessId},
     issuer::Told,
     people::{Expected, SignInEnd},
     scenario::NEWER,
@@ -110,7 +110,18 @@ fn has_to_be_revoked(world: &World, state: &State, number: usize) -> bool {
         });
         is_later && is_done && !sign_out.was_lied_to && !is_dead
     });
-    // A sign-in at the same time may have replaced it: then the next sign-out has to.
+    // A sign-in at the same time may have replaced it: then the next sign-out has to, if there is one.
+    let ended = first.and_then(|sign_out| Some((sign_out.began, sign_out.ended?.0)));
+    let mut others = state.people.sign_ins.iter().enumerate();
+    let is_beside = others.any(|(other, one)| {
+        let is_other = one.session == family.session && other != family.sign_in;
+        let overlaps = |(began, ended): (Instant, Instant)| {
+            one.began <= ended && one.ended.is_none_or(|(at, _)| at >= began)
+        };
+        is_other && ended.is_some_and(overlaps)
+    });
+    // What came before the sign-out was written may have pushed it out; else all that came since.
+    let last = ended.map(|(_, ended)| ended).filter(|_| !is_beside);
     let current = family.current(number);
     let kept = state.shelf.kept(family.session);
     let is_left = kept.is_some_and(|kept| kept.mentions.refresh.contains(&current));
@@ -118,7 +129,7 @@ fn has_to_be_revoked(world: &World, state: &State, number: usize) -> bool {
     // did not take at once comes late, and may come twice: as it was, and as it was rotated meanwhile.
     let sign_ins = state.people.sign_ins.iter().enumerate();
     let replacing = sign_ins.filter(|(other, one)| {
-        let is_between = first.is_some_and(|sign_out| one.began < sign_out.began);
+        let is_between = last.is_none_or(|last| one.began < last);
         one.session == family.session && *other != family.sign_in && is_between
     });
     let times = replacing.map(|(_, one)| {

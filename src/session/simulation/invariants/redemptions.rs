@@ -2,12 +2,18 @@
 //! name.
 
 use super::causes::{Cause, Earlier, earlier, is_misdated, is_without_lock};
-use crate::session::simulation::{
-    executor::{Instant, ProcessId},
-    issuer::{Attempt, Death, Origin, Outcome, Told},
-    people::Expected,
-    tokens::TokenName,
-    world::{State, World},
+use crate::{
+    secret::Secret,
+    session::{
+        record::Session,
+        simulation::{
+            executor::{Instant, ProcessId},
+            issuer::{Attempt, Death, Origin, Outcome, Told},
+            people::Expected,
+            tokens::TokenName,
+            world::{State, World},
+        },
+    },
 };
 
 /// Looks at a redemption that is about to be sent.
@@ -41,10 +47,7 @@ fn needless(world: &World, state: &State, sent: &Attempt) -> Option<String> {
         .calls
         .asked(sent.process, session)
         .any(|it| it.is_forced);
-    // The mark of an earlier one may stand still, and name what is wanted by chance.
-    let mut attempts = state.families.attempts.iter();
-    let may_repeat = attempts.any(|one| one.name == sent.name && one.asked == sent.asked);
-    if !is_sure || !is_wanted || is_forced || may_repeat {
+    if !is_sure || !is_wanted || is_forced || marks(state, session, sent)? > 1 {
         return None;
     }
     let mentions = load.mentions.as_ref()?;
@@ -67,6 +70,16 @@ fn needless(world: &World, state: &State, sent: &Attempt) -> Option<String> {
         "{} is redeemed although at-{same} is as good as a new one",
         sent.name
     ))
+}
+
+/// How many attempts its process has marked, with the one that is about to be sent: more than one make it a
+/// repetition, which asks for what the mark names. Nothing if it has written another record since.
+fn marks(state: &State, session: usize, sent: &Attempt) -> Option<usize> {
+    let record = state.processes.get(&sent.process)?.written.get(&session)?;
+    let mut read = Session::read(record, &Session::key_in(record)?).ok()?;
+    let family = read.signed_in.as_mut()?;
+    let family = family.family_of(&Secret::from(sent.name.to_string()))?;
+    Some(family.mark.as_ref().map_or(0, |mark| mark.attempts.len()))
 }
 
 /// Whether sending this token again is as promised.
@@ -103,7 +116,10 @@ fn repetition(world: &World, state: &mut State, sent: &Attempt) -> Result<(), St
         return Ok(());
     }
     // Who was stopped with the lock, or has lost its record, knows nothing of what was sent meanwhile.
-    let is_known = first.excuse != Some(Cause::LeaseLost) && !is_without_lock(world, state, sent);
+    // The same holds for what the first was: another process may have settled its mark before it was sent.
+    let is_known = first.excuse != Some(Cause::LeaseLost)
+        && !first.is_without_lock
+        && !is_without_lock(world, state, sent);
     if first.request != sent.request && is_known {
         return Err(format!(
             "{name} is repeated for {:?}, and was sent for {:?}",

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::causes::is_misdated;
+use super::causes::{is_misdated, why_unkept};
 use crate::{
     account::Account,
     error::Error,
     session::simulation::{
         executor::{Instant, ProcessId},
-        issuer::{Told, subject},
+        issuer::{Attempt, Told, subject},
         people::Expected,
         tokens::TokenName,
         weather::Trouble,
@@ -152,7 +152,10 @@ fn lost(world: &World, state: &State, (session, name): (usize, TokenName)) -> Ve
     {
         match attempt.told {
             Some((_, Told::NotRedeemed | Told::Refused)) => {}
-            Some((_, Told::Tokens(None))) => lost.clear(),
+            // As soon as the store has that.
+            Some((told, Told::Tokens(None))) if is_settled(world, state, attempt, told) => {
+                lost.clear();
+            }
             // A process may stand still between the two.
             _ => lost.push(
                 world
@@ -189,6 +192,14 @@ fn lost(world: &World, state: &State, (session, name): (usize, TokenName)) -> Ve
     }
     lost.sort_unstable();
     lost
+}
+
+/// Whether the mark of an attempt has surely been taken back since its process was told that the token stays.
+fn is_settled(world: &World, state: &State, attempt: &Attempt, told: Instant) -> bool {
+    let session = state.families.all[attempt.name.family].session;
+    let facts = state.processes.get(&attempt.process);
+    let has_closed = facts.is_some_and(|facts| facts.closed_at.is_some_and(|at| at >= told));
+    has_closed || why_unkept(&world.executor, state, attempt.process, (session, told)).is_none()
 }
 
 /// How long after its mark a redemption may be sent.

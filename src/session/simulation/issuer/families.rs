@@ -89,6 +89,8 @@ pub(crate) struct Attempt {
     pub(crate) given_up: Option<Instant>,
     /// Why its token was sent again.
     pub(crate) excuse: Option<Cause>,
+    /// Whether its process stood still after it had asked for its lock, until that had run out.
+    pub(crate) is_without_lock: bool,
 }
 
 /// What the issuer made of a redemption.

@@ -53,6 +53,7 @@ impl Schedule {
                     told: None,
                     given_up: Some(now),
                     excuse: None,
+                    is_without_lock: false,
                 });
             }
             state.people.begin(session);
