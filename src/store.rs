@@ -52,7 +52,10 @@ use crate::error::StoreErrorKind;
 /// Every call is made on a runtime of the client's own, which has I/O and timers and outlives all
 /// callers. A store may be *made* anywhere, and the runtime that it was made on may end before it does: so a
 /// connection, or a task that a store cannot do without, belongs to a call and not to the constructor.
-/// Calls of different sessions are made at the same time.
+/// Calls of different sessions are made at the same time, and take turns on one thread: **a call must not
+/// block it**. A driver that waits by itself (most that are not `async`) would stop the sessions of all people,
+/// and the time limits with them; run it with [`spawn_blocking`](tokio::task::spawn_blocking), as
+/// [`FileStore`] does.
 ///
 /// A call gets 5 s unless the client says otherwise, and [`lock`](Self::lock) its patience besides. One
 /// that takes longer is dropped and counts as failed, whatever comes of it later; a store that can, says

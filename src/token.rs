@@ -199,13 +199,18 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    /// A token with the text `secret`; `None` if that is not a valid header value.
+    /// A token with the text `secret`; `None` if that is no access token.
     pub(crate) fn new(
         secret: &str,
         target: Target,
         grant: Granted,
         freshness: Freshness,
     ) -> Option<Self> {
+        // RFC 6749 appendix A.12: one or more of %x20-7E.
+        let is_token = !secret.is_empty() && secret.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        if !is_token {
+            return None;
+        }
         let mut text = String::with_capacity(SCHEME.len() + secret.len());
         text.push_str(SCHEME);
         text.push_str(secret);

@@ -66,7 +66,7 @@ impl Admission<'_> {
         let requested_at = response.requested_at.unwrap_or(self.started);
         let freshness = Freshness::new(requested_at, lifetime, fastrand::f64());
         Token::new(secret, self.target.clone(), grant, freshness)
-            .ok_or_else(|| self.violation("its access token is not a valid header value"))
+            .ok_or_else(|| self.violation(NO_TOKEN))
     }
 
     /// Shares the set that was asked for with the token, where both are equal.
@@ -124,6 +124,8 @@ impl Admission<'_> {
         Error::protocol(Some(self.asked()), Violation::Reply(problem.to_owned()))
     }
 }
+
+const NO_TOKEN: &str = "its access token is empty, or has characters that no access token may have";
 
 /// The lifetime of a token where neither the reply nor the token itself names one.
 ///

@@ -25,7 +25,10 @@ pub const DEFAULT_CACHE_CAPACITY: u64 = 10_000;
 /// One call into a session store may take this long: 5 s.
 ///
 /// A database on the other side of a busy network answers within a second. A call makes a few of them, and a
-/// caller waits at most 30 s for all that it needs.
+/// caller waits at most 30 s for all that it needs. With the 12 s for which a redemption waits for a lock it
+/// stays below the time of a flight: a larger one needs a longer
+/// [`flight_timeout`](crate::ClientBuilder::flight_timeout) too, or else a lock that hangs is reported as an
+/// issuer that does not answer.
 pub const DEFAULT_STORE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The name of [`People::default_session`](crate::People::default_session), in the store's keys too.

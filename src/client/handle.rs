@@ -1,6 +1,9 @@
 //! [`AudienceHandle`]: the hot way to one audience.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use arc_swap::Guard;
 
@@ -19,7 +22,8 @@ use crate::{
 /// One audience of one client, found once: a call through it needs no look-up.
 ///
 /// From [`Client::audience`]. It is `Clone` and `'static`, shares its token with calls that name the
-/// audience, and keeps it from being evicted.
+/// audience, and keeps it from being evicted. That of a person's [`Session`](crate::Session) leaves nothing
+/// behind before the person's first token: a name that a stranger made up costs one read of the store.
 ///
 /// # Examples
 ///
@@ -35,16 +39,35 @@ use crate::{
 pub struct AudienceHandle {
     client: Client,
     details: Arc<Details>,
-    slot_entry: SlotEntry,
+    place: Place,
     mode: CacheMode,
+}
+
+/// Where a handle finds its token.
+#[derive(Clone)]
+enum Place {
+    Found(Found),
+    /// Of a session: found once there is a token, by one of the clones for all of them. Whether a person is
+    /// signed in is not known before, and a slot is for those alone.
+    Awaited(Arc<OnceLock<Found>>),
+}
+
+/// An entry whose slot is not evicted as long as this lives.
+#[derive(Clone)]
+struct Found {
+    slot_entry: SlotEntry,
     _pinned: Pinned,
 }
 
 impl AudienceHandle {
     pub(super) fn new(client: Client, details: Box<Details>) -> Self {
-        let pinned = client.cache.pin(&client.principal, &details);
-        let slot_entry = client.cache.entry_for(&pinned, &details);
-        Self {
+        let is_of_person = client.cache.session(&client.principal).is_some();
+        let place = if is_of_person {
+            Place::Awaited(Arc::default())
+        } else {
+            Place::Found(Found::new(&client, &details))
+        };
+        let handle = Self {
             client,
             // An invalid request is never answered from the cache, so that it is reported.
             mode: if details.is_sound() {
@@ -53,9 +76,13 @@ impl AudienceHandle {
                 CacheMode::Refresh
             },
             details: Arc::from(details),
-            slot_entry,
-            _pinned: pinned,
+            place,
+        };
+        if is_of_person && handle.mode != CacheMode::Refresh {
+            // Finds its place if the token is there already.
+            handle.look_up(OnStale::Keep);
         }
+        handle
     }
 
     /// The access token: as [`Client::get_access_token`] with what the handle was made for.
@@ -66,8 +93,17 @@ impl AudienceHandle {
     pub async fn get_access_token(&self) -> Result<AccessToken, Error> {
         match self.cached(OnStale::Refresh) {
             Some(token) => Ok(AccessToken::new(Guard::into_inner(token), Source::Cache)),
-            None => Box::pin(self.client.fetch(TokenRequest::from(&*self.details))).await,
+            None => Box::pin(self.fetch()).await,
         }
+    }
+
+    async fn fetch(&self) -> Result<AccessToken, Error> {
+        let token = self
+            .client
+            .fetch(TokenRequest::from(&*self.details))
+            .await?;
+        self.find();
+        Ok(token)
     }
 
     /// The cached token, borrowed and without waiting, for interceptors that cannot wait.
@@ -144,7 +180,7 @@ impl AudienceHandle {
         if own.is_some() {
             own
         } else {
-            self.get_superset(on_stale)
+            self.get_otherwise(on_stale)
         }
     }
 
@@ -153,7 +189,22 @@ impl AudienceHandle {
         let client = &self.client;
         client
             .cache
-            .read_entry(&client.principal, &self.slot_entry, on_stale)
+            .read_entry(&client.principal, &self.found()?.slot_entry, on_stale)
+    }
+
+    #[inline]
+    fn found(&self) -> Option<&Found> {
+        match &self.place {
+            Place::Found(found) => Some(found),
+            Place::Awaited(awaited) => awaited.get(),
+        }
+    }
+
+    /// Now that there is a token, its place is looked for once.
+    fn find(&self) {
+        if let Place::Awaited(awaited) = &self.place {
+            awaited.get_or_init(|| Found::new(&self.client, &self.details));
+        }
     }
 
     /// For a handle that wants no request, or one at each call.
@@ -163,17 +214,43 @@ impl AudienceHandle {
             return None;
         }
         self.read_entry(OnStale::Keep)
-            .or_else(|| self.get_superset(OnStale::Keep))
+            .or_else(|| self.get_otherwise(OnStale::Keep))
+    }
+
+    #[cold]
+    fn get_otherwise(&self, on_stale: OnStale) -> Option<Guard<Arc<Token>>> {
+        if self.found().is_some() {
+            self.get_superset(on_stale)
+        } else {
+            self.look_up(on_stale)
+        }
+    }
+
+    /// The token that another call for the session has fetched.
+    fn look_up(&self, on_stale: OnStale) -> Option<Guard<Arc<Token>>> {
+        let (client, request) = (&self.client, TokenRequest::from(&*self.details));
+        let token = client.cache.get(&client.principal, &request, on_stale)?;
+        self.find();
+        Some(token)
     }
 
     /// Without a token of its own, a broader one of the same audience may answer.
-    #[cold]
     fn get_superset(&self, on_stale: OnStale) -> Option<Guard<Arc<Token>>> {
         if self.details.scopes().is_empty() {
             return None;
         }
         let (client, request) = (&self.client, TokenRequest::from(&*self.details));
         client.cache.get(&client.principal, &request, on_stale)
+    }
+}
+
+impl Found {
+    fn new(client: &Client, details: &Details) -> Self {
+        let pinned = client.cache.pin(&client.principal, details);
+        Self {
+            slot_entry: client.cache.entry_for(&pinned, details),
+            _pinned: pinned,
+        }
     }
 }
 

@@ -20,7 +20,7 @@
 //! | life of a device code that does not say | 10 min | a person who needs longer has gone away | |
 //! | a person in the browser | 180 s | long enough to look for a phone; who went away is not waited for | [`time_limit`](crate::AuthorizationCode::time_limit) |
 //! | a [`PendingLogin`](crate::PendingLogin) | 1 h | a page may lie open over lunch, and no longer | |
-//! | waiting for a session's lock | 15 s | another process redeems within its flight | |
+//! | waiting for a session's lock | 12 s | another process redeems meanwhile; with one call into the store it ends before the flight does, so that the error says that the store was at fault | |
 //! | a write that waits for another of the same session, in files | 4 s | a write takes milliseconds; shorter than the 5 s of a call | |
 //! | a lease ([`Lease`](crate::Lease)) | lasts 30 s, renewed every 5 s, lost with less than 20 s left | a redemption takes up to 15 s, one renewal may fail, and a holder that was killed should not block others for long | |
 //! | largest record | [1 MiB](crate::LARGEST_RECORD) | a session with hundreds of large tokens stays below | [`record_limit`](crate::SessionStore::record_limit) |

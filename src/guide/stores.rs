@@ -26,6 +26,29 @@
 //! ([`request_timeout`](crate::ClientBuilder::request_timeout)), and the calls around it. An application that
 //! raises that beyond 20 s cannot rely on leases.
 //!
+//! # A driver that blocks
+//!
+//! The client's runtime has one thread, on which the calls of all sessions take turns where they `await`. What
+//! waits there without awaiting (a synchronous driver, a file, a `std` mutex that is held for long) stops every
+//! session for as long, and no time limit ends it: the timers are on that thread too. Such work belongs into
+//! [`spawn_blocking`](tokio::task::spawn_blocking), which has threads of its own:
+//!
+//! ```
+//! # async fn f() -> Result<(), intelliauth::StoreError> {
+//! use intelliauth::{StoreError, StoreErrorKind};
+//!
+//! # fn query() -> Result<Vec<u8>, std::io::Error> { Ok(Vec::new()) }
+//! let row = tokio::task::spawn_blocking(|| query()).await;
+//! let lost = |error| StoreError::new(StoreErrorKind::Other, "the query was lost").caused_by(error);
+//! let failed = |error| StoreError::new(StoreErrorKind::Io, "the query failed").caused_by(error);
+//! let row = row.map_err(lost)?.map_err(failed)?;
+//! # let _ = row;
+//! # Ok(()) }
+//! ```
+//!
+//! A call whose time is up is dropped, and what it runs there is not: it ends when the driver does, so the driver
+//! needs a time limit of its own.
+//!
 //! # Compare-and-set
 //!
 //! A record has a [version](crate::SessionRecord::version), which is random, and a save names the one it

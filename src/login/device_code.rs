@@ -63,7 +63,7 @@ impl DeviceCode {
     /// A sign-in whose page and code `show` presents to the person, in whatever way fits the program.
     ///
     /// `show` is called once, on a thread where it may block, before the first poll: it should return at
-    /// once. What the [dialect](crate::Dialect::asks_openid) names is asked for in any case: `openid` and
+    /// once. If it panics, the sign-in ends with [`Error::Request`]. What the [dialect](crate::Dialect::asks_openid) names is asked for in any case: `openid` and
     /// `offline_access`, unless it says otherwise.
     ///
     /// # Examples
@@ -130,7 +130,7 @@ impl DeviceCode {
         let asked = requested.asked();
         let codes = endpoint.authorize_device(asked, &about, &scopes).await?;
         let (show, prompt) = (Arc::clone(&self.show), DevicePrompt::new(&codes));
-        callback(move || show(&prompt)).await;
+        callback(move || show(&prompt)).await?;
         let poll = Poll {
             endpoint,
             clock,

@@ -193,9 +193,11 @@ impl ComingBack {
             pending,
         } = self;
         let (announce, shown) = (Arc::clone(&how.announce), url.clone());
-        callback(move || announce(&shown)).await;
+        let announced = callback(move || announce(&shown)).await;
         if how.opens_browser {
             open_browser(&url);
+        } else {
+            announced?;
         }
         let Some(loopback) = loopback else {
             return Ok(());

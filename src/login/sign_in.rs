@@ -173,9 +173,12 @@ impl AuthorizationCode {
             Arc::new(move |callback| pending.accept(callback, &authorization, clock.now()))
         };
         let (announce, shown) = (Arc::clone(&self.announce), url.clone());
-        callback(move || announce(&shown)).await;
+        let announced = callback(move || announce(&shown)).await;
         if self.opens_browser {
             open_browser(&url);
+        } else {
+            // No other way leads the person to the page.
+            announced?;
         }
         let paste_back = self.paste_back.take();
         let answer = first_answer(loopback, paste_back, judge);
@@ -223,10 +226,12 @@ async fn first_answer(
     }
 }
 
-/// Calls what the application gave, where it may block.
-pub(super) async fn callback(call: impl FnOnce() + Send + 'static) {
-    // A panic there has been reported, and is the application's own.
-    let _ = tokio::task::spawn_blocking(call).await;
+/// Calls what the application gave, where it may block; an error if it panicked, and so may have shown nothing.
+pub(super) async fn callback(call: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+    let called = tokio::task::spawn_blocking(call).await;
+    called.map_err(|_its_panic_was_reported| {
+        Error::request("the program's callback, which shows the person how to go on, has panicked")
+    })
 }
 
 /// Opens the system's browser on a thread of its own: some browsers do not return before they close.

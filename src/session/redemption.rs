@@ -85,13 +85,15 @@ impl Sessions {
         // Before the lock: an issuer that is slow to be found must not hold up other processes.
         self.issuer.reach(wanted.urgency.in_background).await?;
         let queue = open.queue(family.as_ref());
+        let began = self.now();
         let turn = within(&*self.environment, LOCK_PATIENCE, queue.lock()).await;
         // A task that waits longer than its flight would redeem for no caller.
         let Some(_turn) = turn else {
             return Err(Error::unavailable(UnavailableReason::Timeout));
         };
         let family = FamilyKey::new(self.key(open), family);
-        let lock = self.lock_family(&family).await?;
+        let left = LOCK_PATIENCE.saturating_sub(self.now().since(began));
+        let lock = self.lock_family(&family, left).await?;
         let outcome = self
             .rounds(open, wanted, (&family, lock.as_ref()), first)
             .await;
@@ -102,12 +104,16 @@ impl Sessions {
         Ok(outcome?.and_then(|(token, sign_in)| hand_out(open, token, sign_in)))
     }
 
-    async fn lock_family(&self, family: &FamilyKey) -> Result<Option<SessionLock>, Error> {
+    async fn lock_family(
+        &self,
+        family: &FamilyKey,
+        patience: Duration,
+    ) -> Result<Option<SessionLock>, Error> {
         if !holds(Rule::LockFamily) {
             return Ok(None);
         }
-        let locking = self.store.lock(family, LOCK_PATIENCE);
-        let limit = LOCK_PATIENCE.saturating_add(self.store_timeout);
+        let locking = self.store.lock(family, patience);
+        let limit = patience.saturating_add(self.store_timeout);
         let lock = self.limited_to(limit, locking).await;
         lock.map(Some).map_err(Error::Store)
     }
@@ -206,6 +212,8 @@ const ATTEMPTS: usize = 3;
 /// rotated the token, or a repetition has come first.
 const ROUNDS: usize = 4;
 
-/// How long one redemption waits for those of other tasks and processes: it must have time left for
-/// its own within its flight (20 s).
-const LOCK_PATIENCE: Duration = Duration::from_secs(15);
+/// How long one redemption waits for those of other tasks and processes, in both queues together.
+///
+/// With the time of a call into the store (5 s) it ends 3 s before the flight (20 s): so a store whose lock
+/// hangs is what the error names, and not an issuer that was never asked.
+const LOCK_PATIENCE: Duration = Duration::from_secs(12);

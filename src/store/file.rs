@@ -17,6 +17,8 @@ use std::{
     time::Duration,
 };
 
+use directory::Directory;
+
 use super::{
     FamilyKey, Saved, SessionKey, SessionLock, SessionRecord, SessionStore, Version, runtime,
 };
@@ -38,6 +40,10 @@ use crate::error::{StoreError, StoreErrorKind};
 ///   again every 5 to 50 ms; nothing blocks a thread.
 /// - **Only ours.** The directory is made with mode 0700 and files with 0600. A symbolic link, another
 ///   owner, or rights for other users are refused, and the error says what to run.
+/// - **The directory that was there, and no other.** Where it is missing, or another one stands in its
+///   place (a share that is not mounted at the moment), each use is [`Io`](StoreErrorKind::Io) until it is
+///   back: no session counts as gone, and none is written where it would be lost. If it was removed on
+///   purpose, start the program again.
 ///
 /// A record is not encrypted: who can read the user's files, or a backup of them, can read it. On
 /// Windows the files are as private as the user's profile, and this is untested there. A directory
@@ -69,7 +75,7 @@ pub struct FileStore {
 #[derive(Debug, Default)]
 struct Shared {
     /// Found out at the first use, unless it was named.
-    directory: OnceLock<PathBuf>,
+    directory: OnceLock<Directory>,
     /// Whether what other processes left behind when they died was looked for.
     is_swept: AtomicBool,
 }
@@ -88,14 +94,14 @@ impl FileStore {
 
     /// Sessions in a directory of your own.
     ///
-    /// It is made at the first use, with mode 0700; one that exists must have that mode. A relative
+    /// It is made at the first use that writes, with mode 0700; one that exists must have that mode. A relative
     /// path starts at what is the current directory now.
     pub fn in_directory(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
         // Fails for an empty path, or without a current directory: its first use then says so.
         let directory = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let shared = Shared {
-            directory: OnceLock::from(directory),
+            directory: OnceLock::from(Directory::new(directory)),
             ..Shared::default()
         };
         Self {
@@ -103,12 +109,13 @@ impl FileStore {
         }
     }
 
-    fn directory(&self) -> Result<PathBuf, StoreError> {
+    fn directory(&self) -> Result<Directory, StoreError> {
         if let Some(directory) = self.shared.directory.get() {
             return Ok(directory.clone());
         }
         let found = directory::of_this_user()?;
-        Ok(self.shared.directory.get_or_init(|| found).clone())
+        let directory = self.shared.directory.get_or_init(|| Directory::new(found));
+        Ok(directory.clone())
     }
 
     fn files(&self, digest: String) -> Result<RecordFiles, StoreError> {
@@ -136,7 +143,7 @@ impl SessionStore for FileStore {
         off_the_async_threads(move || {
             let saved = record::save(&files, record.as_bytes(), replacing)?;
             if !shared.is_swept.swap(true, Ordering::Relaxed) {
-                sweep::sweep(&files.directory);
+                sweep::sweep(files.directory.path());
             }
             Ok(saved)
         })
@@ -176,22 +183,24 @@ const LISTED_TOGETHER: usize = 64;
 /// Where one session is.
 #[derive(Clone, Debug)]
 struct RecordFiles {
-    directory: PathBuf,
+    directory: Directory,
     digest: String,
 }
 
 impl RecordFiles {
     fn record(&self) -> PathBuf {
-        self.directory.join(format!("{}.json", self.digest))
+        self.directory.path().join(format!("{}.json", self.digest))
     }
 
     /// Of the family whose digest this is.
     fn lock(&self) -> PathBuf {
-        self.directory.join(format!("{}.lock", self.digest))
+        self.directory.path().join(format!("{}.lock", self.digest))
     }
 
     fn write_lock(&self) -> PathBuf {
-        self.directory.join(format!("{}.write.lock", self.digest))
+        self.directory
+            .path()
+            .join(format!("{}.write.lock", self.digest))
     }
 }
 

@@ -140,7 +140,7 @@ impl FakeToken {
     ///
     /// # Panics
     ///
-    /// If its text is not a valid header value.
+    /// If its text is empty, or has anything but visible ASCII characters and spaces (RFC 6749 appendix A.12).
     #[must_use]
     pub fn build(self) -> AccessToken {
         let requested_at = self
@@ -157,7 +157,7 @@ impl FakeToken {
         let freshness = Freshness::new(requested_at, lifetime, 0.0);
         #[expect(clippy::expect_used, reason = "a test that is wrong ends here")]
         let token = Token::new(self.text.expose(), target, grant, freshness)
-            .expect("the text of a token has to be a valid header value");
+            .expect("the text of a token has to be visible ASCII characters");
         AccessToken::new(Arc::new(token), self.source)
     }
 }

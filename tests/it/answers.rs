@@ -24,6 +24,8 @@ async fn a_success_that_is_no_token_is_told_apart() {
         (r#"{"access_token":""}"#, "protocol"),
         (r#"{"access_token":["odd"]}"#, "protocol"),
         (r#"{"access_token":"line\nbreak"}"#, "protocol"),
+        (r#"{"access_token":"a\ttab"}"#, "protocol"),
+        (r#"{"access_token":"é"}"#, "protocol"),
         (r#"{"access_token":"t","token_type":"DPoP"}"#, "protocol"),
         (r#"{"access_token":"t","token_type":"mac"}"#, "protocol"),
         (r#"{"access_token":"t","expires_in":0}"#, "protocol"),

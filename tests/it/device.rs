@@ -37,6 +37,17 @@ async fn outcome(server: &Server) -> Result<(), Error> {
 }
 
 #[tokio::test]
+async fn a_code_that_was_not_shown_is_not_polled_for() {
+    let server = Server::with_device_codes().await;
+    server.device(200, server.device_codes()).await;
+    let session = server.person().build().unwrap().default_session();
+    let login = DeviceCode::new(|_prompt| panic!("the program has a bug, on purpose"));
+    let error = session.sign_in(both(login)).await.unwrap_err();
+    assert!(matches!(error, Error::Request(_)), "{error}");
+    assert_eq!(server.token_requests().await.len(), 0);
+}
+
+#[tokio::test]
 async fn one_prompt_serves_two_apis_and_the_session_goes_on_by_itself() {
     let server = Server::with_device_codes().await;
     server.device(200, server.device_codes()).await;

@@ -52,6 +52,27 @@ pub(crate) fn reason(error: &Error) -> UnavailableReason {
     unavailable.reason()
 }
 
+/// A flow with a bug: what it returns is no token.
+#[derive(Debug)]
+struct Returns(&'static str);
+
+impl Flow for Returns {
+    async fn acquire(&self, _cx: FlowContext<'_>) -> Result<TokenResponse, Error> {
+        Ok(TokenResponse::new(self.0))
+    }
+}
+
+#[tokio::test]
+async fn what_a_flow_returns_is_a_token_or_an_error() {
+    for text in ["", "\u{e9}", "a\tb", "a\nb", "\u{7f}"] {
+        let client = Client::builder("https://issuer.example", CLIENT_ID, Returns(text));
+        let client = client.build().unwrap();
+        let error = client.get_access_token("api").await.unwrap_err();
+        assert!(matches!(error, Error::Protocol(_)), "{text:?}: {error}");
+        assert!(client.current("api").is_none());
+    }
+}
+
 #[tokio::test]
 async fn an_extension_grant_goes_out_with_all_that_belongs_to_it() {
     let server = Server::start().await;

@@ -33,7 +33,7 @@ pub(super) fn set_aside(files: &RecordFiles, version: Version) -> Result<(), Sto
         return Err(failed_here(error));
     }
     tracing::warn!(path = %free.display(), "a session that cannot be read was set aside");
-    directory::flush(&files.directory).map_err(failed_here)
+    directory::flush(files.directory.path()).map_err(failed_here)
 }
 
 /// A name that no file has, held by an empty one.
@@ -47,7 +47,7 @@ fn reserve(files: &RecordFiles) -> io::Result<PathBuf> {
     let mut number = 1_u64;
     loop {
         let name = format!("{}.damaged-{seconds}-{number}.json", files.digest);
-        let path = files.directory.join(name);
+        let path = files.directory.path().join(name);
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(_) => return Ok(path),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(damaged.len(), 2, "{damaged:?}");
         let mut contents: Vec<Vec<u8>> = damaged
             .iter()
-            .map(|name| fs::read(files.directory.join(name)).unwrap())
+            .map(|name| fs::read(files.directory.path().join(name)).unwrap())
             .collect();
         contents.sort();
         assert_eq!(contents, [b"one", b"two"]);

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::time::{sleep, timeout};
 
-use super::{RecordFiles, directory, failed, off_the_async_threads, owner};
+use super::{RecordFiles, directory::Directory, failed, off_the_async_threads, owner};
 use crate::{
     error::{StoreError, StoreErrorKind},
     store::HeldLock,
@@ -118,11 +118,11 @@ async fn attempt(files: &RecordFiles, after_others: bool) -> Result<Option<Locke
 }
 
 fn try_once(
-    directory: &Path,
+    directory: &Directory,
     path: &Path,
     after_others: bool,
 ) -> Result<Option<Locked>, StoreError> {
-    directory::prepare(directory)?;
+    directory.prepare()?;
     let file = open(path)?;
     if after_others && is_wished_for(&file) {
         return Ok(None);
@@ -227,7 +227,7 @@ mod tests {
 
     fn files(directory: &Path) -> RecordFiles {
         RecordFiles {
-            directory: directory.join("sessions"),
+            directory: Directory::new(directory.join("sessions")),
             digest: SessionKey::new("https://issuer.example", "app", "alice").digest(),
         }
     }

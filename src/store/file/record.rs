@@ -3,13 +3,16 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Read, Write},
-    path::Path,
 };
 
 use tempfile::{Builder, NamedTempFile};
 use zeroize::Zeroizing;
 
-use super::{RecordFiles, directory, failed, is_digest, lock, owner};
+use super::{
+    RecordFiles,
+    directory::{self, Directory},
+    failed, is_digest, lock, owner,
+};
 use crate::{
     error::{StoreError, StoreErrorKind},
     store::{LARGEST_RECORD, Saved, SessionRecord, Version},
@@ -22,13 +25,17 @@ pub(super) const LARGEST: u64 = LARGEST_RECORD as u64;
 
 /// The record, if there is one.
 pub(super) fn read(files: &RecordFiles) -> Result<Option<SessionRecord>, StoreError> {
-    if !directory::find(&files.directory)? {
+    if !files.directory.find()? {
         return Ok(None);
     }
     let path = files.record();
     let file = match owner::open(OpenOptions::new().read(true), &path)? {
         Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            // The directory may have gone in between, and the record with it.
+            files.directory.find()?;
+            return Ok(None);
+        }
         Err(error) => return Err(failed("opening the session's file", &path, error)),
     };
     let bytes =
@@ -64,18 +71,18 @@ pub(super) fn version(files: &RecordFiles) -> Result<Option<Version>, StoreError
 }
 
 /// Where the records of a directory are.
-pub(super) fn all_files(directory: &Path) -> Result<Vec<RecordFiles>, StoreError> {
-    if !directory::find(directory)? {
+pub(super) fn all_files(directory: &Directory) -> Result<Vec<RecordFiles>, StoreError> {
+    if !directory.find()? {
         return Ok(Vec::new());
     }
-    let failed_here = |error| failed("listing the directory", directory, error);
+    let failed_here = |error| failed("listing the directory", directory.path(), error);
     let mut all_files = Vec::new();
-    for entry in fs::read_dir(directory).map_err(failed_here)? {
+    for entry in fs::read_dir(directory.path()).map_err(failed_here)? {
         let name = entry.map_err(failed_here)?.file_name();
         let digest = name.to_str().and_then(|name| name.strip_suffix(".json"));
         if let Some(digest) = digest.filter(|digest| is_digest(digest)) {
             all_files.push(RecordFiles {
-                directory: directory.to_owned(),
+                directory: directory.clone(),
                 digest: digest.to_owned(),
             });
         }
@@ -114,7 +121,7 @@ fn save_by(
     if is_superseded()? {
         return Ok(Saved::Superseded);
     }
-    directory::prepare(&files.directory)?;
+    files.directory.prepare()?;
     let path = files.record();
     let failed_here = |error| failed("writing the session's file", &path, error);
     let aside = write_aside(files, write).map_err(failed_here)?;
@@ -127,7 +134,7 @@ fn save_by(
         let renamed = aside.persist(&path);
         renamed.map_err(|error| failed_here(error.error))?;
     }
-    directory::flush(&files.directory).map_err(failed_here)?;
+    directory::flush(files.directory.path()).map_err(failed_here)?;
     Ok(Saved::Saved)
 }
 
@@ -140,7 +147,7 @@ fn write_aside(
     let mut aside = Builder::new()
         .prefix(&format!(".{}.", files.digest))
         .suffix(ASIDE)
-        .tempfile_in(&files.directory)?;
+        .tempfile_in(files.directory.path())?;
     write(aside.as_file_mut())?;
     aside.as_file().sync_all()?;
     Ok(aside)
@@ -159,14 +166,14 @@ pub(super) mod tests {
     pub(in crate::store::file) fn files() -> (TempDir, RecordFiles) {
         let above = tempfile::tempdir().unwrap();
         let files = RecordFiles {
-            directory: above.path().join("sessions"),
+            directory: Directory::new(above.path().join("sessions")),
             digest: SessionKey::new("https://issuer.example", "app", "alice").digest(),
         };
         (above, files)
     }
 
     pub(in crate::store::file) fn names(files: &RecordFiles) -> Vec<String> {
-        let entries = fs::read_dir(&files.directory).unwrap();
+        let entries = fs::read_dir(files.directory.path()).unwrap();
         let mut names: Vec<String> = entries
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();

@@ -68,12 +68,12 @@ mod tests {
         ];
         let long_ago = now() - 2 * ABANDONED;
         for (name, is_old) in [(&old, true), (&young, false), (&foreign, true)] {
-            let file = File::create(files.directory.join(name)).unwrap();
+            let file = File::create(files.directory.path().join(name)).unwrap();
             if is_old {
                 file.set_modified(long_ago).unwrap();
             }
         }
-        sweep(&files.directory);
+        sweep(files.directory.path());
         let left = names(&files);
         assert!(!left.contains(&old), "{left:?}");
         assert!(left.contains(&young) && left.contains(&foreign), "{left:?}");

@@ -66,13 +66,16 @@ async fn names_that_are_made_up_cost_a_look_each_and_leave_nothing() {
     store.asked();
     for number in 0..STRANGERS {
         let stranger = people.session(format!("stranger-{number}"));
-        let error = stranger
-            .client()
-            .get_access_token(kept())
-            .await
-            .unwrap_err();
-        let Error::Login(login) = error else {
-            panic!("{error}")
+        let client = stranger.client();
+        let outcome = if number % 2 == 0 {
+            client.get_access_token(kept()).await
+        } else {
+            let handle = client.audience(kept());
+            assert!(handle.current().is_none());
+            handle.get_access_token().await
+        };
+        let Error::Login(login) = outcome.unwrap_err() else {
+            panic!("it needs a person")
         };
         // It says how to go on all the same.
         login.authorization_url("https://app.example/").unwrap();
@@ -225,6 +228,27 @@ async fn a_person_who_is_asked_for_all_the_time_stays_among_thousands() {
     assert_eq!(people.stats().flights, PEOPLE as u64);
 }
 
+#[tokio::test]
+async fn a_handle_from_before_the_sign_in_keeps_the_token_that_any_call_has_fetched() {
+    let (server, _store, people) = planted(100, 16).await;
+    let alice = people.session("alice");
+    let (handle, idle) = (
+        alice.client().audience(BANKING),
+        alice.client().audience(BANKING),
+    );
+    let clone = handle.clone();
+    server.sign_in_as(&alice, json!("A0"), &[BANKING]).await;
+    server.refresh("A0").expect(1).mount().await;
+    let token = alice.client().get_access_token(BANKING).await.unwrap();
+    assert_eq!(clone.current().unwrap().secret(), token.secret());
+    drop(clone);
+    // From now on it is in the place of no other, though only a clone was asked.
+    call_all(&people, 100).await;
+    assert_eq!(handle.current().unwrap().secret(), token.secret());
+    assert_eq!(idle.current().unwrap().secret(), token.secret());
+    assert!(at_once(handle.get_access_token()).unwrap().is_ok());
+}
+
 /// In which another process signs another person in.
 #[tokio::test]
 async fn a_session_that_was_let_go_of_is_read_anew() {
@@ -261,10 +285,14 @@ async fn clients_and_handles_keep_their_sessions_and_let_go_of_them() {
     let (again, handle) = (people.session("alice"), alice.client().audience(BANKING));
     assert_eq!(open(), 1, "one name is one session");
     drop((alice, again));
-    assert_eq!((open(), people.stats().slots), (1, 1));
-    // A slot that a handle has made is there; who is signed in is found out by the flight.
+    assert_eq!((open(), people.stats().slots), (1, 0));
     let error = handle.get_access_token().await.unwrap_err();
     assert!(matches!(error, Error::Login(_)), "{error}");
+    assert_eq!(
+        people.stats().slots,
+        0,
+        "a handle makes none before a token"
+    );
     drop(people.session("bob"));
     assert_eq!(open(), 1);
 }

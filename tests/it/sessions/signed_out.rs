@@ -247,3 +247,25 @@ async fn a_refresh_token_that_a_later_sign_in_replaced_is_revoked_at_the_sign_ou
         assert_eq!(revoked, ["R0", "S0", "T1"]);
     }
 }
+
+#[tokio::test]
+async fn a_sign_out_while_the_directory_is_away_is_made_up_for_when_it_is_back() {
+    let above = tempfile::tempdir().unwrap();
+    let (here, away) = (above.path().join("sessions"), above.path().join("away"));
+    let tenant = Tenant::start().await;
+    let session = tenant.session(FileStore::in_directory(&here));
+    tenant.sign_in(&session, sample::ALICE, &[banking()]).await;
+    std::fs::rename(&here, &away).unwrap();
+    let error = session.sign_out().await.unwrap_err();
+    assert!(matches!(error, Error::Store(_)), "{error}");
+    assert!(!here.exists(), "no other one was made");
+    std::fs::rename(&away, &here).unwrap();
+    session.client().close().await.unwrap();
+    let other = tenant.session(FileStore::in_directory(&here));
+    let error = other
+        .client()
+        .get_access_token(banking())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Login(_)), "{error}");
+}

@@ -3,8 +3,9 @@
 use std::{collections::HashSet, time::Duration};
 
 use intelliauth::{
-    Error, FamilyKey, HeldLock, MemoryStore, Saved, Session, SessionKey, SessionLock,
-    SessionRecord, SessionStore, StoreError, StoreErrorKind, Version,
+    DEFAULT_FLIGHT_TIMEOUT, DEFAULT_STORE_TIMEOUT, Error, FamilyKey, HeldLock, MemoryStore, Saved,
+    Session, SessionKey, SessionLock, SessionRecord, SessionStore, StoreError, StoreErrorKind,
+    Version,
 };
 use serde_json::json;
 use tokio::sync::watch;
@@ -33,6 +34,8 @@ struct Unanswering {
     stuck: watch::Sender<HashSet<Call>>,
     /// How many of them were made.
     calls: watch::Sender<usize>,
+    /// What the lock was last asked to wait.
+    patience: watch::Sender<Duration>,
 }
 
 const STUCK: &str = "alice";
@@ -43,6 +46,7 @@ impl Unanswering {
             store: MemoryStore::new(),
             stuck: watch::Sender::default(),
             calls: watch::Sender::new(0),
+            patience: watch::Sender::default(),
         }
     }
 
@@ -91,6 +95,7 @@ impl SessionStore for Unanswering {
         patience: Duration,
     ) -> Result<SessionLock, StoreError> {
         let session = family.session().session().to_owned();
+        self.patience.send_replace(patience);
         self.answers(Call::Lock, &session).await;
         Ok(SessionLock::new(Held {
             store: self.clone(),
@@ -277,4 +282,15 @@ async fn a_store_call_that_never_returns_holds_up_no_other_session() {
         // The end of a runtime waits for what was begun in it.
         store.set_answering();
     }
+}
+
+#[tokio::test]
+async fn a_lock_that_hangs_is_given_up_before_its_flight_so_that_the_store_is_named() {
+    let (server, store, [alice, _bob]) = signed_in(HOUR).await;
+    server.refresh("A0").mount().await;
+    alice.client().get_access_token(BANKING).await.unwrap();
+    let patience = *store.patience.borrow();
+    assert!(!patience.is_zero());
+    let all = patience + DEFAULT_STORE_TIMEOUT;
+    assert!(all < DEFAULT_FLIGHT_TIMEOUT, "{all:?}");
 }

@@ -99,6 +99,44 @@ async fn looking_for_a_session_makes_nothing() {
     assert!(!above.path().join("sessions").exists());
 }
 
+/// A share that is not mounted for a moment: once as nothing at all, once as the directory underneath.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_directory_that_is_away_is_no_empty_store() {
+    use std::os::unix::fs::DirBuilderExt;
+
+    for is_another_there in [false, true] {
+        let above = above();
+        let store = store_in(above.path());
+        put(&store, &record("kept")).await.unwrap();
+        let (here, away) = (above.path().join("sessions"), above.path().join("away"));
+        fs::rename(&here, &away).unwrap();
+        if is_another_there {
+            fs::DirBuilder::new().mode(0o700).create(&here).unwrap();
+        }
+        let version = record("kept").version();
+        let errors = [
+            store.load(&alice()).await.err(),
+            store.save(&alice(), &record("new"), None).await.err(),
+            store.lock(&family(), Duration::ZERO).await.err(),
+            store.set_aside(&alice(), version).await.err(),
+            store.list(&mut |_| ()).await.err(),
+        ];
+        for error in errors.map(Option::unwrap) {
+            assert_eq!(error.kind(), StoreErrorKind::Io, "{error}");
+            assert!(error.next_move().contains("mounted"), "{error}");
+        }
+        assert_eq!(here.exists(), is_another_there, "none was made");
+        // A program that is started now knows no other.
+        assert_eq!(kept(&store_in(above.path())).await, None);
+        if is_another_there {
+            fs::remove_dir(&here).unwrap();
+        }
+        fs::rename(&away, &here).unwrap();
+        assert_eq!(kept(&store).await.unwrap(), b"kept");
+    }
+}
+
 #[tokio::test]
 async fn every_damaged_record_is_kept() {
     let above = above();
