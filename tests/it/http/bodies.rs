@@ -95,14 +95,14 @@ async fn a_stale_token_is_replaced_though_the_body_of_the_refusal_breaks_off() {
         assert_eq!(answer.text().await.unwrap(), BODY);
         assert_eq!(server.count().await, 2);
     };
-    ends(async {
+    ends(Box::pin(async {
         tokio::join!(
             check(Then::Tear, false),
             check(Then::Tear, true),
             check(Then::stall(), false),
             check(Then::stall(), true),
         )
-    })
+    }))
     .await;
 }
 
