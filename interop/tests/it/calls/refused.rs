@@ -94,7 +94,7 @@ async fn authlib_is_understood() {
     let Err(Error::Denied(denied)) = banking.call("/accounts").await else {
         panic!("it named no scope")
     };
-    assert_eq!(denied.reason(), DeniedReason::AccessDenied);
+    assert_eq!(denied.reason(), DeniedReason::ScopeNotNamed);
     assert_eq!(banking.answered(STATUSES), [2, 1, 1]);
     assert_eq!(banking.emulator.token_requests(), 2);
 }
