@@ -156,7 +156,7 @@ impl Client {
     ///
     /// | the API says | what is done |
     /// |---|---|
-    /// | the token is invalid | it is dropped if it is still the current one, and one is fetched for everybody: [`AfterRefusal::Repeat`] |
+    /// | the token is invalid | it is dropped if it is still the current one, and one is fetched for all callers: [`AfterRefusal::Repeat`] |
     /// | scopes are missing that were asked for, or may be ([`Refusal::allow_scopes`]) | a token with them: [`AfterRefusal::Repeat`], or the error why there is none |
     /// | other scopes are missing | [`Error::Denied`] names them ([`DeniedReason::ScopeNotListed`](crate::DeniedReason::ScopeNotListed)), without a request |
     /// | a scope is missing, and none is named that the token lacks | [`Error::Denied`] ([`DeniedReason::ScopeNotNamed`](crate::DeniedReason::ScopeNotNamed)), without a request |

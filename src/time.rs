@@ -290,6 +290,12 @@ impl Default for TimeSource {
     }
 }
 
+/// A timer of the runtime here; nothing where there is none.
+pub(crate) fn timer(limit: Duration) -> Option<tokio::time::Sleep> {
+    // tokio has no way to ask whether a runtime has a timer: `sleep` panics without one.
+    std::panic::catch_unwind(|| tokio::time::sleep(limit)).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

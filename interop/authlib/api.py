@@ -1,4 +1,4 @@
-"""An API that nobody here wrote, asked by a test.
+"""An API of another author, asked by a test.
 
 The first line on stdin names the issuer and the audience, and is answered by the API's address. Each further
 line is a question: what it has answered so far, or to take no token any more that it has taken before. It ends

@@ -1,4 +1,4 @@
-// An MCP server that describes itself, which nobody here wrote, asked by a test.
+// An MCP server that describes itself, by another author, asked by a test.
 //
 // The first line on stdin is answered by the server's address: that is its name as well. The second one names
 // the issuer, and is answered when the server is ready. Each further line is answered by what it has answered so

@@ -2,15 +2,17 @@
 
 use std::{
     future::{Future, poll_fn},
-    panic::catch_unwind,
     pin::{Pin, pin},
     task::Poll,
     time::Duration,
 };
 
-use tokio::{runtime::Handle, time::sleep};
+use tokio::runtime::Handle;
 
-use crate::error::{Error, UnavailableReason};
+use crate::{
+    error::{Error, UnavailableReason},
+    time::timer,
+};
 
 /// Awaits `work`, at most for `limit`. The caller pins it: an `async fn` would keep a future that it is
 /// given twice, and ten thousand callers may wait.
@@ -23,8 +25,7 @@ pub(super) async fn within<T>(
     if Handle::try_current().is_err() {
         return Err(Error::request(NO_RUNTIME));
     }
-    // tokio has no way to ask whether a runtime has a timer: `sleep` panics without one.
-    let Ok(timer) = catch_unwind(|| sleep(limit)) else {
+    let Some(timer) = timer(limit) else {
         return Err(Error::request(
             "the tokio runtime has no timer: build it with enable_all()",
         ));

@@ -18,7 +18,7 @@
 //!
 //! | answer | what is done |
 //! |---|---|
-//! | 401 with `Bearer` and `invalid_token`, or without an error | the token is dropped if it is still the current one; one new for everybody; the call is repeated once |
+//! | 401 with `Bearer` and `invalid_token`, or without an error | the token is dropped if it is still the current one; one new for all callers; the call is repeated once |
 //! | 401 without `WWW-Authenticate` | the same: the platform's own samples answer so |
 //! | 403 `insufficient_scope` | a token with the scopes that are missing too, if they may be asked for; the call is repeated once |
 //! | the same, for a person who has not consented | [`Error::Consent`](crate::Error::Consent), without a token request |

@@ -81,7 +81,7 @@ pub(crate) async fn send_for<S: TokenSource>(
     }
 }
 
-/// Whether a request is somebody else's to authorize.
+/// Whether another party authorizes the request.
 pub(super) fn carries_credentials(headers: &HeaderMap) -> bool {
     headers.contains_key(header::AUTHORIZATION)
 }

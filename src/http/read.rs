@@ -2,7 +2,6 @@
 
 use std::{
     error::Error as StdError,
-    panic::catch_unwind,
     pin::{Pin, pin},
     task::{Context, Poll},
     time::Duration,
@@ -12,9 +11,12 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body::{Frame, SizeHint};
 use reqwest::{Body, Response, ResponseBuilderExt as _};
-use tokio::{select, time::sleep};
+use tokio::select;
 
-use crate::refusal::{LARGEST, Refusal};
+use crate::{
+    refusal::{LARGEST, Refusal},
+    time::timer,
+};
 
 /// The refusal, and the answer with all that it had.
 ///
@@ -48,8 +50,7 @@ enum End {
 }
 
 async fn within_limits(answer: &mut Response, start: &mut Vec<u8>) -> End {
-    // tokio has no way to ask whether a runtime has a timer: `sleep` panics without one.
-    let Ok(timer) = catch_unwind(|| sleep(LONGEST_WAIT)) else {
+    let Some(timer) = timer(LONGEST_WAIT) else {
         return End::Late;
     };
     let mut timer = pin!(timer);

@@ -217,6 +217,8 @@ mod tests {
         let help = help.unwrap_or_default().replace("\\\n", " ");
         let own = |line: &str| {
             let line = line.trim();
+            // What it is piped into is another program's.
+            let line = line.split(" | ").next().unwrap_or(line);
             line.starts_with("intelliauth-token ")
                 .then(|| line.to_owned())
         };
@@ -252,6 +254,18 @@ mod tests {
         for line in all {
             let parsed = Arguments::try_parse_from(words(&line));
             assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+        }
+    }
+
+    #[test]
+    fn no_example_puts_a_token_into_the_arguments_of_a_program() {
+        for command in Arguments::command().get_subcommands() {
+            let help = help_of(command);
+            let inserted = |line: &&str| line.contains("$(intelliauth-token token");
+            for line in help.lines().filter(inserted) {
+                // A builtin of the shell starts no program.
+                assert!(line.trim_start().starts_with("eval "), "{line}");
+            }
         }
     }
 

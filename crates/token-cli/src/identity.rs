@@ -1,4 +1,4 @@
-//! The SDK's client for whoever the settings name, and the one place that says where sessions are kept.
+//! The SDK's client for the person or application that the settings name, and the one place that says where sessions are kept.
 
 use std::io;
 

@@ -31,6 +31,22 @@ impl Wanted {
         TokenRequest::new(&*self.audience).scopes(&self.scopes)
     }
 
+    /// As [`obtain`](Self::obtain), where it is the last that this program wants: nothing is under way after it.
+    pub(crate) async fn obtain_last(
+        &self,
+        settings: &Settings,
+        identity: &Identity,
+        prompting: &Prompting,
+        surroundings: &Surroundings,
+    ) -> Result<AccessToken, Failure> {
+        let token = self
+            .obtain(settings, identity, prompting, surroundings)
+            .await;
+        let closed = identity.close().await;
+        let token = token?;
+        closed.map(|()| token)
+    }
+
     /// The token, after asking a person if need be and possible.
     pub(crate) async fn obtain(
         &self,

@@ -1,4 +1,4 @@
-//! Calls to APIs that nobody here wrote, and through gRPC: what they refuse is understood.
+//! Calls to APIs of other authors, and through gRPC: what they refuse is understood.
 
 mod described;
 mod grpc;

@@ -58,11 +58,8 @@ impl Curl {
             is_forced: false,
         };
         let token = wanted
-            .obtain(&settings, &identity, &self.prompting, &context.surroundings)
-            .await;
-        let closed = identity.close().await;
-        let token = token?;
-        closed?;
+            .obtain_last(&settings, &identity, &self.prompting, &context.surroundings)
+            .await?;
         command.stdin(Stdio::piped());
         let mut running = match child::spawn(&mut command)? {
             Ok(running) => running,

@@ -17,7 +17,7 @@ use crate::{
 
 /// Look for the usual faults, and name the fix of each.
 ///
-/// The exit code is 1 if one is found. Without --network it asks nobody.
+/// The exit code is 1 if one is found. Without --network it sends no request.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Doctor {

@@ -57,11 +57,8 @@ impl Exec {
             is_forced: false,
         };
         let token = wanted
-            .obtain(&settings, &identity, &self.prompting, &context.surroundings)
-            .await;
-        let closed = identity.close().await;
-        let token = token?;
-        closed?;
+            .obtain_last(&settings, &identity, &self.prompting, &context.surroundings)
+            .await?;
         let variable = match (&self.env, &self.token_file) {
             (Some(name), _) => Some(name.as_str()),
             (None, None) => Some("INTELLIAUTH_ACCESS_TOKEN"),

@@ -18,7 +18,7 @@ use crate::{
 
 /// Say who is signed in, for which APIs, and for how long.
 ///
-/// It reads what is kept and asks nobody.
+/// It reads what is kept and sends no request.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Status {

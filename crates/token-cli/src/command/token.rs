@@ -70,7 +70,7 @@ const EXAMPLES: &str = "\
 Examples:
   intelliauth-token token api.banking.cymmetri.com
   intelliauth-token token api.banking.cymmetri.com --scope read:transactions --min-ttl 5m
-  curl -H \"$(intelliauth-token token api.banking.cymmetri.com --format header)\" https://api.banking.cymmetri.com/transactions
+  intelliauth-token token api.banking.cymmetri.com --format header | curl --header @- https://api.banking.cymmetri.com/transactions
   eval \"$(intelliauth-token token api.banking.cymmetri.com --format env)\"
   intelliauth-token token api.banking.cymmetri.com --no-interactive --format json";
 
